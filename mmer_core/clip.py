@@ -1,0 +1,96 @@
+"""What a person gave us, decoded: frames, sound, words. Plain data, no decoding here (see `media`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from mmer_core.labels import Modality
+
+SAMPLE_RATE = 16_000  # Hz; every waveform in the project
+
+Kind = Literal["video", "audio", "picture", "text"]
+
+
+class Absent(Exception):
+    """A modality has nothing to say about this clip; the message is the reason a person reads ("no face in 31 of 31 frames")."""
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """The main face of a clip, one row for each frame in which it was found.
+
+    Attributes:
+        times: (F,) float64, seconds.
+        frames: (F,) int, index into `Clip.frames`.
+        boxes: (F, 4) float32, x0 y0 x1 y1 in pixels of `Clip.frames`.
+        landmarks: (F, 5, 2) float32, pixels: left eye, right eye, nose, left and right mouth corner (as seen in the picture); NaN if unknown.
+        scores: (F,) float32 in [0, 1], the detector's confidence.
+        crops: (F, S, S, 3) uint8 RGB, upright and framed as the face network expects (see `faces`).
+        frames_seen: how many frames were searched.
+        people: the largest number of faces in any one frame.
+        rule: how the main face was chosen, in words.
+    """
+
+    times: np.ndarray
+    frames: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    scores: np.ndarray
+    crops: np.ndarray
+    frames_seen: int
+    people: int
+    rule: str
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """Where an utterance stands in its conversation (system S2's metadata), and what was said before it."""
+
+    index: int  # 0-based position of the utterance
+    length: int  # utterances in the dialogue
+    duration: float  # seconds of this utterance
+    previous: tuple[str, ...] = ()  # earlier turns, oldest first
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One decoded input; any part may be None.
+
+    Attributes:
+        name: the name to show; never used to build a path.
+        digest: sha256 of the original bytes (of the UTF-8 text for text-only input); keys every cache.
+        kind: what was given.
+        duration: seconds of media that were decoded; 0 for a picture or text.
+        frames: (T, H, W, 3) uint8 RGB, upright, sampled evenly in time, longer side at most `Limits.frame_side`.
+        times: (T,) float64, seconds from the start of the clip.
+        waveform: (N,) float32 mono at 16 kHz in [-1, 1].
+        text: what was said: typed, from a transcript, or None.
+        faces: filled by `faces.find_faces`.
+        dialogue: filled by a corpus reader.
+        absent: why a part is None, for each modality that cannot be had from this input.
+        notes: sentences a person should read (cut to the first 60 s, rotated, damaged after 3 s...).
+    """
+
+    name: str
+    digest: str
+    kind: Kind
+    duration: float = 0.0
+    frames: np.ndarray | None = None
+    times: np.ndarray | None = None
+    waveform: np.ndarray | None = None
+    text: str | None = None
+    faces: FaceTrack | None = None
+    dialogue: Dialogue | None = None
+    absent: dict[Modality, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def with_text(self, text: str | None) -> Clip:
+        """The same clip saying something else; blank text counts as none."""
+        cleaned = (text or "").strip()
+        return replace(self, text=cleaned or None)
