@@ -51,6 +51,7 @@ class Limits(JsonConfig):
         max_frames: frames kept at most; longer clips are sampled more thinly.
         frame_side: longer side of a kept frame, pixels.
         max_pixels: pixels of a frame or picture as coded; larger ones are refused.
+        max_characters: how much of a text is used; the rest is left out with a note.
         memory: address space of the decoding process, bytes.
         cpu_seconds: processor time of the decoding process.
         wall_seconds: time until the decoding process is ended.
@@ -62,6 +63,7 @@ class Limits(JsonConfig):
     max_frames: int = 120
     frame_side: int = 640
     max_pixels: int = 50_000_000
+    max_characters: int = 20_000
     memory: int = 4 * 2**30
     cpu_seconds: int = 40
     wall_seconds: float = 30.0
