@@ -1,0 +1,87 @@
+"""Our own manifest: a CSV with the columns id, path, text, label, speaker, and any others.
+
+`path` is relative to the manifest (or to `root`); path or text may be empty, not both. Columns named as in `manifest.COLUMNS` (dialogue,
+utterance, start, end, split, audio_features...) mean what they mean there; unknown columns are kept. Labels are mapped to ours (happy -> joy)
+unless the column `classes` names a class set of its own, its members joined by `|`, as `Manifest.save` writes it ("neutral|calm|...").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmer_core.corpora import READERS
+from mmer_core.corpora.collector import Collector
+from mmer_core.corpora.feature_files import INSIDE
+from mmer_core.corpora.files import folder_of, member_name, read_table, relative_path
+from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, CorpusError, Manifest, class_label
+from mmer_core.labels import EMOTIONS
+
+REQUIRED = ("id", "path", "text", "label", "speaker")
+_READ_APART = {*REQUIRED, "group", "classes", *FEATURE_COLUMNS.values()}
+
+
+@READERS.register("csv")
+def read(file: Path, *, root: str = "", labels: str = "") -> Manifest:
+    """Read a manifest file.
+
+    A row whose file is missing, or whose label is unknown, is left out and listed with the reason.
+
+    Args:
+        file: the CSV.
+        root: the folder that paths are relative to; default the manifest's own.
+        labels: the classes in order, joined by commas; default those that occur. Rows of other classes are left out.
+    """
+    table = read_table(file)
+    missing = [c for c in REQUIRED if c not in table]
+    if missing:
+        raise CorpusError(f"{file} has no column {missing[0]!r}: a manifest has the columns {', '.join(REQUIRED)}")
+    own = next((tuple(v.split("|")) for v in table.get("classes", pd.Series(dtype=str)) if v), ())
+    wanted = tuple(part.strip() for part in labels.split(",")) if labels else own
+    rows = Collector("csv", folder_of(Path(root).expanduser() if root else file.parent))
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        _add(rows, {str(k): v.strip() for k, v in row.items()}, number, wanted)
+    return rows.manifest(wanted)
+
+
+def _add(rows: Collector, row: dict[str, str], number: int, classes: tuple[str, ...]) -> None:
+    """Check one line of the file and take it."""
+    id = row["id"] or f"line {number}"
+    if not row["id"]:
+        rows.problem(id, "the id is empty")
+        return
+    label = row["label"].lower() if row["label"].lower() in classes else class_label(row["label"])
+    if not label or (classes and label not in classes):
+        known = f"use one of {', '.join(classes or EMOTIONS)}"
+        rows.problem(id, f"unknown label {row['label']!r}: {known}" if row["label"] else f"the label is empty: {known}")
+        return
+    path = rows.media(id, row["path"]) if row["path"] else ""
+    if row["path"] and not path:
+        return
+    try:
+        values = {key: _typed(key, value) for key, value in row.items() if key and key not in _READ_APART}
+        features = {c: _locator(rows, row[c]) for c in FEATURE_COLUMNS.values() if row.get(c)}
+    except ValueError as error:
+        rows.problem(id, str(error))
+        return
+    rows.add(id, label, path=path, text=row["text"], group=row["speaker"], **values, **features)
+
+
+def _typed(column: str, value: str) -> Any:
+    """A cell as the type its column has."""
+    unknown = COLUMNS.get(column, "")
+    if isinstance(unknown, str):
+        return value
+    try:
+        return type(unknown)(value) if value else unknown
+    except ValueError as error:
+        raise ValueError(f"{column} is {value!r}, not a number") from error
+
+
+def _locator(rows: Collector, locator: str) -> str:
+    """A feature locator whose both halves stay where they belong; raises ValueError."""
+    container, _, member = locator.partition(INSIDE)
+    container = relative_path(rows.root, container)
+    return container + INSIDE + member_name(member) if member else container

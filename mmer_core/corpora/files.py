@@ -1,0 +1,114 @@
+"""Files of a corpus: found, checked without decoding, and never outside the corpus's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from mmer_core.corpora.manifest import CorpusError
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv")
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES, *PICTURE_SUFFIXES)
+
+
+def folder_of(folder: Path) -> Path:
+    """The folder itself, links resolved.
+
+    Raises:
+        CorpusError: it is not a folder.
+    """
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise CorpusError(f"{folder} {what}: name the folder that holds the corpus")
+    return folder.resolve()
+
+
+def relative_path(root: Path, path: str) -> str:
+    """`path`, as written in a table, relative to `root` with forward slashes.
+
+    Args:
+        root: a resolved folder.
+
+    Raises:
+        ValueError: the path leaves the folder (`../`, another disk, a link that points outside); the message is a reason without a full stop.
+    """
+    plain = path.replace("\\", "/").strip()
+    if "\x00" in plain:
+        raise ValueError(f"the path {path!r} has a character that no file name can have")
+    target = Path(os.path.normpath(root / plain))
+    if not target.is_relative_to(root):
+        raise ValueError(f"{path} leaves the folder {root.name}")
+    try:
+        real = target.resolve()
+    except (OSError, RuntimeError) as error:  # too long a name, a circle of links
+        raise ValueError(f"{path} cannot be followed ({error})") from error
+    if not real.is_relative_to(root):
+        raise ValueError(f"{path} is a link that leaves the folder {root.name}")
+    return target.relative_to(root).as_posix()
+
+
+def member_name(path: str) -> str:
+    """A path inside an archive, normalised to forward slashes.
+
+    Raises:
+        ValueError: it is absolute or climbs out with `..`.
+    """
+    plain = path.replace("\\", "/").strip()
+    parts = PurePosixPath(plain).parts
+    if plain.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")):
+        raise ValueError(f"{path} leaves the archive")
+    return "/".join(p for p in parts if p != ".")
+
+
+def unreadable(file: Path) -> str:
+    """Why a file cannot hold media, told from its size and first bytes; "" if nothing speaks against it."""
+    try:
+        size = file.stat().st_size
+        if not file.is_file():
+            return f"{file.name} is not a file"
+        if size == 0:
+            return f"{file.name} is empty"
+        if size < 300 and file.read_bytes().startswith(b"version https://git-lfs"):
+            return f"{file.name} is only a Git LFS pointer: run `git lfs pull` in the corpus"
+    except FileNotFoundError:
+        return f"{file.name} is missing"
+    except OSError as error:
+        return f"{file.name} cannot be read ({error.strerror})"
+    return ""
+
+
+def media_files(folder: Path, suffixes: Collection[str] = MEDIA_SUFFIXES) -> Iterator[Path]:
+    """Every media file below `folder`, in the order of its path; hidden files and macOS's `._` twins are passed over."""
+    for current, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(current, name)
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """A CSV as text, nothing guessed: UTF-8 (with or without a mark), else Windows-1252; empty cells are "".
+
+    Raises:
+        CorpusError: missing, empty or not a table.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{file} cannot be read ({error.strerror}): name an existing table") from error
+    encoding = "utf-8-sig"
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "cp1252"
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace")
+    except (ValueError, OSError) as error:  # pandas' parser and empty-file errors are ValueErrors
+        raise CorpusError(f"{file} is not a table with a header and commas ({str(error).splitlines()[0]})") from error
+    table.columns = table.columns.str.strip()
+    return table.fillna("")
