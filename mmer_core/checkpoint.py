@@ -1,0 +1,86 @@
+"""One model on disk: `model.json` (what it is, and the sha256 of every other file) and safetensors. Nothing in it can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCHEMA = 1
+RECORD = "model.json"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be used; the message names the folder and says why."""
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON in one step: a reader sees the old file or the whole new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The model.json of a checkpoint, after checking the schema and the sha256 of every file it names.
+
+    Raises:
+        CheckpointError: no such folder, unreadable record, another schema, or a file that is missing or changed.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"no model in {folder}: it has no {RECORD}; name a checkpoint folder or train one") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): restore the file or train the model again") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise CheckpointError(f"{path} has another format than this version reads (schema {SCHEMA}): use the version that wrote it")
+    for name, digest in record.get("files", {}).items():
+        file = folder / name
+        if Path(name).name != name:
+            raise CheckpointError(f"{path} names the file {name!r} outside its folder: do not use this checkpoint")
+        if not file.is_file():
+            raise CheckpointError(f"{folder} lacks {name}: copy the whole checkpoint folder again")
+        if sha256_of(file) != digest:
+            raise CheckpointError(f"{file} differs from what {RECORD} says: copy the whole checkpoint folder again")
+    return record
+
+
+def write_record(folder: Path, record: Mapping[str, Any], files: list[str]) -> None:
+    """Write model.json last, with the sha256 of `files` (names inside `folder`): a folder without it is unfinished."""
+    digests = {name: sha256_of(folder / name) for name in files}
+    write_json(folder / RECORD, {"schema": SCHEMA, **record, "files": digests})
+
+
+def fingerprint(record: Mapping[str, Any]) -> str:
+    """sha256 that identifies a model: over its record without what was measured, hence over every weight file too."""
+    identity = {k: v for k, v in record.items() if k != "figures"}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, contiguous and on the CPU."""
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read safetensors, half precision widened to float32."""
+    import torch
+    from safetensors.torch import load_file
+
+    return {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in load_file(path).items()}

@@ -1,0 +1,18 @@
+"""Print how labels of other corpora map to the seven emotions."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def run(args: argparse.Namespace) -> int:
+    for emotion in EMOTIONS:
+        aliases = sorted(alias for alias, target in LABEL_ALIASES.items() if target == emotion)
+        print(f"{emotion:<9} {', '.join(aliases)}")
+    return 0

@@ -1,0 +1,41 @@
+"""Train the shipped model from the raw data: face, voice and words apart, then their fusion; every step is seeded and resumes where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmer_core.config import DEFAULT_CHECKPOINT
+
+STEPS = ("face", "voice", "text", "fuse")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with fer2013, ravdess, emodb, tess, meld and goemotions in it"
+    )
+    parser.add_argument("--work", type=Path, default=Path("work/default"), metavar="DIR", help="where steps keep their state (default: work/default)")
+    parser.add_argument("--out", type=Path, default=DEFAULT_CHECKPOINT, metavar="DIR", help="where the model goes (default: the shipped one's place)")
+    parser.add_argument("--only", action="append", choices=STEPS, help="run only this step; repeatable")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    from mmer_core.default_model.bundle import bundle
+    from mmer_core.default_model.face import train_face
+    from mmer_core.default_model.text import train_text
+    from mmer_core.default_model.voice import train_voice
+
+    if not args.data.is_dir():
+        raise ValueError(f"--data {args.data} is not a folder: name the one that holds fer2013, ravdess, emodb, tess, meld and goemotions")
+    args.work.mkdir(parents=True, exist_ok=True)
+    steps = {
+        "face": lambda: train_face(args.data, args.work, seed=args.seed),
+        "voice": lambda: train_voice(args.data, args.work, seed=args.seed),
+        "text": lambda: train_text(args.data, args.work, seed=args.seed),
+        "fuse": lambda: bundle(args.work, args.out, seed=args.seed),
+    }
+    for name in args.only or STEPS:
+        print(f"== {name}", flush=True)
+        steps[name]()
+    return 0

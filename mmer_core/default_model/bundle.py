@@ -1,0 +1,103 @@
+"""Put the trained experts together: fit their product on held-out predictions and write the checkpoint with its model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmer_core import __version__, checkpoint
+from mmer_core.default_model.card import write_card
+from mmer_core.default_model.fusing import HeldOut, fit_product, score_product
+from mmer_core.fusion.experts import build_product
+from mmer_core.fusion.product import ProductOfExperts
+from mmer_core.labels import EMOTIONS, Modality
+
+#: The work file of each modality; the model card lists them in this order.
+STEP_OF: dict[Modality, str] = {Modality.TEXT: "text", Modality.AUDIO: "voice", Modality.VISUAL: "face"}
+
+
+def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
+    """Assemble `out` from the step files in `work`; returns the record that is written to model.json.
+
+    Temperatures and weights are first fitted on one half of the held-out groups and scored on the other, for the card; what is
+    shipped is fitted on both halves.
+
+    Raises:
+        ValueError: a step has not been run.
+    """
+    reports = {m: _report(work, step) for m, step in STEP_OF.items()}
+    held_out = {m: HeldOut.read(work / f"{step}_validation.parquet") for m, step in STEP_OF.items()}
+    priors = {m: np.array([report["prior"][name] for name in EMOTIONS]) for m, report in reports.items()}
+    modalities = {m.value: _entry(m, report) for m, report in reports.items()}
+    model = build_product(modalities, len(EMOTIONS)).eval()
+    figures = _fused_figures(model, held_out, priors, seed)
+    fit_product(model, held_out, priors, seed)
+    _load_experts(model, work)
+    out.mkdir(parents=True, exist_ok=True)
+    files = _write_weights(model, work, out, modalities)
+    record = {
+        "name": "mmer-default",
+        "version": __version__,
+        "labels": list(EMOTIONS),
+        "modalities": modalities,
+        "licence": "research and other non-commercial use only, as the training data demands (CC BY-NC-SA 4.0 and research-only corpora)",
+        "fusion": {
+            "model": "product of calibrated experts",
+            "weights": model.subset_weights(),
+            "temperatures": model.temperature.tolist(),
+            "seed": seed,
+        },
+        "figures": {**{m.value: report["figures"] for m, report in reports.items()}, "fused": figures},
+    }
+    checkpoint.write_record(out, record, files)
+    write_card(out, checkpoint.read_record(out))
+    return record
+
+
+def _report(work: Path, step: str) -> dict[str, Any]:
+    path = work / f"{step}.json"
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: run `train-default --only {step}` first")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:
+    """How the predictor builds the encoder and the expert of one modality."""
+    return {key: report[key] for key in ("encoder", "encoder_options", "expert", "expert_options", "data")} | {"seed": report["seed"]}
+
+
+def _fused_figures(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], seed: int) -> dict[str, Any]:
+    """Scores of every subset on halves of the held-out groups that its temperatures and weights were not fitted on."""
+    halves = {m: part.halves(seed) for m, part in held_out.items()}
+    fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed)
+    return {
+        "what": "label-matched draws of held-out utterances, not real clips: an upper bound for real people",
+        "subsets": score_product(model, {m: h[1] for m, h in halves.items()}, seed),
+    }
+
+
+def _load_experts(model: ProductOfExperts, work: Path) -> None:
+    """Weights of each expert, named expert.* in its step's safetensors."""
+    for modality, step in STEP_OF.items():
+        tensors = checkpoint.load_tensors(work / f"{step}.safetensors")
+        own = {name.removeprefix("expert."): t for name, t in tensors.items() if name.startswith("expert.")}
+        model.experts[modality.value].load_state_dict(own)
+
+
+def _write_weights(model: ProductOfExperts, work: Path, out: Path, modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Write fusion.safetensors and copy the encoders' own files; returns the names written."""
+    half = {name: t.half() if t.is_floating_point() and name.startswith("experts.") else t for name, t in model.state_dict().items()}
+    checkpoint.save_tensors(out / "fusion.safetensors", half)
+    names = ["fusion.safetensors"]
+    for entry in modalities.values():
+        for option in ("weights", "delta"):
+            name = entry["encoder_options"].get(option)
+            if name:
+                shutil.copyfile(work / name, out / name)
+                names.append(name)
+    return names

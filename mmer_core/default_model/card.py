@@ -1,0 +1,96 @@
+"""The model card (README.md beside the weights), written from the record alone so that it can't drift from the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmer_core.labels import MODALITY_TITLES, Modality
+
+LIMITS = (
+    "It reads how an emotion is shown, mostly by actors or in scripted scenes; it does not know what a person feels.",
+    "Words are English: in other languages the transcript and its reading are unreliable. Voices were German and North American English.",
+    "Faces were collected from the web with noisy labels; a person agrees with those labels about two times in three.",
+    "The three corpora show different people: how words, voice and face of one person depend on each other was not in the training data.",
+    "Figures differ between people and recording conditions; do not rely on them for one person.",
+)
+PROHIBITED = (
+    "inferring emotions of people at work or in education (prohibited in the European Union, AI Act, Article 5(1)(f), except for medical or safety reasons)",
+    "decisions about a person: hiring, grading, policing, border control, insurance, credit, health",
+    "watching people who have not been told: the AI Act, Article 50(3), obliges whoever uses such a system to inform the people exposed to it",
+)
+
+
+def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
+    """Write `folder/README.md` from a checkpoint's record; returns its path."""
+    parts = [
+        f"# {record['name']} {record['version']}",
+        "Emotion in a clip from words, voice and face: seven classes, " + ", ".join(record["labels"]) + ".",
+        f"**Licence:** {record['licence']}.",
+        "## Parts",
+        *(_part(Modality(name), entry, record["figures"][name]) for name, entry in record["modalities"].items()),
+        "## Fusion",
+        _fusion(record),
+        "## Limits",
+        _bullets(LIMITS),
+        "## Not for",
+        _bullets(PROHIBITED),
+        "## Files",
+        _table(("file", "sha256"), [(name, f"`{digest}`") for name, digest in record["files"].items()]),
+    ]
+    path = folder / "README.md"
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+def _part(modality: Modality, entry: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    sources = _table(("training data", "utterances", "licence"), [(d["name"], f"{d['n']:,}", d["licence"]) for d in entry["data"]])
+    rows = [(name, _number(value)) for name, value in _flat(figures)]
+    return "\n\n".join(
+        (
+            f"### {MODALITY_TITLES[modality]} (`{modality}`): encoder `{entry['encoder']}`, seed {entry['seed']}",
+            sources,
+            _table(("figure", "value"), rows),
+        )
+    )
+
+
+def _fusion(record: Mapping[str, Any]) -> str:
+    fused = record["figures"]["fused"]
+    header = ("subset", "n", "accuracy", "UA", "macro F1", "weighted F1", "ECE")
+    rows = [
+        (name, f"{row['n']:,}", *(f"{row[k]:.3f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1", "ece")))
+        for name, row in fused["subsets"].items()
+    ]
+    weights = [(name, ", ".join(f"{m} {w:.2f}" for m, w in row.items())) for name, row in record["fusion"]["weights"].items()]
+    return "\n\n".join(
+        (
+            f"{record['fusion']['model'].capitalize()}, every subset of the modalities answers. Scored on {fused['what']}.",
+            _table(header, rows),
+            "Weights of the experts in each subset:",
+            _table(("subset", "weights"), weights),
+        )
+    )
+
+
+def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested figures as ("dev / accuracy", value) rows."""
+    rows: list[tuple[str, Any]] = []
+    for name, value in figures.items():
+        title = f"{prefix}{str(name).replace('_', ' ')}"
+        rows += _flat(value, f"{title} / ") if isinstance(value, Mapping) else [(title, value)]
+    return rows
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows])

@@ -1,0 +1,145 @@
+"""Fit the product of experts on held-out predictions of its experts, without paired data.
+
+No corpus at hand has words, voice and face of the same people. So clips are put together from held-out utterances that share a label
+(a text, a voice and a face of the same class); temperatures and weights are fitted on one half of the utterances and scored on the other.
+Groups (speakers, dialogues) never stand on both sides of that cut. What such draws cannot show is how the modalities of one real
+person depend on each other: figures on them are an upper bound, and are labelled so on the model card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from mmer_core import metrics
+from mmer_core.fusion.product import ProductOfExperts
+from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
+
+DRAWS = 20_000
+#: Weights above 1 would claim more than independence gives; real modalities depend on each other, so they may only be softened.
+WEIGHT_RANGE = (0.05, 1.0)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What one expert said about utterances it was not trained on: logits (N, C) float32, labels (N,), groups (N,) str."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> HeldOut:
+        """Read a parquet table with columns label, group and logit_<emotion>."""
+        table = pd.read_parquet(path)
+        logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy(np.float32)
+        return cls(logits, table["label"].map(EMOTIONS.index).to_numpy(), table["group"].astype(str).to_numpy())
+
+    def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:
+        """A cut by group into two halves of about equal size."""
+        rng = np.random.default_rng(seed)
+        groups, sizes = np.unique(self.groups, return_counts=True)
+        order = rng.permutation(len(groups))
+        first = set(groups[order][np.cumsum(sizes[order]) <= len(self.groups) / 2])
+        inside = np.array([g in first for g in self.groups])
+        return self._rows(inside), self._rows(~inside)
+
+    def _rows(self, mask: np.ndarray) -> HeldOut:
+        return HeldOut(self.logits[mask], self.labels[mask], self.groups[mask])
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, class_weight: np.ndarray | None = None) -> float:
+    """The temperature that minimises cross-entropy (Guo et al. 2017): logits (N, C), labels (N,), class_weight (C,) or None."""
+    x, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    weight = None if class_weight is None else torch.from_numpy(class_weight).double()
+    log_t = torch.zeros((), dtype=torch.double, requires_grad=True)
+    optimiser = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(x / log_t.exp(), y, weight=weight)
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return float(log_t.detach().exp())
+
+
+def matched_draws(parts: Mapping[Modality, HeldOut], prior: np.ndarray, count: int, seed: int) -> tuple[dict[Modality, Tensor], Tensor]:
+    """`count` clips put together from utterances of the same class: ({modality: logits (count, C)}, labels (count,)); classes follow `prior`."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(len(prior), size=count, p=prior)
+    drawn = {}
+    for modality, part in parts.items():
+        index = np.empty(count, dtype=np.int64)
+        for c in range(len(prior)):
+            pool = np.flatnonzero(part.labels == c)
+            if len(pool) == 0:
+                raise ValueError(
+                    f"the held-out {modality} predictions have no {EMOTIONS[c]}: add such utterances or fewer groups to the held-out part"
+                )
+            index[labels == c] = rng.choice(pool, size=int((labels == c).sum()))
+        drawn[modality] = torch.from_numpy(part.logits[index])
+    return drawn, torch.from_numpy(labels)
+
+
+def fit_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], seed: int) -> None:
+    """Set the buffers of `model`: priors as given (each (C,), the prior an expert was trained under), temperatures and weights fitted."""
+    for i, modality in enumerate(model.modalities):
+        part, prior = held_out[modality], priors[modality]
+        frequency = np.bincount(part.labels, minlength=model.classes) / len(part.labels)
+        class_weight = np.where(frequency > 0, prior / np.maximum(frequency, 1e-9), 0.0)
+        model.log_prior[i] = torch.log(torch.from_numpy(prior).float())
+        model.temperature[i] = fit_temperature(part.logits, part.labels, class_weight)
+    for subset in subsets(model.modalities):
+        if len(subset) > 1:
+            _fit_weights(model, held_out, subset, seed)
+
+
+def subset_prior(model: ProductOfExperts, subset: tuple[Modality, ...]) -> np.ndarray:
+    """(C,) the class prior under which a subset answers."""
+    present = torch.tensor([[m in subset for m in model.modalities]])
+    prior = model.prior_of(present)[0].double().exp().numpy()
+    return prior / prior.sum()
+
+
+def _fit_weights(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], subset: tuple[Modality, ...], seed: int) -> None:
+    """Weights of one subset, by minimising cross-entropy on matched draws."""
+    drawn, labels = matched_draws({m: held_out[m] for m in subset}, subset_prior(model, subset), DRAWS, seed)
+    columns = [model.modalities.index(m) for m in subset]
+    evidence = torch.stack(
+        [torch.log_softmax(drawn[m] / model.temperature[c], dim=-1) - model.log_prior[c] for m, c in zip(subset, columns, strict=True)], dim=1
+    )
+    log_prior = model.prior_of(torch.tensor([[m in subset for m in model.modalities]]))
+    weight = torch.full((len(subset),), 0.7, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], lr=0.02)
+    for _ in range(300):
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(log_prior + (weight.unsqueeze(-1) * evidence).sum(dim=1), labels)
+        loss.backward()
+        optimiser.step()
+        with torch.no_grad():
+            weight.clamp_(*WEIGHT_RANGE)
+    model.weight[model.mask_of(subset), columns] = weight.detach()
+
+
+@torch.inference_mode()
+def score_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], seed: int) -> dict[str, dict[str, float]]:
+    """{subset: n, accuracy, ua, macro_f1, weighted_f1, ece} on matched draws from `held_out`, classes as in the subset's prior."""
+    result = {}
+    for subset in subsets(model.modalities):
+        drawn, labels = matched_draws({m: held_out[m] for m in subset}, subset_prior(model, subset), DRAWS, seed + 1)
+        filled = {m: drawn.get(m, torch.full((DRAWS, model.classes), torch.nan)) for m in model.modalities}
+        present = torch.tensor([[m in subset for m in model.modalities]]).expand(DRAWS, -1)
+        probabilities = model.combine(filled, present)[0].double().exp().numpy()
+        truth = labels.numpy()
+        scores = metrics.score_predictions(truth, probabilities)
+        scores["ece"] = metrics.expected_calibration_error(probabilities, truth)
+        result[subset_name(subset)] = {k: round(v, 4) for k, v in scores.items()}
+    return result

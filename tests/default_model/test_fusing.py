@@ -1,0 +1,81 @@
+"""Fitting the product of experts on held-out predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mmer_core.default_model.fusing import HeldOut, fit_product, fit_temperature, matched_draws, score_product, subset_prior
+from mmer_core.fusion.product import FrameLinear, ProductOfExperts
+from mmer_core.labels import EMOTIONS, Modality
+
+C = len(EMOTIONS)
+
+
+def held_out(seed, skill, n=700, sharpness=1.0):
+    """An expert that is right as often as `skill` makes it; `sharpness` > 1 makes it overconfident without changing its ranking."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, C, n)
+    logits = rng.normal(size=(n, C)) + skill * np.eye(C)[labels]
+    return HeldOut((logits * skill * sharpness).astype(np.float32), labels, np.array([f"g{i % 20}" for i in range(n)]))
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_temperature_undoes_overconfidence(sharpness):
+    # With unit normal noise and a mean shift of s on the true class, the exact posterior has logits s·x: temperature = sharpness.
+    part = held_out(0, skill=1.5, n=20_000, sharpness=sharpness)
+    assert fit_temperature(part.logits, part.labels) == pytest.approx(sharpness, rel=0.05)
+
+
+def test_draws_match_labels_and_follow_the_prior():
+    parts = {m: held_out(i, 5.0) for i, m in enumerate((Modality.TEXT, Modality.AUDIO))}
+    prior = np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    drawn, labels = matched_draws(parts, prior, 4000, seed=0)
+    assert np.bincount(labels, minlength=C) / 4000 == pytest.approx(prior, abs=0.03)
+    for logits in drawn.values():
+        assert (logits.argmax(dim=1) == labels).float().mean() > 0.9
+
+
+def test_a_class_without_utterances_is_named():
+    part = held_out(0, 1.0)
+    lacking = HeldOut(part.logits[part.labels != 3], part.labels[part.labels != 3], part.groups[part.labels != 3])
+    with pytest.raises(ValueError, match="no fear"):
+        matched_draws({Modality.AUDIO: lacking}, np.full(C, 1 / C), 100, seed=0)
+
+
+def test_halves_share_no_group():
+    first, second = held_out(0, 1.0).halves(seed=3)
+    assert not set(first.groups) & set(second.groups)
+    assert len(first.labels) + len(second.labels) == 700
+    assert 250 < len(first.labels) < 450
+
+
+def test_fused_beats_the_best_expert_and_is_calibrated():
+    modalities = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
+    model = ProductOfExperts({m: FrameLinear(2, C) for m in modalities}, C)
+    priors = {m: np.full(C, 1 / C) for m in modalities}
+    fit_product(model, {m: held_out(i, 1.3, 3000, sharpness=1 + i) for i, m in enumerate(modalities)}, priors, seed=0)
+    result = score_product(model, {m: held_out(10 + i, 1.3, 3000, sharpness=1 + i) for i, m in enumerate(modalities)}, seed=0)
+    best_single = max(result[m.value]["accuracy"] for m in modalities)
+    assert result["text+audio+visual"]["accuracy"] > best_single + 0.1
+    assert all(row["ece"] < 0.05 for row in result.values())
+
+
+def test_priors_are_kept_per_expert():
+    modalities = (Modality.TEXT, Modality.AUDIO)
+    model = ProductOfExperts({m: FrameLinear(2, C) for m in modalities}, C)
+    skewed = np.array([0.52, 0.08, 0.08, 0.08, 0.08, 0.08, 0.08])
+    fit_product(model, {m: held_out(i, 1.0) for i, m in enumerate(modalities)}, {Modality.TEXT: skewed, Modality.AUDIO: np.full(C, 1 / C)}, seed=0)
+    assert subset_prior(model, (Modality.TEXT,)) == pytest.approx(skewed, abs=1e-5)
+    between = subset_prior(model, modalities)
+    assert 1 / C < between[0] < skewed[0]
+
+
+def test_reads_the_table_that_a_step_writes(tmp_path):
+    table = pd.DataFrame(
+        {"id": ["a", "b"], "label": ["joy", "fear"], "group": ["s1", "s2"]} | {f"logit_{n}": [0.5, float(i)] for i, n in enumerate(EMOTIONS)}
+    )
+    table.to_parquet(tmp_path / "x.parquet")
+    part = HeldOut.read(tmp_path / "x.parquet")
+    assert part.labels.tolist() == [EMOTIONS.index("joy"), EMOTIONS.index("fear")]
+    assert torch.equal(torch.from_numpy(part.logits[1]), torch.arange(C, dtype=torch.float32))

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+import torch
+
+from mmer_core import checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path):
+    checkpoint.save_tensors(tmp_path / "fusion.safetensors", {"a": torch.arange(4.0), "half": torch.ones(2, dtype=torch.float16)})
+    checkpoint.write_record(tmp_path, {"name": "tiny", "labels": ["x"], "figures": {"ua": 0.5}}, ["fusion.safetensors"])
+    return tmp_path
+
+
+def test_round_trip(folder):
+    record = checkpoint.read_record(folder)
+    assert record["name"] == "tiny"
+    tensors = checkpoint.load_tensors(folder / "fusion.safetensors")
+    assert torch.equal(tensors["a"], torch.arange(4.0))
+    assert tensors["half"].dtype == torch.float32
+
+
+def test_a_changed_file_is_refused(folder):
+    checkpoint.save_tensors(folder / "fusion.safetensors", {"a": torch.zeros(4)})
+    with pytest.raises(checkpoint.CheckpointError, match=r"fusion\.safetensors differs"):
+        checkpoint.read_record(folder)
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "fusion.safetensors").unlink()
+    with pytest.raises(checkpoint.CheckpointError, match=r"lacks fusion\.safetensors"):
+        checkpoint.read_record(folder)
+
+
+def test_a_folder_without_a_record_is_unfinished(tmp_path):
+    with pytest.raises(checkpoint.CheckpointError, match="no model in"):
+        checkpoint.read_record(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99}'])
+def test_a_broken_record_is_one_sentence(tmp_path, content):
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(checkpoint.CheckpointError) as caught:
+        checkpoint.read_record(tmp_path)
+    assert "model.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_cannot_name_files_elsewhere(folder):
+    record = json.loads((folder / "model.json").read_text())
+    record["files"] = {"../secret": "0"}
+    (folder / "model.json").write_text(json.dumps(record))
+    with pytest.raises(checkpoint.CheckpointError, match="outside its folder"):
+        checkpoint.read_record(folder)
+
+
+def test_the_fingerprint_follows_weights_but_not_figures(folder):
+    record = checkpoint.read_record(folder)
+    assert checkpoint.fingerprint(record) == checkpoint.fingerprint({**record, "figures": {}})
+    assert checkpoint.fingerprint(record) != checkpoint.fingerprint({**record, "files": {"fusion.safetensors": "other"}})

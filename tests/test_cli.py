@@ -1,0 +1,80 @@
+"""The command line: what it prints, and that failures are one sentence."""
+
+import json
+
+import pytest
+from tiny_predictor import make_clip, make_predictor
+
+from mmer_core import cli, media, predictor
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    model = make_predictor()
+    monkeypatch.setattr(predictor.Predictor, "load", classmethod(lambda cls, folder: model))
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_tells_its_options(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"python -m mmer_core {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_lists_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["predikt"])
+    assert stop.value.code == 2
+    assert "predict" in capsys.readouterr().err
+
+
+def test_predict_words_as_json(capsys):
+    assert cli.main(["predict", "--text", "what a lovely day", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["label"] in EMOTIONS
+    assert data["modalities"]["text"]["present"]
+    assert {"decode", "load", "text", "fuse"} <= set(data["timings"])
+
+
+def test_predict_without_a_modality(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(media, "load_clip", lambda path, text=None: make_clip())
+    assert cli.main(["predict", str(tmp_path / "clip.mp4"), "--without", "face", "--without", "audio", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert list(data["subsets"]) == ["text"]
+    assert data["modalities"]["visual"]["reason"] == "switched off"
+    assert data["contributions"]["visual"] == 0
+
+
+def test_predict_for_people(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(media, "load_clip", lambda path, text=None: make_clip(sound=False))
+    assert cli.main(["predict", str(tmp_path / "clip.mp4")]) == 0
+    out = capsys.readouterr().out
+    assert "voice (audio)" in out
+    assert "the clip has no sound" in out
+    assert all(name in out for name in EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["predict"], ["predict", "no-such-file.mp4"], ["evaluate", "no-such-manifest.csv"], ["train-default", "--data", "no-such-folder"]]
+)
+def test_a_failure_is_one_sentence_on_stderr(arguments, capsys):
+    assert cli.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_an_unknown_modality_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["predict", "--text", "x", "--without", "smell"])
+    assert stop.value.code == 2
+    assert "smell" in capsys.readouterr().err
+
+
+def test_labels_shows_every_alias(capsys):
+    assert cli.main(["labels"]) == 0
+    out = capsys.readouterr().out
+    assert all(alias in out for alias in LABEL_ALIASES)

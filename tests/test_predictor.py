@@ -1,0 +1,104 @@
+"""Clip -> Prediction: toggles, absence with reasons, contributions, rewording."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tiny_predictor import make_clip, make_predictor
+
+from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
+
+THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
+
+
+@pytest.fixture
+def predictor():
+    return make_predictor()
+
+
+def test_all_present(predictor):
+    prediction = predictor.fuse(predictor.observe(make_clip()))
+    assert prediction.label in EMOTIONS
+    assert prediction.probabilities[prediction.label] == prediction.probability == max(prediction.probabilities.values())
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    assert prediction.used == THREE
+    assert list(prediction.subsets) == [subset_name(s) for s in subsets(THREE)]
+    assert prediction.subsets["text+audio+visual"] == prediction.probabilities
+
+
+@pytest.mark.parametrize("use", list(subsets(THREE)), ids=subset_name)
+def test_every_toggle_answers_and_contributions_sum_up(predictor, use):
+    observation = predictor.observe(make_clip())
+    prediction = predictor.fuse(observation, use)
+    assert prediction.used == use
+    prior = predictor.fuse(observation, ()).probabilities[prediction.label]
+    assert sum(prediction.contributions.values()) == pytest.approx(prediction.probability - prior, abs=1e-6)
+    for modality in set(THREE) - set(use):
+        assert prediction.contributions[modality] == 0
+        assert prediction.modalities[modality].reason == "switched off"
+        assert prediction.modalities[modality].probabilities is None
+
+
+def test_toggles_run_no_encoder(predictor):
+    observation = predictor.observe(make_clip())
+    before = {m: e.calls for m, e in predictor.encoders.items()}
+    for use in subsets(THREE):
+        predictor.fuse(observation, use)
+    assert {m: e.calls for m, e in predictor.encoders.items()} == before
+
+
+def test_what_is_absent_says_why(predictor):
+    prediction = predictor.fuse(predictor.observe(make_clip(sound=False, faces=0)))
+    assert prediction.used == (Modality.TEXT,)
+    assert prediction.modalities[Modality.VISUAL].reason == "no face in 4 of 4 frames"
+    assert prediction.modalities[Modality.AUDIO].reason == "the clip has no sound"
+    assert any("one modality alone" in note for note in prediction.notes)
+
+
+def test_nothing_present_is_the_prior_with_a_note(predictor):
+    prediction = predictor.fuse(predictor.observe(make_clip(text=None, sound=False, faces=0)))
+    assert prediction.used == ()
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    assert any("Nothing to go by" in note for note in prediction.notes)
+
+
+def test_a_subset_answers_as_if_the_rest_were_missing(predictor):
+    whole = predictor.observe(make_clip())
+    without_sound = predictor.observe(make_clip(sound=False))
+    switched_off = predictor.fuse(whole, (Modality.TEXT, Modality.VISUAL)).probabilities
+    assert predictor.fuse(without_sound).probabilities == pytest.approx(switched_off)
+
+
+def test_rewording_runs_the_text_encoder_only(predictor):
+    observation = predictor.observe(make_clip())
+    before = {m: e.calls for m, e in predictor.encoders.items()}
+    changed = predictor.reword(observation, "zzz zzz")
+    assert {m: predictor.encoders[m].calls - before[m] for m in THREE} == {Modality.TEXT: 1, Modality.AUDIO: 0, Modality.VISUAL: 0}
+    assert predictor.fuse(changed).probabilities != predictor.fuse(observation).probabilities
+    back = predictor.reword(changed, "I am glad")
+    assert predictor.fuse(back).probabilities == predictor.fuse(observation).probabilities
+
+
+def test_rewording_to_nothing_leaves_no_words(predictor):
+    changed = predictor.reword(predictor.observe(make_clip()), "   ")
+    assert predictor.fuse(changed).modalities[Modality.TEXT].reason == "no words: nothing was said or typed"
+
+
+def test_two_people_are_said(predictor):
+    clip = make_clip()
+    clip = replace(clip, faces=replace(clip.faces, people=2, rule="the largest face was followed"))
+    assert any("2 faces" in note and "the largest face was followed" in note for note in predictor.fuse(predictor.observe(clip)).notes)
+
+
+def test_steps_are_told_and_timed(predictor):
+    steps = []
+    observation = predictor.observe(make_clip(), progress=steps.append)
+    assert steps == list(observation.timings) == ["text", "audio", "visual"]
+
+
+def test_json_has_the_promised_keys(predictor):
+    data = json.loads(json.dumps(predictor.fuse(predictor.observe(make_clip(sound=False))).to_json()))
+    assert set(data) == {"label", "probability", "probabilities", "modalities", "subsets", "contributions", "notes", "timings", "model"}
+    assert data["modalities"]["audio"] == {"present": False, "reason": "the clip has no sound", "probabilities": None, "weight": 0.0}
+    assert set(data["subsets"]) == {"text", "visual", "text+visual"}
+    assert set(data["model"]) == {"name", "sha256"}
