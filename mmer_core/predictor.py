@@ -143,7 +143,8 @@ class Predictor:
     def subset_probabilities(self, observation: Observation, chosen: list[tuple[Modality, ...]]) -> np.ndarray:
         """(len(chosen), C) float64: what each subset of the modalities answers; absent ones are left out of each."""
         opinions = {m: v.expand(len(chosen), -1) for m, v in self.opinions(observation).items()}
-        present = torch.tensor([[m in s and m in observation.features for m in self.modalities] for s in chosen], dtype=torch.bool)
+        rows = [[m in s and m in observation.features for m in self.modalities] for s in chosen]
+        present = torch.tensor(rows, dtype=torch.bool).view(len(chosen), len(self.modalities))
         logits, _ = self.model.combine(opinions, present)
         return logits.double().softmax(dim=-1).numpy()
 

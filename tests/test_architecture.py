@@ -17,7 +17,8 @@ ALLOWED = {
     "decoder": BASE,
     "faces": BASE | {"media"},
     "speech": BASE | {"media"},
-    "encoders": BASE | {"encoders", "checkpoint"},
+    "augmentation": BASE,
+    "encoders": BASE | {"augmentation", "encoders", "checkpoint"},
     "fusion": BASE | {"features", "fusion"},
 }
 

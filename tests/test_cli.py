@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tiny_predictor import make_clip, make_predictor
 
 from mmer_core import cli, media, predictor
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES
+from tiny_predictor import make_clip, make_predictor
 
 
 @pytest.fixture(autouse=True)

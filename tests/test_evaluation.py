@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from tiny_predictor import make_clip, make_predictor
 
 from mmer_core import evaluation, metrics
 from mmer_core.evaluation import Answer, Evaluation, Item, Skipped, answer_subsets, evaluate
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from mmer_core.media import MediaError
+from tiny_predictor import make_clip, make_predictor
 
 THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 

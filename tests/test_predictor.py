@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from tiny_predictor import make_clip, make_predictor
 
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
+from tiny_predictor import make_clip, make_predictor
 
 THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 

@@ -1,4 +1,4 @@
-"""Score a model on a manifest (columns id, path, text, label, speaker) for every modality subset; files that can't be used are listed with the reason."""
+"""Score a model on a manifest (id, path, text, label, speaker) for every modality subset; what can't be used is listed with the reason."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ def describe(result: Evaluation) -> str:
     for name, row in data["subsets"].items():
         figures = ["–" if row[k] is None else f"{row[k]:.3f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1")]
         lines.append(f"{name:<20} {row['n']:>6} {figures[0]:>9} {figures[1]:>7} {figures[2]:>9} {figures[3]:>12}")
-    lines += ["", "Confusion matrix of the full set (rows: truth, columns: prediction)", " " * 10 + "".join(f"{name[:8]:>9}" for name in data["labels"])]
+    lines += [
+        "",
+        "Confusion matrix of the full set (rows: truth, columns: prediction)",
+        " " * 10 + "".join(f"{name[:8]:>9}" for name in data["labels"]),
+    ]
     for name, counts in zip(data["labels"], data["confusion"], strict=True):
         lines.append(f"{name:<10}" + "".join(f"{count:>9}" for count in counts))
     lines += ["", f"{data['n']} scored, {len(data['skipped'])} skipped, {data['seconds']:.1f} s"]

@@ -1,4 +1,4 @@
-"""Train the shipped model from the raw data: face, voice and words apart, then their fusion; every step is seeded and resumes where it was stopped."""
+"""Train the shipped model from the raw data: face, voice, words, then their fusion; every step is seeded and goes on where it was stopped."""
 
 from __future__ import annotations
 

