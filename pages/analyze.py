@@ -1,0 +1,47 @@
+"""Give a clip, see the emotion, and who said so: words, voice or face."""
+
+from __future__ import annotations
+
+import logging
+
+import streamlit as st
+
+from mmer_core.media import MediaError
+from ui.analysis import Analysis, Source, analyse, chosen
+from ui.answer import show_answer
+from ui.cards import show_promises
+from ui.intake import intake
+from ui.models import ModelUnavailable, model_loader, show_loading
+from ui.page import frame
+from ui.phrases import plain, sentence_case
+from ui.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+def attempt(source: Source) -> Analysis | None:
+    """The analysis of the source, or None after saying in one sentence why there is none."""
+    try:
+        with Progress() as progress:
+            return analyse(source, model_loader(), progress)
+    except MediaError as error:
+        st.error(plain(sentence_case(str(error))), icon=":material/error:")
+    except ModelUnavailable:
+        st.rerun()  # the models failed while this was waiting; the new run says why
+    except Exception as error:
+        log.exception("analysis failed")
+        st.error(f"This could not be analysed ({type(error).__name__}): try another clip; the app's log has the details.", icon=":material/error:")
+    return None
+
+
+with frame("Analyze"):
+    st.title("What emotion is in this clip?")
+    intake()
+    with st.container():  # always there, so that nothing below moves when the notice goes
+        usable = show_loading()
+    source = chosen()
+    if source is None:
+        st.markdown("Drop a clip, type a sentence or press a sample: its emotion appears here, with what each of these says about it.")
+        show_promises()
+    elif usable and (analysis := attempt(source)) is not None:
+        show_answer(analysis, model_loader().wait())

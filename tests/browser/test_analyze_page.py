@@ -1,0 +1,130 @@
+"""The main path in a real browser with the shipped model: give a clip, see the emotion, flip a switch, correct the words."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from media_factory import write_video
+
+from mmer_core.config import DEFAULT_CHECKPOINT, ROOT
+from mmer_core.labels import EMOTIONS
+
+SAMPLE = ROOT / "samples" / "speech.mp4"
+needs_model = pytest.mark.skipif(not (DEFAULT_CHECKPOINT / "model.json").is_file(), reason="no model in checkpoints/default: train one")
+
+
+@pytest.fixture(scope="module")
+def answered(app_url, open_page):
+    """A page with the answer to the sample clip, given as a file. Each test leaves it as it found it: everything on, words as heard."""
+    page = open_page(app_url)
+    page.locator("input[type=file]").set_input_files(SAMPLE)
+    page.locator(".mmer-answer").wait_for()
+    page.get_by_text("What led to").wait_for()
+    return page
+
+
+def shown(page) -> dict[str, str]:
+    """{emotion: probability} from the chart's accessible name, which says what the bars show."""
+    name = page.locator("[aria-label^='Probability of each emotion']").first.get_attribute("aria-label")
+    return dict(re.findall(r"(\w+) ([<>]?\d+%)", name))
+
+
+def test_a_deep_link_to_a_new_server_has_the_page_and_the_navigation(app_url, open_page):
+    """First in this file, so that it is the server's first visit."""
+    page = open_page(f"{app_url}/about")
+    assert page.get_by_role("heading", level=1).inner_text() == "What the answers rest on"
+    page.get_by_role("link", name="Analyze").click()
+    page.get_by_role("heading", name="What emotion is in this clip?").wait_for()
+
+
+@needs_model
+def test_a_switch_moves_the_answer_and_back(answered):
+    page = answered
+    emotion = page.locator(".mmer-answer h2").inner_text().split()[-1].lower()
+    assert emotion in EMOTIONS
+    everything = shown(page)
+    assert set(everything) == set(EMOTIONS)
+    page.get_by_text("Voice", exact=True).first.click()
+    page.get_by_text("Switched off above").wait_for()
+    assert shown(page) != everything
+    page.get_by_text("Voice", exact=True).first.click()
+    page.get_by_text("Switched off above").wait_for(state="detached")
+    assert shown(page) == everything
+
+
+@needs_model
+def test_corrected_words_move_the_answer_and_can_be_restored(answered):
+    page = answered
+    everything = shown(page)
+    words = page.get_by_role("textbox", name="Heard")
+    heard = words.input_value()
+    assert "negotiations" in heard
+    words.fill("I hate this. You make me so angry!")
+    words.press("Control+Enter")
+    restore = page.get_by_role("button", name="Restore what was heard")
+    restore.wait_for()
+    assert shown(page) != everything
+    restore.click()
+    restore.wait_for(state="detached")
+    assert words.input_value() == heard
+    assert shown(page) == everything
+
+
+@needs_model
+def test_the_switches_are_reached_and_moved_by_keyboard(answered):
+    page = answered
+    switch = page.get_by_role("switch", name="Face").or_(page.get_by_role("checkbox", name="Face")).first
+    switch.focus()
+    page.keyboard.press("Space")
+    page.get_by_text("Switched off above").wait_for()
+    page.keyboard.press("Space")
+    page.get_by_text("Switched off above").wait_for(state="detached")
+
+
+@needs_model
+def test_the_answer_can_be_taken_away(answered):
+    with answered.expect_download() as download:
+        answered.get_by_role("button", name="Download JSON").click()
+    result = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert result["label"] in EMOTIONS
+    assert download.value.suggested_filename.startswith(f"emotion-{result['label']}-")
+    assert sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert set(result["modalities"]) == {"text", "audio", "visual"}
+    assert "read" in result["timings"]
+
+
+@needs_model
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_needs_scrolling_sideways(answered, width, scheme):
+    page = answered
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(500)  # figures are redrawn after the window
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    too_far = (
+        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
+        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
+    )
+    assert page.evaluate(too_far, width) == []
+
+
+@needs_model
+def test_a_clip_without_speech_or_face_still_answers_or_says_why(app_url, open_page, tmp_path):
+    write_video(tmp_path / "colours.mp4")
+    page = open_page(app_url)
+    page.locator("input[type=file]").set_input_files(tmp_path / "colours.mp4")
+    page.locator(".mmer-answer").wait_for()
+    assert page.get_by_text(re.compile(r"No face in \d+ of \d+ frames")).is_visible()
+
+
+def test_a_bad_file_is_one_sentence(app_url, open_page, tmp_path):
+    bad = tmp_path / "notes.mp4"
+    bad.write_text("not a video")
+    page = open_page(app_url)
+    page.locator("input[type=file]").set_input_files(bad)
+    alert = page.get_by_role("alert").first
+    alert.wait_for()
+    assert "Traceback" not in page.inner_text("body")

@@ -1,0 +1,213 @@
+"""Figures of one answer: pure functions from numbers to Plotly figures, free of Streamlit.
+
+Grounds are transparent and text takes the theme's colour unless `ink` names one, so a figure suits a light and a dark page. Bars carry a grey
+outline that stands out from either ground, since the lighter emotion colours do not on white.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.labels import EMOTION_COLOURS, EMOTION_SYMBOLS, EMOTIONS, MODALITY_COLOURS, MODALITY_TITLES, Modality
+
+OUTLINE = "#7C828A"  # contrast above 3:1 with white and with the dark ground
+INK_ON_LIGHT = "#5F6573"  # the theme's own grey is too faint on white; this one is still legible should the page have just turned dark
+#: For every figure: no tool bar, no zoom that would swallow a finger's scroll.
+CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
+STILL: dict[str, Any] = {"staticPlot": True}
+
+_ENVELOPE_POINTS = 300
+_MEL_COLUMNS = 240
+
+
+def percent(probability: float) -> str:
+    """A probability as a person reads it: "62%", "<1%"."""
+    if 0 < probability < 0.005:
+        return "<1%"
+    if 0.995 <= probability < 1:
+        return ">99%"
+    return f"{probability:.0%}"
+
+
+def emotion_name(emotion: str) -> str:
+    """ "😊 Joy" """
+    return f"{EMOTION_SYMBOLS[emotion]} {emotion.capitalize()}"
+
+
+def emotion_bars(probabilities: Mapping[str, float], reference: Mapping[str, float] | None = None, ink: str | None = None) -> go.Figure:
+    """Probability of every emotion, in the fixed order, the strongest at full strength.
+
+    Args:
+        probabilities: {emotion: p}.
+        reference: another answer to compare with, drawn as one tick per emotion (the answer with every modality on).
+        ink: colour of the text; None leaves it to the theme.
+    """
+    values = [probabilities[e] for e in EMOTIONS]
+    best = max(values)
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[emotion_name(e) for e in EMOTIONS],
+            orientation="h",
+            marker={
+                "color": [EMOTION_COLOURS[e] for e in EMOTIONS],
+                "opacity": [1.0 if v == best else 0.55 for v in values],
+                "line": {"color": OUTLINE, "width": 1},
+                "cornerradius": 4,
+            },
+            text=[percent(v) for v in values],
+            textposition="outside",
+            textfont={"size": 14},
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            name="this answer",
+        )
+    )
+    if reference is not None:
+        figure.add_scatter(
+            x=[reference[e] for e in EMOTIONS],
+            y=[emotion_name(e) for e in EMOTIONS],
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 17, "line": {"width": 3, "color": OUTLINE}},
+            hovertemplate="everything on: %{x:.1%}<extra></extra>",
+            name="everything on",
+        )
+    figure.update_xaxes(visible=False, range=[0, 1.12], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 15}, ticks="", ticklabelstandoff=8)
+    return _quiet(figure, ink, height=290, bargap=0.28)
+
+
+def opinion_bars(probabilities: Mapping[str, float], top: int = 3, ink: str | None = None) -> go.Figure:
+    """The strongest emotions of one modality, strongest first: small, for a card."""
+    best = sorted(EMOTIONS, key=lambda e: -probabilities[e])[:top]
+    figure = go.Figure(
+        go.Bar(
+            x=[probabilities[e] for e in best],
+            y=[e.capitalize() for e in best],
+            orientation="h",
+            marker={"color": [EMOTION_COLOURS[e] for e in best], "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
+            text=[percent(probabilities[e]) for e in best],
+            textposition="outside",
+            textfont={"size": 13},
+            cliponaxis=False,
+        )
+    )
+    figure.update_xaxes(visible=False, range=[0, 1.25], fixedrange=True)
+    # A fixed width for the names keeps the bars of all cards on one line.
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 13}, ticks="", ticklabelstandoff=6)
+    return _quiet(figure, ink, height=26 * top + 10, left=74, bargap=0.35)
+
+
+def contribution_steps(contributions: Mapping[Modality, float], probability: float, label: str, ink: str | None = None) -> go.Figure:
+    """From the prior to the shown probability, one step for each modality: what each added or took away.
+
+    Args:
+        contributions: Shapley values on the probability of `label`, in [-1, 1].
+        probability: the shown probability; minus the contributions it is the prior.
+        label: the shown emotion; its colour marks the total.
+    """
+    steps = list(contributions)
+    starts = probability - sum(contributions.values()) + np.concatenate([[0.0], np.cumsum([contributions[m] for m in steps])])
+    names = ["Before looking", *(MODALITY_TITLES[m] for m in steps), "Answer"]
+    base = [0.0, *starts[:-1], 0.0]
+    length = [starts[0], *(contributions[m] for m in steps), probability]
+    colours = [OUTLINE, *(MODALITY_COLOURS[m] for m in steps), EMOTION_COLOURS[label]]
+    texts = [percent(float(starts[0])), *(points(contributions[m]) for m in steps), percent(probability)]
+    figure = go.Figure(
+        go.Bar(
+            x=length,
+            y=names,
+            base=base,
+            orientation="h",
+            marker={"color": colours, "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+            customdata=texts,
+        )
+    )
+    # Text stands right of the bar's right end, also where a step goes back.
+    ends = [max(b, b + v) for b, v in zip(base, length, strict=True)]
+    figure.add_scatter(
+        x=ends, y=names, mode="text", text=[f"  {t}" for t in texts], textposition="middle right", textfont={"size": 14}, hoverinfo="skip"
+    )
+    figure.update_xaxes(visible=False, range=[0, 1.2], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 14}, ticks="", ticklabelstandoff=8)
+    return _quiet(figure, ink, height=36 * len(names) + 16, bargap=0.3)
+
+
+def points(value: float) -> str:
+    """A signed share of probability in percentage points: "+12 points", "−3 points"."""
+    rounded = round(100 * value)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded)} {'point' if abs(rounded) == 1 else 'points'}"
+
+
+def sound_picture(waveform: np.ndarray, mel: np.ndarray, ink: str | None = None) -> go.Figure:
+    """Waveform over its mel spectrogram, one time axis in seconds.
+
+    Args:
+        waveform: (N,) float32 at 16 kHz.
+        mel: (T, bands) log-mel energies of the same sound.
+    """
+    seconds = len(waveform) / SAMPLE_RATE
+    low, high = _envelope(waveform)
+    time = np.linspace(0, seconds, len(low), dtype=np.float32)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.42, 0.58], vertical_spacing=0.04)
+    outline = {"x": np.concatenate([time, time[::-1]]), "y": np.concatenate([high, low[::-1]])}
+    figure.add_scatter(
+        **outline, fill="toself", mode="lines", line={"width": 0.5, "color": MODALITY_COLOURS[Modality.AUDIO]}, hoverinfo="skip", row=1, col=1
+    )
+    picture = _columns(mel)
+    edges = np.linspace(0, seconds, len(picture), dtype=np.float32)
+    figure.add_heatmap(z=picture.T, x=edges, colorscale="Viridis", showscale=False, hoverinfo="skip", row=2, col=1)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.update_xaxes(fixedrange=True, showgrid=False, zeroline=False, ticks="", tickfont={"size": 12}, ticksuffix=" s", nticks=5)
+    figure.update_xaxes(showticklabels=False, row=1, col=1)
+    return _quiet(figure, ink, height=150)
+
+
+def describe(probabilities: Mapping[str, float]) -> str:
+    """The bars in words, strongest first, for those who do not see them."""
+    ordered = sorted(probabilities, key=lambda e: -probabilities[e])
+    return "Probability of each emotion: " + ", ".join(f"{e} {percent(probabilities[e])}" for e in ordered)
+
+
+def _envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of up to 300 stretches of equal length."""
+    count = min(_ENVELOPE_POINTS, len(waveform))
+    starts = np.linspace(0, len(waveform), count, endpoint=False).astype(int)
+    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
+def _columns(mel: np.ndarray) -> np.ndarray:
+    """At most 240 columns of the spectrogram, as bytes (small to send): the loudest 60 dB or so of its range."""
+    count = min(_MEL_COLUMNS, len(mel))
+    starts = np.linspace(0, len(mel), count, endpoint=False).astype(int)
+    lengths = np.diff([*starts, len(mel)])[:, None]
+    mean = np.add.reduceat(mel.astype(np.float32), starts, axis=0) / lengths
+    low, high = np.percentile(mean, [2, 99.5])
+    scaled = np.clip((mean - low) / max(float(high - low), 1e-6), 0, 1)
+    return (255 * scaled).astype(np.uint8)
+
+
+def _quiet(figure: go.Figure, ink: str | None, height: int, left: int = 0, bargap: float | None = None) -> go.Figure:
+    """No ground, no legend, no margins beyond the labels, nothing to drag."""
+    figure.update_layout(
+        height=height,
+        margin={"l": left, "r": 8, "t": 4, "b": 4},
+        showlegend=False,
+        dragmode=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        bargap=bargap,
+        modebar={"remove": ["zoom", "pan", "select", "lasso"]},
+    )
+    if ink is not None:  # the theme colours these by itself, so the figure's font is not enough
+        figure.update_xaxes(tickfont_color=ink).update_yaxes(tickfont_color=ink)
+        figure.update_traces(textfont_color=ink, selector={"type": "bar"}).update_traces(textfont_color=ink, selector={"mode": "text"})
+    return figure

@@ -1,0 +1,42 @@
+"""The frame of every page: its title, a readable column, and the way in through app.py."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from mmer_core.config import ROOT
+from ui.charts import INK_ON_LIGHT
+
+PAGES = ROOT / "pages"
+WIDTH = 1120  # pixels; lines and charts get no wider on a large screen
+_ENTERED = "entered"
+
+
+def enter() -> None:
+    """Called by app.py on every run: this visit has the navigation bar."""
+    st.session_state[_ENTERED] = True
+
+
+@contextmanager
+def frame(title: str) -> Iterator[None]:
+    """The body of one page, centred.
+
+    A first visit by a deep link runs a page without app.py (Streamlit's older reading of a folder called pages). Then app.py is run from
+    here, so that this visit has the navigation too; it runs the page again, and the half-entered run ends.
+    """
+    if _ENTERED not in st.session_state:
+        runpy.run_path(str(ROOT / "app.py"))
+        st.stop()
+    st.set_page_config(page_title=f"{title} · Multimodal emotion recognition")
+    st.html(ROOT / "ui" / "style.css")
+    with st.container(horizontal_alignment="center"), st.container(width=WIDTH):
+        yield
+
+
+def ink() -> str | None:
+    """The colour of text in figures, for the theme this visit uses; None where the theme's own will do."""
+    return INK_ON_LIGHT if st.context.theme.type == "light" else None
