@@ -1,0 +1,151 @@
+"""Training of the default model's face network on FER2013.
+
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--epochs N]`.
+
+Training can be stopped at any time and goes on at the last whole epoch: `WORK/face_checkpoint.safetensors` holds all that it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+from torch import Tensor
+from torch.nn import functional
+
+from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
+from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
+from mmer_core.encoders.face_network import FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.labels import EMOTIONS
+
+
+@torch.inference_mode()
+def flip_logits(network: FaceNetwork, images: np.ndarray) -> Tensor:
+    """Logits (N, 7) float32 of uint8 pictures (N, 48, 48), mean of each picture and its mirror image."""
+    network.eval()
+    parts = [network.head(embed_flipped(network, part.contiguous(memory_format=torch.channels_last))) for part in as_input(images).split(256)]
+    return torch.cat(parts)
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The number by which to divide the logits so that their cross-entropy is smallest (Guo et al. 2017), between 0.2 and 5."""
+    candidates = torch.exp(torch.linspace(math.log(0.2), math.log(5), 321))
+    losses = torch.stack([functional.cross_entropy(logits / t, labels) for t in candidates])
+    return float(candidates[losses.argmin()])
+
+
+def figures(logits: Tensor, labels: np.ndarray) -> dict[str, Any]:
+    """Accuracy, unweighted accuracy (mean recall), macro and weighted F1 and the recall of each emotion, all in [0, 1]."""
+    predicted = logits.argmax(1).numpy()
+    classes = range(len(EMOTIONS))
+    recalls = recall_score(labels, predicted, labels=classes, average=None, zero_division=0)
+    return {
+        "n": len(labels),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "ua": float(recalls.mean()),
+        "macro_f1": float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)),
+        "weighted_f1": float(f1_score(labels, predicted, labels=classes, average="weighted", zero_division=0)),
+        "recall": {name: float(value) for name, value in zip(EMOTIONS, recalls, strict=True)},
+    }
+
+
+def train_face(data: Path, work: Path, seed: int = 0, epochs: int = FaceTraining.epochs) -> dict[str, Any]:
+    """Train on `data/fer2013/train.npz`, measure once on `public_test.npz`, and write the results to `work`.
+
+    Writes face.safetensors (half precision), face.json (what this returns) and face_validation.parquet (test-time-flip logits of
+    public_test). The epoch and the temperature are chosen on pictures held out of train.npz.
+
+    Raises:
+        FileNotFoundError: FER2013 is not in `data`.
+        ValueError: `work` holds a checkpoint of a training with other options.
+    """
+    config = FaceTraining(seed=seed, epochs=epochs)
+    work.mkdir(parents=True, exist_ok=True)
+    public = read_fer2013(data / "fer2013" / "public_test.npz")
+    pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), config.held_out, seed)
+    trainer = FaceTrainer(config, pictures, work / "face_checkpoint.safetensors")
+    if trainer.resume():
+        print(f"face: going on after epoch {len(trainer.history)}", flush=True)
+    while len(trainer.history) < epochs:
+        _run_epoch(trainer, held)
+    chosen = FaceNetwork()
+    chosen.load_state_dict(trainer.best)
+    save_network(chosen, work / "face.safetensors")
+    result = _report(load_network(work / "face.safetensors"), trainer, held, public, work)
+    (work / "face.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    score = result["figures"]["public_test"]
+    print(f"face: public_test accuracy {score['accuracy']:.4f}, UA {score['ua']:.4f}, weighted F1 {score['weighted_f1']:.4f}", flush=True)
+    return result
+
+
+def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
+    start = time.monotonic()
+    loss = trainer.train_epoch()
+    logits = flip_logits(trainer.averaged, held.images)
+    labels = torch.from_numpy(held.labels)
+    accuracy = (logits.argmax(1) == labels).float().mean().item()
+    if accuracy >= max((row["held_out_accuracy"] for row in trainer.history), default=0):
+        trainer.best = {k: v.clone() for k, v in trainer.averaged.state_dict().items()}
+    row = {"loss": loss, "held_out_loss": functional.cross_entropy(logits, labels).item(), "held_out_accuracy": accuracy}
+    trainer.history.append(row | {"seconds": time.monotonic() - start})
+    trainer.save()
+    numbers = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in row.items())
+    print(f"face: epoch {len(trainer.history)}/{trainer.config.epochs}: {numbers}, {trainer.history[-1]['seconds']:.0f} s", flush=True)
+
+
+def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, public: LabelledFaces, work: Path) -> dict[str, Any]:
+    """Measure the weights as they were written, and write the table of logits."""
+    held_logits, logits = flip_logits(network, held.images), flip_logits(network, public.images)
+    table = pd.DataFrame({"id": [f"fer2013/public_test/{i}" for i in range(len(public))], "label": [EMOTIONS[i] for i in public.labels]})
+    table["group"] = [digest[:16] for digest in public.digests]
+    for column, name in enumerate(EMOTIONS):
+        table[f"logit_{name}"] = logits[:, column].numpy()
+    table.to_parquet(work / "face_validation.parquet", index=False)
+    config, history = trainer.config, trainer.history
+    accuracies = [row["held_out_accuracy"] for row in history]
+    share = np.bincount(trainer.y.numpy(), minlength=len(EMOTIONS)) / len(trainer.y)
+    return {
+        "encoder": "face_cnn",
+        "encoder_options": {"weights": "face.safetensors"},
+        "expert": "frames",
+        "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
+        "data": [{"name": "FER2013 (train)", "n": len(trainer.y), "licence": "research use"}],
+        "prior": {name: float(value) for name, value in zip(EMOTIONS, share, strict=True)},
+        "figures": {"public_test": figures(logits, public.labels), "held_out": figures(held_logits, held.labels)},
+        "temperature": fit_temperature(held_logits, torch.from_numpy(held.labels)),
+        "selection": "epoch and temperature on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
+        "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(sum(row["seconds"] for row in history)),
+        "seed": config.seed,
+        "epochs": config.epochs,
+        "options": config.to_json(),
+        "history": history,
+        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {config.seed} --epochs {config.epochs}",
+    }
+
+
+def main() -> None:
+    """The command line of this training."""
+    parser = argparse.ArgumentParser(description="Train the default model's face network on FER2013.")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds fer2013/train.npz and fer2013/public_test.npz")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and the results")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=FaceTraining.epochs)
+    options = parser.parse_args()
+    try:
+        train_face(options.data, options.work, options.seed, options.epochs)
+    except (FileNotFoundError, ValueError) as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Utterances that the default model's expert on words is trained and measured on: MELD and GoEmotions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmer_core.labels import EMOTIONS, canonical_label
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """N labelled utterances: ids, texts, class indices (N,) int64, and groups that must not be parted."""
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    labels: np.ndarray
+    groups: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, index: np.ndarray) -> Utterances:
+        """The utterances at `index`, (K,) integers."""
+        rows = index.tolist()
+        return Utterances(
+            tuple(self.ids[i] for i in rows), tuple(self.texts[i] for i in rows), self.labels[index], tuple(self.groups[i] for i in rows)
+        )
+
+
+def read_meld(folder: Path, split: str) -> Utterances:
+    """One split of MELD (Poria et al. 2019), "train" or "dev", from `<split>_sent_emo.csv`; the groups are dialogues.
+
+    Raises:
+        FileNotFoundError: the table is not in `folder`.
+        ValueError: the table lacks a column or has an unknown emotion.
+    """
+    path = _existing(folder / f"{split}_sent_emo.csv")
+    table = pd.read_csv(path, keep_default_na=False)
+    missing = [c for c in ("Utterance", "Emotion", "Dialogue_ID", "Utterance_ID") if c not in table.columns]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]}: give MELD's own table")
+    dialogues = tuple(f"meld/{split}/dia{d}" for d in table["Dialogue_ID"])
+    ids = tuple(f"{dialogue}_utt{u}" for dialogue, u in zip(dialogues, table["Utterance_ID"], strict=True))
+    labels = np.array([EMOTIONS.index(canonical_label(e)) for e in table["Emotion"]], dtype=np.int64)
+    return Utterances(ids, tuple(table["Utterance"].astype(str)), labels, dialogues)
+
+
+def read_goemotions(folder: Path) -> Utterances:
+    """The training part of GoEmotions (Demszky et al. 2020) with its labels grouped to Ekman's, from `train.tsv` and `labels.txt`.
+
+    Comments with several labels are left out.
+
+    Raises:
+        FileNotFoundError: a file is not in `folder`.
+    """
+    names = [canonical_label(line) for line in _existing(folder / "labels.txt").read_text(encoding="utf-8").split()]
+    table = pd.read_csv(
+        _existing(folder / "train.tsv"), sep="\t", header=None, names=["text", "labels", "id"], quoting=3, dtype=str, keep_default_na=False
+    )
+    table = table[~table["labels"].str.contains(",")]
+    labels = np.array([EMOTIONS.index(names[int(i)]) for i in table["labels"]], dtype=np.int64)
+    ids = tuple(f"goemotions/{i}" for i in table["id"])
+    return Utterances(ids, tuple(table["text"]), labels, ids)
+
+
+def bare(text: str) -> str:
+    """The text as a speech recogniser without punctuation would write it: lower case, letters, digits and apostrophes."""
+    return " ".join(re.findall(r"[\w']+", text.lower().replace("’", "'"))) or text
+
+
+def hold_out(utterances: Utterances, share: float, seed: int) -> tuple[Utterances, Utterances]:
+    """Cut by group: what to learn from, and about `share` of the groups to choose by."""
+    groups = np.array(utterances.groups)
+    names = np.unique(groups)
+    held = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
+    inside = np.isin(groups, held)
+    return utterances.take(np.flatnonzero(~inside)), utterances.take(np.flatnonzero(inside))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: --data names the folder that holds meld and goemotions")
+    return path

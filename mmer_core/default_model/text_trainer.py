@@ -1,0 +1,196 @@
+"""Training of adapters on MiniLM together with the expert on words; it can be stopped at any time and goes on at the last whole epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmer_core.config import JsonConfig
+from mmer_core.default_model.text_corpora import Utterances, bare
+from mmer_core.encoders.bert_network import adapters, add_adapters, pool
+from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, pad_tokens
+from mmer_core.fusion.words import WordsNetwork
+from mmer_core.labels import EMOTIONS
+
+EXPERT_PREFIX = "expert."
+
+Rows = list[list[int]]
+
+
+@dataclass(frozen=True)
+class TextTraining(JsonConfig):
+    """Hyper-parameters, chosen on dialogues held out of MELD's training part.
+
+    Attributes:
+        rank: of the adapters.
+        hidden: width of the expert's hidden layer; 0 for none.
+        first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
+        epochs: passes over MELD; their learning rate is `rate`.
+        bare: share of the texts that an epoch shows without punctuation.
+        warm_up: share of the steps over which the learning rate rises; it then falls as a cosine.
+        held_out: share of MELD's training dialogues kept for choosing.
+        longest: tokens of a text that are read in training.
+    """
+
+    rank: int = 16
+    hidden: int = 0
+    first_epochs: int = 1
+    first_rate: float = 1e-3
+    epochs: int = 4
+    rate: float = 5e-4
+    batch: int = 32
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    dropout: float = 0.1
+    expert_dropout: float = 0.2
+    smoothing: float = 0.0
+    bare: float = 0.3
+    held_out: float = 0.15
+    longest: int = 64
+
+
+class TextTrainer:
+    """MiniLM with adapters, and the expert on its sentence vectors."""
+
+    def __init__(self, options: TextTraining, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.options, self.seed = options, seed
+        self.encoder = MiniLmEncoder()
+        self.network = self.encoder.network
+        self.network.dropout = options.dropout
+        self.factors = add_adapters(self.network, options.rank)
+        self.expert = WordsNetwork(self.encoder.spec.dim, len(EMOTIONS), options.hidden, options.expert_dropout)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What was trained, by the names it is shipped under."""
+        parts = {ADAPTER_PREFIX: adapters(self.network), EXPERT_PREFIX: self.expert.state_dict()}
+        return {prefix + name: tensor.detach().clone() for prefix, part in parts.items() for name, tensor in part.items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        named = {ADAPTER_PREFIX + name: p for name, p in self.network.named_parameters() if p.requires_grad}
+        named |= {EXPERT_PREFIX + name: p for name, p in self.expert.state_dict().items()}
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                named[name].copy_(tensor)
+
+    def tokens(self, texts: Sequence[str]) -> Rows:
+        """Token ids of each text, its first `longest` ones; a text without words keeps its two marks."""
+        windows = [self.encoder.windows(text) for text in texts]
+        marks = self.encoder.marks
+        return [[*w[0][: self.options.longest - 1], marks[1]] if w and len(w[0]) > self.options.longest else w[0] if w else marks for w in windows]
+
+    def logits(self, rows: Rows, batch: int = 64) -> np.ndarray:
+        """(N, C) float32 of tokenised texts."""
+        self.network.eval()
+        self.expert.eval()
+        result = np.zeros((len(rows), len(EMOTIONS)), dtype=np.float32)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        with torch.inference_mode():
+            for start in range(0, len(order), batch):
+                index = order[start : start + batch]
+                result[index] = self.classify([rows[i] for i in index]).numpy()
+        return result
+
+    def classify(self, rows: Rows) -> Tensor:
+        """(B, C) logits of B tokenised texts, with gradients to what is trained."""
+        tokens, mask = pad_tokens(rows)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = self.network(tokens, mask)
+        vectors = pool(states, mask).unsqueeze(1)
+        return self.expert(vectors, torch.zeros(vectors.shape[:2], dtype=torch.bool))
+
+
+class Stage:
+    """Some epochs of a trainer over one corpus, with a checkpoint after each."""
+
+    def __init__(self, name: str, trainer: TextTrainer, corpus: Utterances, *, epochs: int, rate: float, checkpoint: Path) -> None:
+        options = trainer.options
+        self.name, self.trainer, self.epochs, self.rate, self.checkpoint = name, trainer, epochs, rate, checkpoint
+        self.rows = trainer.tokens(corpus.texts)
+        self.bare_rows = trainer.tokens([bare(text) for text in corpus.texts])
+        self.labels = torch.from_numpy(corpus.labels)
+        self.steps = -(-len(self.rows) // options.batch)
+        self.parameters = [*trainer.factors, *trainer.expert.parameters()]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=options.weight_decay)
+        self.history: list[dict[str, float]] = []
+
+    def run(self) -> list[dict[str, float]]:
+        """Train from the last checkpoint, if there is one, to the end; returns loss and seconds of each epoch."""
+        self._resume()
+        while len(self.history) < self.epochs:
+            start = time.monotonic()
+            loss = self._epoch()
+            row = {"loss": round(loss, 4), "seconds": round(time.monotonic() - start, 1)}
+            self.history.append(row)
+            self._save()
+            print(f"text: {self.name}, epoch {len(self.history)}/{self.epochs}: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
+        return self.history
+
+    def _epoch(self) -> float:
+        """One pass; depends only on the state, the seed and the epoch's number."""
+        trainer, options, epoch = self.trainer, self.trainer.options, len(self.history)
+        torch.manual_seed(trainer.seed * 1000 + epoch)
+        rng = np.random.default_rng((trainer.seed, epoch))
+        plain = rng.random(len(self.rows)) < options.bare
+        rows = [b if p else r for r, b, p in zip(self.rows, self.bare_rows, plain, strict=True)]
+        # texts of like length together, so that little is padding, in another mixture each time
+        order = np.argsort([len(row) for row in rows] + 4 * rng.random(len(rows)))
+        batches = [order[i : i + options.batch] for i in range(0, len(order), options.batch)]
+        trainer.network.train()
+        trainer.expert.train()
+        total = 0.0
+        for step, which in enumerate(rng.permutation(len(batches))):
+            index = batches[which]
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate(epoch * self.steps + step)
+            loss = functional.cross_entropy(trainer.classify([rows[i] for i in index]), self.labels[index], label_smoothing=options.smoothing)
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            self.optimizer.step()
+            total += loss.item() * len(index)
+        return total / len(rows)
+
+    def _rate(self, step: int) -> float:
+        at, warm_up = step / (self.steps * self.epochs), self.trainer.options.warm_up
+        return self.rate * (at / warm_up if at < warm_up else 0.5 * (1 + np.cos(np.pi * (at - warm_up) / (1 - warm_up))))
+
+    def _fingerprint(self) -> str:
+        what = [self.name, self.epochs, self.rate, len(self.rows), self.trainer.seed, self.trainer.options.to_json()]
+        return json.dumps(what, sort_keys=True)
+
+    def _save(self) -> None:
+        """Everything the next epoch needs, in one file that is replaced as a whole."""
+        state = self.optimizer.state_dict()["state"]
+        moments = {f"moments/{i}/{k}": v for i, values in state.items() for k, v in values.items()}
+        fresh = self.checkpoint.with_suffix(".new")
+        save_file(self.trainer.tensors() | moments, fresh, {"history": json.dumps(self.history), "stage": self._fingerprint()})
+        os.replace(fresh, self.checkpoint)
+
+    def _resume(self) -> None:
+        if not self.checkpoint.is_file():
+            return
+        with safe_open(self.checkpoint, "pt") as file:
+            if file.metadata()["stage"] != self._fingerprint():
+                raise ValueError(f"{self.checkpoint} belongs to a training with other data or options: delete it or give another --work folder")
+            self.history = json.loads(file.metadata()["history"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        self.trainer.load({k: v for k, v in tensors.items() if not k.startswith("moments/")})
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("moments/"):
+                _, i, key = name.split("/")
+                state.setdefault(int(i), {})[key] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})

@@ -1,0 +1,200 @@
+"""Training of the face network on FER2013, here on a few synthetic pictures in FER2013's format."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mmer_core.default_model.face import figures, fit_temperature, flip_logits, train_face
+from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
+from mmer_core.default_model.fer2013 import LabelledFaces, augment, clean, hold_out, read_fer2013
+from mmer_core.default_model.framing import measure_framing
+from mmer_core.encoders.face_network import as_input, load_network
+from mmer_core.encoders.visual import FaceCnnEncoder
+from mmer_core.faces import TEMPLATE, Detection
+from mmer_core.labels import EMOTIONS
+
+CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]  # FER2013's order
+
+
+def write_part(path, n, seed):
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+    labels = (np.arange(n) % 7).astype(np.uint8)
+    images[labels == 3, 30:40] = 255  # the happy ones can be told
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, images=images, labels=labels, classes=np.array(CLASSES))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_part(folder / "fer2013" / "train.npz", 84, 0)
+    write_part(folder / "fer2013" / "public_test.npz", 28, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    work = tmp_path_factory.mktemp("work")
+    return work, train_face(data, work, seed=3, epochs=2)
+
+
+def labelled(images, labels):
+    return LabelledFaces(images, np.array(labels), np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images]))
+
+
+def test_labels_are_in_our_order(data):
+    faces = read_fer2013(data / "fer2013" / "train.npz")
+    assert [EMOTIONS[i] for i in faces.labels[:7]] == ["anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral"]
+    assert faces.images.shape == (84, 48, 48)
+
+
+def test_missing_data_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"public_test\.npz is missing: give the folder .* with --data"):
+        train_face(tmp_path, tmp_path / "work")
+
+
+def test_blank_repeated_and_tested_pictures_are_left_out():
+    noise = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)
+    images = np.stack([noise[0], noise[0], noise[0], noise[1], noise[2], np.zeros_like(noise[0])])
+    kept = clean(labelled(images, [1, 1, 2, 3, 4, 5]), exclude=labelled(noise[2:3], [4]))
+    assert sorted(kept.labels.tolist()) == [1, 2, 3]  # the first picture stays once under each of its labels
+
+
+def test_the_held_out_part_is_stratified_and_shares_no_picture():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 48, 48), dtype=np.uint8)
+    images, labels = np.concatenate([noise, noise[:50]]), np.concatenate([np.arange(200) % 7, np.arange(50) % 7])
+    faces = labelled(images, labels)
+    training, held = hold_out(faces, 0.2, seed=1)
+    assert len(training) + len(held) == 250
+    assert not set(training.digests) & set(held.digests)
+    assert np.bincount(held.labels, minlength=7).min() >= 4
+    assert (hold_out(faces, 0.2, seed=1)[1].digests == held.digests).all()
+    assert set(hold_out(faces, 0.2, seed=2)[1].digests) != set(held.digests)
+
+
+@pytest.mark.parametrize("side", [40, 48])
+def test_augmented_pictures_stay_pictures(side):
+    x = torch.rand(64, 1, 48, 48)
+    given = x.clone()
+    seen = augment(x, side, 1.0, torch.Generator().manual_seed(0))
+    assert seen.shape == (64, 1, side, side)
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    assert torch.equal(x, given)
+    assert torch.equal(seen, augment(x, side, 1.0, torch.Generator().manual_seed(0)))
+    assert not torch.equal(seen, augment(x, side, 1.0, torch.Generator().manual_seed(1)))
+
+
+def test_without_strength_pictures_are_only_mirrored():
+    x = torch.rand(32, 1, 48, 48)
+    seen = augment(x, 48, 0.0, torch.Generator().manual_seed(0))
+    as_is = torch.isclose(seen, x, atol=1e-4).all(dim=(1, 2, 3))
+    mirrored = torch.isclose(seen, x.flip(3), atol=1e-4).all(dim=(1, 2, 3))
+    assert (as_is ^ mirrored).all()
+    assert 0 < as_is.sum() < 32
+
+
+def test_training_writes_what_the_bundle_needs(trained):
+    work, result = trained
+    assert json.loads((work / "face.json").read_text(encoding="utf-8")) == result
+    assert {"encoder", "encoder_options", "expert", "expert_options", "data", "prior", "figures", "seed", "command"} <= set(result)
+    assert sum(result["prior"].values()) == pytest.approx(1)
+    assert set(result["prior"]) == set(EMOTIONS)
+    assert result["figures"]["public_test"]["n"] == 28
+    assert (work / "face.safetensors").stat().st_size < 10_000_000
+    assert FaceCnnEncoder(work / "face.safetensors").spec.dim == result["expert_options"]["dim"]
+
+
+def test_the_table_of_logits_matches_weights_and_figures(trained, data):
+    work, result = trained
+    table = pd.read_parquet(work / "face_validation.parquet")
+    assert list(table.columns) == ["id", "label", "group", *(f"logit_{name}" for name in EMOTIONS)]
+    public = read_fer2013(data / "fer2013" / "public_test.npz")
+    assert table["label"].tolist() == [EMOTIONS[i] for i in public.labels]
+    logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy()
+    assert logits == pytest.approx(flip_logits(load_network(work / "face.safetensors"), public.images).numpy(), abs=1e-4)
+    accuracy = (logits.argmax(1) == public.labels).mean()
+    assert result["figures"]["public_test"]["accuracy"] == pytest.approx(accuracy)
+
+
+def trainer(data, checkpoint, epochs=2):
+    faces = read_fer2013(data / "fer2013" / "train.npz").take(np.arange(32))
+    return FaceTrainer(FaceTraining(epochs=epochs, batch=16), faces, checkpoint)
+
+
+def run_epoch(state):
+    state.history.append({"loss": state.train_epoch()})
+    state.best = {k: v.clone() for k, v in state.averaged.state_dict().items()}
+
+
+def test_a_stopped_training_ends_as_an_uninterrupted_one(data, tmp_path):
+    whole = trainer(data, tmp_path / "a.safetensors")
+    run_epoch(whole)
+    whole.save()
+    resumed = trainer(data, tmp_path / "a.safetensors")
+    assert resumed.resume()
+    for state in (whole, resumed):
+        run_epoch(state)
+    assert whole.history == resumed.history
+    for name, tensor in whole.averaged.state_dict().items():
+        assert torch.equal(tensor, resumed.averaged.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_another_training_is_refused(data, tmp_path):
+    state = trainer(data, tmp_path / "a.safetensors")
+    assert not state.resume()
+    state.save()
+    with pytest.raises(ValueError, match="other options: delete it or give another --work folder"):
+        trainer(data, tmp_path / "a.safetensors", epochs=3).resume()
+
+
+def test_training_learns(data, tmp_path):
+    state = trainer(data, tmp_path / "a.safetensors", epochs=6)
+    for _ in range(6):
+        run_epoch(state)
+    assert state.history[-1]["loss"] < state.history[0]["loss"]
+
+
+def test_temperature_undoes_overconfidence():
+    random = np.random.default_rng(0)
+    labels = torch.from_numpy(random.integers(0, 7, 2000))
+    logits = torch.from_numpy(random.normal(size=(2000, 7))).float()
+    probabilities = logits.softmax(1)
+    drawn = torch.multinomial(probabilities, 1, generator=torch.Generator().manual_seed(0)).squeeze(1)
+    assert fit_temperature(logits * 3, drawn) == pytest.approx(3, rel=0.15)
+    assert fit_temperature(logits, labels) > 3  # logits that know nothing are flattened
+
+
+def test_figures_of_a_known_case():
+    logits = torch.eye(7)[[0, 0, 1, 2]]
+    scores = figures(logits, np.array([0, 0, 0, 2]))
+    assert scores["accuracy"] == 0.75
+    assert scores["recall"]["neutral"] == pytest.approx(2 / 3)
+    assert scores["recall"]["disgust"] == 1
+    assert scores["ua"] == pytest.approx((2 / 3 + 1) / 7)
+
+
+def test_flipping_a_picture_does_not_change_its_logits(trained):
+    network = load_network(trained[0] / "face.safetensors")
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    assert as_input(images).max() <= 1
+    assert torch.allclose(flip_logits(network, images), flip_logits(network, images[:, :, ::-1]), atol=1e-3)
+
+
+def test_framing_is_measured_in_shares_of_the_picture(data):
+    faces = read_fer2013(data / "fer2013" / "train.npz")
+
+    def detect(frame, smallest):
+        # the detector sees the picture four times as large, with a border of 12 pixels
+        box = (np.array([4.0, 0.0, 44.0, 50.0]) + 12) * 4
+        return [Detection(box.astype(np.float32), ((TEMPLATE * 48 + 12) * 4 - 0.5).astype(np.float32), 0.99)]
+
+    measured = measure_framing(faces, detect, count=5)
+    assert measured["found"] == measured["searched"] == 5
+    assert np.array(measured["landmarks"]) == pytest.approx(TEMPLATE, abs=0.002)
+    assert measured["frame_per_box"] == pytest.approx(48 / 50, abs=0.01)
