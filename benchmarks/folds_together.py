@@ -1,0 +1,170 @@
+"""Five folds of system S0 (three unimodal classifiers, early and late fusion): ours beside the obvious implementation.
+
+    python -m benchmarks.folds_together
+    python -m benchmarks.folds_together --utterances 600 --epochs 3   # a quick look
+
+The obvious implementation: one fold after the other, one model after the other, a DataLoader with batches of 32 over a Dataset, Adam. Ours: the
+same networks, batches of 32, Adam, standardisation and choice of epoch, trained by `mmer_core.stacks`. Both train every epoch (no early
+stopping unless --patience says so) and keep the best one on the same inner validation part. Features are synthetic, of S0's sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from mmer_core import metrics
+from mmer_core.evidence import EvidenceSource, logits_of
+from mmer_core.experiment import Experiment, Study, parts_of
+from mmer_core.feature_table import FeatureTable, column_of
+from mmer_core.folds import FoldPlan, cut
+from mmer_core.labels import Modality
+from mmer_core.selection import Trainer
+from mmer_core.training_config import TrainingConfig
+
+DIMS = {Modality.TEXT: 768, Modality.AUDIO: 128, Modality.VISUAL: 2048}  # BERT, VGGish, ResNet-50
+STRENGTH = {Modality.TEXT: 0.09, Modality.AUDIO: 0.16, Modality.VISUAL: 0.03}  # of the class in the features: F1 comes out as hard as in S0
+LABELS = ("neutral", "anger", "joy", "sadness")
+Answers = dict[str, np.ndarray]  # {method: (N,) predicted classes}
+
+
+def synthetic(utterances: int, seed: int) -> FeatureTable:
+    """Ten speakers, four classes, features that differ by speaker and a little by class."""
+    rng = np.random.default_rng(seed)
+    y, speaker = rng.integers(0, len(LABELS), utterances), rng.integers(0, 10, utterances)
+    columns = {}
+    for modality, dim in DIMS.items():
+        centre, voice = rng.normal(size=(len(LABELS), dim)), rng.normal(size=(10, dim)) * 0.3
+        features = STRENGTH[modality] * centre[y] + voice[speaker] + rng.normal(size=(utterances, dim))
+        columns[modality] = column_of(features.astype(np.float32))
+    ids = np.array([f"u{i}" for i in range(utterances)])
+    return FeatureTable(columns, y, LABELS, ids, np.array([f"s{s}" for s in speaker]))
+
+
+class Utterances(Dataset[tuple[torch.Tensor, int]]):
+    """The features of some utterances, standardised and side by side, as a Dataset for a DataLoader."""
+
+    def __init__(self, features: np.ndarray, y: np.ndarray) -> None:
+        self.features, self.y = features, y
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.from_numpy(self.features[index]), int(self.y[index])
+
+
+def obvious(study: Study, config: TrainingConfig) -> Answers:
+    """What people write."""
+    table = study.table
+    methods = {str(m): [m] for m in DIMS} | {"early": list(DIMS)}
+    answers = {name: np.zeros(len(table), dtype=np.int64) for name in methods}
+    for fold in study.folds:
+        for name, modalities in methods.items():
+            x = np.concatenate([table.columns[m].frames for m in modalities], axis=1)
+            x = (x - x[fold.train].mean(axis=0)) / x[fold.train].std(axis=0)
+            torch.manual_seed(study.fold_seed(fold.number))
+            hidden = (256, 128) if name == "early" else (128, 64)
+            model = nn.Sequential(
+                nn.Linear(x.shape[1], hidden[0]), nn.ReLU(), nn.Linear(hidden[0], hidden[1]), nn.ReLU(), nn.Linear(hidden[1], len(LABELS))
+            )
+            train, inner, test = (Utterances(x[rows], table.y[rows]) for rows in (fold.train, fold.inner, fold.test))
+            answers[name][fold.test] = fit_obviously(model, train, inner, config).predict(test)
+    return answers | {"late": vote(answers)}
+
+
+class ObviousModel:
+    """A trained network and how it predicts."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def predict(self, data: Utterances) -> np.ndarray:
+        self.model.eval()
+        return np.concatenate([self.model(x).argmax(1).numpy() for x, _ in DataLoader(data, batch_size=32)])
+
+
+def fit_obviously(model: nn.Module, train: Utterances, inner: Utterances, config: TrainingConfig) -> ObviousModel:
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    criterion = nn.CrossEntropyLoss()
+    loader = DataLoader(train, batch_size=config.batch_size, shuffle=True)
+    best, best_state, since = -1.0, copy.deepcopy(model.state_dict()), 0
+    for _ in range(config.epochs):
+        model.train()
+        for x, y in loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        score = float((ObviousModel(model).predict(inner) == inner.y).mean())
+        since += 1
+        if score > best:
+            best, best_state, since = score, copy.deepcopy(model.state_dict()), 0
+        if config.patience and since >= config.patience:
+            break
+    model.load_state_dict(best_state)
+    return ObviousModel(model)
+
+
+def ours(study: Study, config: TrainingConfig) -> Answers:
+    """The same with this project."""
+    table, trainer = study.table, Trainer(study)
+    experiments = {str(m): Experiment("unimodal", (m,), training=config) for m in DIMS} | {"early": Experiment("early", tuple(DIMS), training=config)}
+    parts = {(name, fold.number): parts_of(experiment, fold.number)[""] for name, experiment in experiments.items() for fold in study.folds}
+    trainer.train_side_by_side(parts.values(), lambda part, row: None)
+    answers = {name: np.zeros(len(table), dtype=np.int64) for name in experiments}
+    for (name, number), part in parts.items():
+        network, test = trainer.done[part][0], study.folds[number].test
+        own = table.using(part.modalities)
+        answers[name][test] = logits_of(network, EvidenceSource(network, own, test), torch.from_numpy(test)).argmax(1).numpy()
+    return answers | {"late": vote(answers)}
+
+
+def vote(answers: Answers) -> np.ndarray:
+    """Majority of the three unimodal answers; a tie goes to the lowest class index."""
+    votes = np.stack([answers[str(m)] for m in DIMS])
+    return np.stack([(votes == c).sum(axis=0) for c in range(len(LABELS))]).argmax(axis=0)
+
+
+def timed(what: Callable[[Study, TrainingConfig], Answers], study: Study, config: TrainingConfig) -> tuple[float, Answers]:
+    started = time.perf_counter()
+    answers = what(study, config)
+    return time.perf_counter() - started, answers
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--utterances", type=int, default=5531)
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--patience", type=int, default=0, help="early stopping, in both; 0 for none (default)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only-ours", action="store_true", help="leave out the obvious implementation")
+    args = parser.parse_args()
+    table = synthetic(args.utterances, args.seed)
+    plan = FoldPlan(folds=args.folds, seed=args.seed)
+    study = Study(table, cut(plan, y=table.y, groups=table.groups, labels=table.labels), args.seed)
+    settings = {"epochs": args.epochs, "patience": args.patience}
+    rows = {
+        "ours, float32": timed(ours, study, TrainingConfig(**settings)),
+        "ours, bfloat16": timed(ours, study, TrainingConfig(**settings, precision="bfloat16")),
+    }
+    if not args.only_ours:
+        rows["obvious"] = timed(obvious, study, TrainingConfig(**settings))
+    print(f"{len(table)} utterances, {args.folds} folds, {args.epochs} epochs, {torch.get_num_threads()} threads; micro-F1 in %")
+    print(f"{'':<16}{'seconds':>9}{'faster':>8}" + "".join(f"{name:>9}" for name in rows["ours, float32"][1]))
+    slowest = max(seconds for seconds, _ in rows.values())
+    for name, (seconds, answers) in rows.items():
+        scores = [metrics.scores(metrics.confusion_matrix(table.y, predicted, len(LABELS)))["accuracy"] for predicted in answers.values()]
+        print(f"{name:<16}{seconds:>9.1f}{slowest / seconds:>7.1f}x" + "".join(f"{100 * score:>9.1f}" for score in scores))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Whether a stated probability can be believed: temperature scaling, and what is gained by not answering when unsure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BOUNDS = (0.05, 20.0)  # temperatures searched; the ends are reached only by a model without information or without error
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """(N, C) log probabilities."""
+    shifted = np.asarray(logits, dtype=np.float64)
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over N utterances, in nats."""
+    return float(-log_softmax(logits)[np.arange(len(truth)), truth].mean())
+
+
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature that makes held-out utterances most probable (Guo et al. 2017); 1 where there is nothing to fit on.
+
+    Dividing logits by it changes no decision. Fit it on the inner validation part, never on the test part.
+
+    Args:
+        logits: (N, C); log probabilities will do.
+        truth: (N,) class indices.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(truth):
+        return 1.0
+    # In the logarithm of the temperature the likelihood has one minimum: it is convex in 1/T.
+    found = minimize_scalar(lambda t: negative_log_likelihood(logits / np.exp(t), truth), bounds=np.log(BOUNDS), method="bounded")
+    return float(np.exp(found.x))
+
+
+def calibrate(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
+    """(N, C) probabilities at a temperature, one or (N,); the same as scaling the logits they came from."""
+    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, None))
+    return np.exp(log_softmax(logits / np.reshape(temperature, (-1, 1))))
+
+
+def risk_coverage(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage and risk, each (N,): share of utterances answered, most confident first, and error rate among them (Geifman & El-Yaniv 2017)."""
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    wrong = probabilities.argmax(axis=1)[order] != np.asarray(truth)[order]
+    answered = np.arange(1, len(order) + 1)
+    return answered / max(1, len(order)), np.cumsum(wrong) / answered

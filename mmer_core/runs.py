@@ -1,0 +1,242 @@
+"""Cross-validation runs on disk, read side: list many in a blink, open one, read only what is asked for. No pickle.
+
+A run is a folder: run.json (what it is, its metrics, the sha256 of its files), folds.parquet (id, group, fold, role), predictions.parquet (id,
+fold, subset, y_true, p_<label>; out of fold, before temperature scaling), history.parquet (fold, part, epoch, losses and scores),
+progress.json while it runs, and fold_<k>/ with the model of each fold. `run_writer` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmer_core import metrics
+from mmer_core.checkpoint import sha256_of
+from mmer_core.labels import Modality, in_order, subset_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+RECORD, PREDICTIONS, FOLDS, HISTORY, PROGRESS, LOCK = "run.json", "predictions.parquet", "folds.parquet", "history.parquet", "progress.json", ".lock"
+STATUSES = ("running", "finished", "failed", "interrupted")
+
+# What a record must hold, and of which type, before anything is shown of it.
+_SHAPE: dict[str, type] = {
+    "name": str, "status": str, "created": str, "labels": list, "modalities": list, "corpus": dict, "fusion": dict, "training": dict, "plan": dict,
+    "metrics": dict, "command": str,
+}  # fmt: skip
+
+
+class RunError(ValueError):
+    """A run that cannot be read; the message names the file and says why."""
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One folder in a list of runs: its record, or why it has none."""
+
+    path: Path
+    record: dict[str, Any] | None
+    problem: str | None = None
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`, or "broken"."""
+        return "broken" if self.record is None else str(self.record["status"])
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The run.json of a run, checked for its format; a run that says "running" but whose process has gone is "interrupted".
+
+    Raises:
+        RunError: no such file, not JSON, another schema, or a part is missing or of the wrong kind.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder} is not a run: it has no {RECORD}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}): restore it or train again") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        found = record.get("schema") if isinstance(record, dict) else None
+        raise RunError(f"{path} has schema {found!r} and this version reads {SCHEMA}: use the version that wrote it or train again")
+    wrong = next((k for k, kind in _SHAPE.items() if not isinstance(record.get(k), kind)), None)
+    if wrong or record["status"] not in STATUSES:
+        raise RunError(f"{path} lacks a valid {wrong or 'status'!r}: restore it or train again")
+    if record["status"] == "running" and not is_locked(folder):
+        record["status"] = "interrupted"
+    return record
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process is training into this folder right now: it holds a lock that ends with it, however it ends."""
+    import fcntl
+
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def list_runs(folder: Path) -> list[RunEntry]:
+    """Every run below `folder`, newest first, broken ones last with their reason; reads only the run.json files."""
+    if not folder.is_dir():
+        return []
+    entries = []
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        try:
+            entries.append(RunEntry(path, read_record(path)))
+        except RunError as error:
+            entries.append(RunEntry(path, None, str(error)))
+    return sorted(entries, key=lambda e: "" if e.record is None else e.record["created"], reverse=True)
+
+
+class CVRun:
+    """One finished or unfinished run. Tables are read when they are first asked for.
+
+    Attributes:
+        path: its folder.
+        record: run.json.
+    """
+
+    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+        self.path, self.record = path, record
+
+    @classmethod
+    def open(cls, path: Path | str, *, verify: bool = False) -> CVRun:
+        """Open a run.
+
+        Args:
+            path: its folder.
+            verify: also compare every file with the sha256 in run.json; otherwise only with its size.
+
+        Raises:
+            RunError: the record or one of its files is missing, damaged or changed.
+        """
+        folder = Path(path)
+        record = read_record(folder)
+        for name, facts in record.get("files", {}).items():
+            file = folder / name
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise RunError(f"{folder / RECORD} names the file {name!r} outside its folder: do not use this run")
+            if not file.is_file():
+                raise RunError(f"{folder} lacks {name}: copy the whole run again or train again")
+            if file.stat().st_size != facts["bytes"] or (verify and sha256_of(file) != facts["sha256"]):
+                raise RunError(f"{file} differs from what {RECORD} says: copy the whole run again or train again")
+        return cls(folder, record)
+
+    @property
+    def name(self) -> str:
+        return str(self.record["name"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.record["labels"])
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        return in_order(Modality(m) for m in self.record["modalities"])
+
+    @property
+    def full(self) -> str:
+        """The subset with every modality of the run."""
+        return subset_name(self.modalities)
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.record["status"] == "finished")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """{subset: scores with intervals, per class, calibration, confusion}; see `crossval.summarise`."""
+        return dict(self.record["metrics"])
+
+    @cached_property
+    def progress(self) -> dict[str, Any]:
+        """The last progress.json; {} if there is none."""
+        try:
+            return dict(json.loads((self.path / PROGRESS).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    @cached_property
+    def folds(self) -> pd.DataFrame:
+        """id, group, fold, role; one row for each utterance and fold."""
+        return self._read(FOLDS)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """fold, part ("" or the branch of a late model), epoch, train_loss, inner_loss, inner_<score>, learning_rate, best (bool)."""
+        return self._read(HISTORY)
+
+    def predictions(self, subset: str | None = None, *, columns: Sequence[str] | None = None, calibrated: bool = False) -> pd.DataFrame:
+        """Out-of-fold predictions of one modality subset (default: all modalities).
+
+        Args:
+            subset: as in `labels.subset_name`.
+            columns: which to read (id, fold, y_true, p_<label>); default all.
+            calibrated: apply each fold's temperature; needs all columns.
+
+        Raises:
+            RunError: the run is not finished, has no such subset, or the file is damaged or lacks a column.
+        """
+        subset = subset or self.full
+        if subset not in self.record["metrics"]:
+            raise RunError(
+                f"{self.path} has no predictions for {subset!r}: it has {', '.join(self.record['metrics']) or 'none yet, it is not finished'}"
+            )
+        wanted = ["id", "fold", "y_true", *self.probability_columns]
+        table = self._read(PREDICTIONS, columns or wanted, [("subset", "=", subset)])
+        if calibrated:
+            from mmer_core.calibration import calibrate
+
+            temperature = np.array(self.record["temperatures"][subset])[table["fold"].to_numpy()]
+            table[self.probability_columns] = calibrate(table[self.probability_columns].to_numpy(), temperature).astype(np.float32)
+        return table
+
+    @property
+    def probability_columns(self) -> list[str]:
+        return [f"p_{label}" for label in self.labels]
+
+    def confusion(self, subset: str | None = None, fold: int | None = None) -> np.ndarray:
+        """(C, C) int64 counts of one subset, pooled over the folds or of one fold; rows are the truth."""
+        if fold is None:
+            return np.array(self.record["metrics"][subset or self.full]["confusion"], dtype=np.int64)
+        table = self.predictions(subset)
+        table = table[table["fold"] == fold]
+        predicted = table[self.probability_columns].to_numpy().argmax(axis=1)
+        return metrics.confusion_matrix(table["y_true"].to_numpy(), predicted, len(self.labels))
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """{id: group} as the folds kept them apart."""
+        return dict(zip(self.folds["id"], self.folds["group"], strict=True))
+
+    def _read(self, name: str, columns: Iterable[str] | None = None, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path / name
+        wanted = None if columns is None else list(columns)
+        try:
+            if wanted is not None:
+                lacking = sorted(set(wanted) - set(pq.read_schema(path).names))
+                if lacking:
+                    raise RunError(f"{path} lacks the column {lacking[0]}: train again")
+            return pq.read_table(path, columns=wanted, filters=filters).to_pandas()
+        except FileNotFoundError:
+            raise RunError(f"{self.path} has no {name}: the run is {self.record['status']}") from None
+        except (OSError, pa.ArrowInvalid) as error:
+            raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train again") from error
