@@ -114,12 +114,14 @@ def folds_table(table: FeatureTable, folds: Sequence[Fold]) -> pd.DataFrame:
 
 
 def _train_side_by_side(trainer: Trainer, runs: Sequence[_Open]) -> None:
-    """Train plain networks of all folds of the unfinished runs."""
+    """Train plain networks of the unfinished runs. All folds are trained, also those on disk: their company must not change the results."""
     study = trainer.study
     wanted: dict[Part, list[tuple[_Open, str]]] = {}
     for run in runs:
+        if all(run.writer.has_fold(fold.number) for fold in study.folds):
+            continue
         for fold in study.folds:
-            for candidate in run.experiment.candidates(study.seed) if not run.writer.has_fold(fold.number) else []:
+            for candidate in run.experiment.candidates(study.seed):
                 for name, part in parts_of(candidate, fold.number).items():
                     wanted.setdefault(part, []).append((run, name))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmer_core.feature_table import FeatureColumn, FeatureTable
 from mmer_core.fusion.layers import Evidence, Reader, pool
 from mmer_core.labels import Modality
-from mmer_core.multitask import Network
+from mmer_core.multitask import MultiTask, Network
 from mmer_core.training_config import TrainingConfig
 
 ROWS_AT_ONCE = 1024  # utterances read or predicted together; sequences: fewer, see `chunks`
@@ -63,14 +63,14 @@ def pooled_once(table: FeatureTable, model: Network, config: TrainingConfig) -> 
 
 
 class EvidenceSource:
-    """Standardised evidence of any utterances for one model. Vectors are read once and kept where that is small; sequences are read as needed."""
+    """Standardised evidence of any utterances for one model. What has a fixed size is read once and kept where that is small; the rest as needed."""
 
     def __init__(self, model: Network, table: FeatureTable, rows: np.ndarray) -> None:
         self.model, self.table = model, table
-        readers = readers_of(model)
-        vectors = table.vectors or all(reader.pooling is not None for reader in readers)
+        network = model.network if isinstance(model, MultiTask) else model
+        size = network.evidence_size or (sum(network.dims.values()) if table.vectors else None)
         self._kept: dict[Modality, Evidence] | None = None
-        if vectors and 4 * len(rows) * sum(reader.width for reader in readers) <= KEEP_BYTES:
+        if size is not None and 4 * len(rows) * size <= KEEP_BYTES:
             pieces = [model.read(table.batch(piece)) for piece in chunks(table, rows)]
             self._kept = {m: Evidence(torch.cat([p[m].x for p in pieces]), torch.cat([p[m].valid for p in pieces])) for m in model.modalities}
             self._position = torch.zeros(len(table), dtype=torch.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 import threading
 import types
@@ -259,17 +260,21 @@ def crop_face(frame: np.ndarray, face: Detection) -> np.ndarray:
 def _framing(face: Detection) -> tuple[complex, complex]:
     """The similarity transform z -> turn * z + shift from pixels (x + iy) to shares of the crop's side.
 
-    Least squares from the landmarks to `TEMPLATE`; where they are unknown or say something else than the box (a profile shows the eyes
-    close together), size and place come from the box.
+    The landmarks make the face upright. Size and place are midway between what the landmarks say (least squares to `TEMPLATE`) and what the
+    box says: landmarks draw together in a profile and apart with an open mouth, the box is coarse. On held-out FER2013 pictures the network
+    was right more often so than with landmarks alone. Where landmarks are unknown, the box decides.
     """
     box_side = max(float(face.sides[1]), float(face.sides[0])) * FRAME_PER_BOX
+    centre = complex(*face.centre)
     points = face.landmarks.astype(np.float64) @ np.array([1, 1j])
     goal = TEMPLATE.astype(np.float64) @ np.array([1, 1j])
     spread = points - points.mean()
+    fit = complex((spread.conj() * (goal - goal.mean())).sum())
     power = float((abs(spread) ** 2).sum())
-    if not np.isfinite(power) or power < 1e-6:
-        return complex(1 / box_side), 0.5 + 0.5j - complex(*face.centre) / box_side
-    turn = complex((spread.conj() * (goal - goal.mean())).sum()) / power
-    size = float(np.clip(1 / max(abs(turn), 1e-9), 0.8 * box_side, 1.3 * box_side))
-    turn = turn / max(abs(turn), 1e-9) / size
-    return turn, complex(goal.mean() - turn * points.mean())
+    if not np.isfinite(power) or abs(fit) < 1e-6:
+        return complex(1 / box_side), 0.5 + 0.5j - centre / box_side
+    upright = fit / abs(fit)
+    landmark_side = float(np.clip(power / abs(fit), 0.7 * box_side, 1.4 * box_side))
+    middle = points.mean() + (0.5 + 0.5j - goal.mean()) * landmark_side / upright
+    turn = upright / math.sqrt(box_side * landmark_side)
+    return turn, 0.5 + 0.5j - turn * (middle + centre) / 2

@@ -110,25 +110,3 @@ def drop_modalities(batch: FeatureBatch, p: float, generator: torch.Generator | 
     draw = torch.where(batch.present, draw, -1.0)
     kept = (draw >= p) | (draw == draw.amax(1, keepdim=True))
     return replace(batch, present=batch.present & kept)
-
-
-def normalise_speakers(batch: FeatureBatch) -> FeatureBatch:
-    """Every group's features brought to mean 0 and standard deviation 1, over the frames that are there.
-
-    System S1's "speaker-normalised features". It looks at all of a test speaker's unlabelled data, so a run that uses it must say so.
-
-    Raises:
-        ValueError: the batch does not say who speaks.
-    """
-    if batch.groups is None:
-        raise ValueError("speaker normalisation needs to know who speaks: give the batch its groups")
-    x = {m: v.clone() for m, v in batch.x.items()}
-    for group in set(batch.groups):
-        rows = torch.tensor([g == group for g in batch.groups])
-        for modality, values in x.items():
-            there = rows[:, None] & batch.column(modality)[:, None] & ~batch.pad[modality]
-            frames = values[there]
-            if len(frames):
-                sd = frames.std(0, correction=0)
-                values[there] = (frames - frames.mean(0)) / torch.where(sd > 1e-6, sd, 1.0)
-    return replace(batch, x=x)

@@ -39,12 +39,12 @@ class Trainer:
     def table(self, part: Part, network: Network) -> FeatureTable:
         """The features that a part is trained on: with sequences pooled already where that changes nothing."""
         own = self.study.table.using(part.modalities)
-        if self.study.views:
+        if self.study.views or part.training.augments:
             return own
         key = (part.modalities, "+".join(sorted({str(reader.pooling) for reader in evidence.readers_of(network)})))
         if key not in self._pooled:
             self._pooled[key] = evidence.pooled_once(own, network, part.training)
-        return self._pooled[key] if not part.training.augments else own
+        return self._pooled[key]
 
     def train_side_by_side(self, parts: Iterable[Part], progress: Callable[[Part, Mapping[str, float]], None]) -> None:
         """Train those of the parts that are plain stacks of layers, all at once."""

@@ -1,12 +1,11 @@
-"""Plain stacks of layers (S0's unimodal classifiers and its early fusion), of all folds at once.
+"""Plain stacks of layers (S0's unimodal classifiers and its early fusion), of all folds together.
 
 These networks are so small that the obvious loop spends its time on everything but arithmetic: collating batches, building graphs, several
-passes over the weights in the optimizer. Here inputs are standardised once, gradients are written out, the optimizer is one fused pass, and as
-many networks train side by side as there are cores, each on one, so that its weights and moments stay in the cache. Stacking the weights of all
-folds into one batched product was measured too: it does the same arithmetic, but its weights and moments no longer fit into the cache.
+passes over the weights in the optimizer. Here inputs are standardised once, the networks of several folds are stacked and advance in one
+batched product (see `stacked_layers`), the optimizer is one fused pass, and as many stacks train side by side as there are cores, each on one.
 
 Results are those of `training.fit` up to rounding: same first weights, same batches, same stopping (dropout draws from another stream).
-`benchmarks/folds_together.py` measures both beside the obvious implementation.
+`benchmarks/folds_together.py` measures them beside the obvious implementation.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,11 +29,11 @@ from mmer_core.folds import Fold
 from mmer_core.fusion.early import EarlyFusion
 from mmer_core.fusion.unimodal import Unimodal
 from mmer_core.multitask import Network
+from mmer_core.stacked_layers import StackedLayers, loss_targets
 from mmer_core.training import BestEpoch, Fitted, TrainingError
-from mmer_core.training_config import TrainingConfig
 
 Progress = Callable[[Part, Mapping[str, Any]], None]
-LOW_PRECISION_FROM = 2**17  # weights of a layer from which bfloat16 products pay for their conversions
+STACK_WEIGHTS = 2**21  # weights in one stack, at most: with gradients and moments it must stay in the cache
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,10 @@ class Job:
     fold: Fold
     seed: int
 
+    @property
+    def weights(self) -> int:
+        return sum(p.numel() for p in self.network.parameters())
+
 
 def is_plain(part: Part, table: FeatureTable) -> bool:
     """Whether a part can be trained here: one stack of linear layers, ReLU and dropout over inputs that no setting changes from step to step."""
@@ -67,7 +70,7 @@ def is_plain(part: Part, table: FeatureTable) -> bool:
 
 
 def fit_all(jobs: Sequence[Job], progress: Progress | None = None) -> list[Fitted]:
-    """Train plain networks side by side, one core each; the results do not depend on how many cores there are.
+    """Train plain networks together. The results do not depend on how many cores there are.
 
     Raises:
         TrainingError: the loss of one is no longer finite.
@@ -75,22 +78,21 @@ def fit_all(jobs: Sequence[Job], progress: Progress | None = None) -> list[Fitte
     """
     stop = threading.Event()
 
-    def work(job: Job) -> Fitted:
+    def notify(job: Job, row: Mapping[str, Any]) -> None:
+        if stop.is_set():
+            raise CancelledError
+        if progress is not None:
+            progress(job.part, row)
+
+    def work(stack: Sequence[int]) -> list[Fitted]:
         torch.set_num_threads(1)
+        return _Stack([jobs[i] for i in stack], notify).fit()
 
-        def notify(row: Mapping[str, Any]) -> None:
-            if stop.is_set():
-                raise CancelledError
-            if progress is not None:
-                progress(job.part, row)
-
-        return _fit(job, notify)
-
+    stacks = sorted(stacked(jobs), key=lambda stack: -sum(jobs[i].weights for i in stack))  # the largest first: threads end together
     threads = torch.get_num_threads()
-    largest_first = sorted(range(len(jobs)), key=lambda i: -sum(w.numel() for w in jobs[i].network.parameters()))
     pool = ThreadPoolExecutor(max_workers=threads)
     try:
-        fitted = dict(zip(largest_first, pool.map(lambda i: work(jobs[i]), largest_first), strict=True))
+        fitted = dict(pair for stack, results in zip(stacks, pool.map(work, stacks), strict=True) for pair in zip(stack, results, strict=True))
     finally:
         stop.set()  # after an error or Ctrl-C the other networks end with their epoch
         pool.shutdown(cancel_futures=True)
@@ -98,161 +100,160 @@ def fit_all(jobs: Sequence[Job], progress: Progress | None = None) -> list[Fitte
     return [fitted[i] for i in range(len(jobs))]
 
 
-def _fit(job: Job, progress: training.Progress) -> Fitted:
-    """`training.fit` for a plain network."""
-    network, table, config = job.network, job.table, job.part.training
-    train_rows, inner_rows = (evidence.having(table, rows, network.modalities) for rows in (job.fold.train, job.fold.inner))
-    if not len(train_rows):
-        raise ValueError(f"no training utterance has {' or '.join(network.modalities)} features: check what was extracted")
-    training.prepare(network, table, train_rows)
-    both = np.concatenate([train_rows, inner_rows])
-    inputs = classifier_inputs(network, EvidenceSource(network, table, both), torch.from_numpy(both))
-    loop = _Loop(job, inputs, torch.from_numpy(table.y[both]), len(train_rows))
-    best = BestEpoch(config)
-    history: list[dict[str, float]] = []
-    kept: dict[str, Tensor] = {}
-    while not history or not best.over(len(history)):
-        history.append(loop.epoch(len(history) + 1))
-        if best.improves(history[-1]):
-            kept = {name: value.clone() for name, value in network.state_dict().items()}
-        progress(history[-1])
-    network.load_state_dict(kept)
-    for parameter in network.parameters():
-        parameter.grad = None
-    network.eval()
-    return Fitted(tuple(history), best.epoch, best.score)
+def stacked(jobs: Sequence[Job]) -> list[list[int]]:
+    """Which jobs share a stack: the folds of one kind of network, as many as stay in the cache together."""
+    kinds: dict[Part, list[int]] = {}
+    for i, job in enumerate(jobs):
+        kinds.setdefault(replace(job.part, fold=0), []).append(i)
+    stacks = []
+    for members in kinds.values():
+        size = max(1, STACK_WEIGHTS // jobs[members[0]].weights)
+        stacks += [members[begin : begin + size] for begin in range(0, len(members), size)]
+    return stacks
 
 
 @torch.no_grad()
 def classifier_inputs(network: Network, source: EvidenceSource, rows: Tensor) -> Tensor:
-    """(n, W) float32: what the network's classifier is given for these utterances, taken where it enters."""
-    seen: list[Tensor] = []
+    """(n, W) float32: what the network's classifier is given for these utterances. With the classifier taken out, it comes out."""
     network.eval()
-    handle = network.classifier.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))  # type: ignore[union-attr]
+    classifier, network.classifier = network.classifier, nn.Identity()
     try:
-        for piece in evidence.chunks(source.table, rows.numpy()):
-            network.decide(source.take(torch.from_numpy(piece)))
+        pieces = [source.take(torch.from_numpy(piece)) for piece in evidence.chunks(source.table, rows.numpy())]
+        return torch.cat([network.fuse(piece).logits for piece in pieces])  # type: ignore[operator]
     finally:
-        handle.remove()
-    return torch.cat(seen)
+        network.classifier = classifier
 
 
-def loss_targets(y: Tensor, classes: int, weight: Tensor | None, label_smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
-    """What makes the gradient of `F.cross_entropy` by the logits one line: (s · softmax - t) / sum of w over the batch.
+@dataclass
+class _Member:
+    """One network of a stack, between its epochs: the first `train` rows of the inputs train it, the rest is its inner part."""
 
-    Returns:
-        s (N, 1), t (N, C) and w (N, 1), float32.
-    """
-    by_class = torch.ones(classes) if weight is None else weight
-    w = by_class[y][:, None]
-    spread = label_smoothing / classes
-    return (1 - label_smoothing) * w + spread * by_class.sum(), (1 - label_smoothing) * w * F.one_hot(y, classes) + spread * by_class, w
+    job: Job
+    inputs: Tensor
+    y: Tensor
+    train: int
+    order: torch.Generator
+    targets: tuple[Tensor, Tensor, Tensor]
+    weight: Tensor | None
+    best: BestEpoch
+    history: list[dict[str, float]] = field(default_factory=list)
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    batches: list[Tensor] = field(default_factory=list)
+    logits: list[Tensor] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, job: Job) -> _Member:
+        network, table, config = job.network, job.table, job.part.training
+        train, inner = (evidence.having(table, rows, network.modalities) for rows in (job.fold.train, job.fold.inner))
+        if not len(train):
+            raise ValueError(f"no training utterance has {' or '.join(network.modalities)} features: check what was extracted")
+        training.prepare(network, table, train)
+        both = np.concatenate([train, inner])
+        y = torch.from_numpy(table.y[both])
+        weight = training.class_weights(table.y[train], len(table.labels), config.class_weights)
+        return cls(
+            job=job,
+            inputs=classifier_inputs(network, EvidenceSource(network, table, both), torch.from_numpy(both)),
+            y=y,
+            train=len(train),
+            order=torch.Generator().manual_seed(job.seed),
+            targets=loss_targets(y[: len(train)], len(table.labels), weight, config.label_smoothing),
+            weight=weight,
+            best=BestEpoch(config),
+        )
 
-class _Layer:
-    """One linear layer, its ReLU and its dropout, with gradients written out."""
+    @property
+    def over(self) -> bool:
+        return bool(self.history) and self.best.over(len(self.history))
 
-    def __init__(self, linear: nn.Linear, dropout: float | None, config: TrainingConfig) -> None:
-        self.weight, self.bias = linear.weight, linear.bias
-        self.hidden, self.dropout = dropout is not None, dropout or 0.0
-        low = config.precision == "bfloat16" and self.weight.numel() >= LOW_PRECISION_FROM
-        self.kind = torch.bfloat16 if low else torch.float32
-        self.product = self.weight.detach().to(self.kind)  # shares memory with the weight unless it is low precision
-        self.bias_product = self.bias.detach().to(self.kind)
-        self.weight.grad, self.bias.grad = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
-        self.gradient = torch.empty_like(self.product) if low else self.weight.grad
+    def gradient(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(B, C): that of the batch's loss by its logits."""
+        scale, target, share = (t.index_select(0, rows) for t in self.targets)
+        return logits.softmax(1).mul_(scale).sub_(target).div_(share.sum())
 
-    def forward(self, x: Tensor, draws: torch.Generator | None) -> Tensor:
-        """(B, in) to (B, out); with a generator, dropout is on."""
-        self.x = x if x.dtype == self.kind else x.to(self.kind)
-        z = torch.addmm(self.bias_product, self.x, self.product.t())
-        if not self.hidden:
-            return z.float()
-        z = z.relu_()
-        if draws is not None and self.dropout:
-            z = z * (torch.rand(z.shape, generator=draws) >= self.dropout).to(z.dtype) / (1 - self.dropout)
-        self.out = z
-        return z
-
-    def backward(self, g: Tensor, first: bool) -> Tensor:
-        """Gradient by the output, (B, out), to gradient by the input; sets those of weight and bias."""
-        if self.hidden:
-            # Where the output is 0, ReLU or dropout let nothing through.
-            g = g * (self.out > 0) / (1 - self.dropout)
-        low = g.to(self.kind)
-        torch.mm(low.t(), self.x, out=self.gradient)
-        if self.gradient is not self.weight.grad:
-            self.weight.grad.copy_(self.gradient)  # type: ignore[union-attr]
-        torch.sum(g.float(), 0, out=self.bias.grad)
-        return g if first else torch.mm(low, self.product).float()
-
-    def updated(self) -> None:
-        """The optimizer has changed the weights."""
-        if self.kind != torch.float32:
-            self.product.copy_(self.weight.detach())
-            self.bias_product.copy_(self.bias.detach())
-
-
-def _layers(classifier: nn.Sequential, config: TrainingConfig) -> list[_Layer]:
-    modules = list(classifier)
-    linears = [i for i, module in enumerate(modules) if isinstance(module, nn.Linear)]
-    after = {i: next((m.p for m in modules[i + 1 : i + 3] if isinstance(m, nn.Dropout)), 0.0) for i in linears}
-    return [_Layer(modules[i], None if i == linears[-1] else after[i], config) for i in linears]  # type: ignore[arg-type]
+    def train_loss(self) -> float:
+        """Mean over the epoch of each batch's loss, as `training.fit` reports it."""
+        options: dict[str, Any] = {"weight": self.weight, "label_smoothing": self.job.part.training.label_smoothing}
+        if self.weight is None:  # then it is the mean over the utterances
+            return float(F.cross_entropy(torch.cat(self.logits), self.y[torch.cat(self.batches)], **options))
+        losses = [F.cross_entropy(z, self.y[rows], **options) * len(rows) for z, rows in zip(self.logits, self.batches, strict=True)]
+        return float(torch.stack(losses).sum() / self.train)
 
 
-class _Loop:
-    """One network in training: the first `train` rows of the inputs train it, the rest is its inner part."""
+class _Stack:
+    """Networks of one kind that train together."""
 
-    def __init__(self, job: Job, inputs: Tensor, y: Tensor, train: int) -> None:
-        self.config, self.y, self.train = job.part.training, y, train
-        config = self.config
-        self.layers = _layers(job.network.classifier, config)  # type: ignore[arg-type]
-        self.inputs = inputs.to(self.layers[0].kind)
-        self.order = torch.Generator().manual_seed(job.seed)
-        self.draws = torch.Generator().manual_seed(job.seed + 1)
-        classes = self.layers[-1].weight.shape[0]
-        self.weight = training.class_weights(y[:train].numpy(), classes, config.class_weights)
-        self.scale, self.target, self.share = loss_targets(y[:train], classes, self.weight, config.label_smoothing)
-        self.even = self.weight is None and not config.label_smoothing
-        kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-        parameters = [p for layer in self.layers for p in (layer.weight, layer.bias)]
-        self.optimizer = kind(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    def __init__(self, jobs: Sequence[Job], notify: Callable[[Job, Mapping[str, Any]], None]) -> None:
+        self.config, self.notify = jobs[0].part.training, notify
+        self.members = [_Member.of(job) for job in jobs]
+        self.layers = StackedLayers([job.network.classifier for job in jobs], self.config)  # type: ignore[misc]
+        for member in self.members:
+            member.inputs = member.inputs.to(self.layers.input_kind)
+        self.draws = torch.Generator().manual_seed(jobs[0].seed + 1)
+        self.parameters = [[p for p in job.network.parameters() if p.grad is not None] for job in jobs]
+        self.gradients = [[p.grad for p in parameters] for parameters in self.parameters]
+        kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
+        every = [p for parameters in self.parameters for p in parameters]
+        self.optimizer = kind(every, lr=self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True)
 
     @torch.no_grad()
-    def epoch(self, number: int) -> dict[str, float]:
-        """Train on every batch once; a row of the history."""
-        order = torch.randperm(self.train, generator=self.order)
-        logits = torch.cat([self._step(rows) for rows in order.split(self.config.batch_size)])
-        train_loss = self._loss(logits, order)
-        if not np.isfinite(train_loss):
-            raise TrainingError(f"the loss is no longer a number in epoch {number}: lower --learning-rate (now {self.config.learning_rate:g})")
-        inner = training.inner_scores(self._logits(self.inputs[self.train :], None), self.y[self.train :])
-        return {"epoch": number, "train_loss": train_loss, **inner, "learning_rate": self.config.learning_rate}
+    def fit(self) -> list[Fitted]:
+        """Train until the last network is over; each keeps the weights of its best epoch."""
+        while not all(member.over for member in self.members):
+            self._epoch()
+        for member, parameters in zip(self.members, self.parameters, strict=True):
+            for parameter in parameters:
+                parameter.grad = None
+            member.job.network.load_state_dict(member.kept)
+            member.job.network.eval()
+        return [Fitted(tuple(member.history), member.best.epoch, member.best.score) for member in self.members]
 
-    def _logits(self, x: Tensor, draws: torch.Generator | None) -> Tensor:
-        for layer in self.layers:
-            x = layer.forward(x, draws)
-        return x
+    def _epoch(self) -> None:
+        """One epoch of every network that is not over."""
+        alive = [k for k, member in enumerate(self.members) if not member.over]
+        for k in alive:
+            member = self.members[k]
+            member.batches = list(torch.randperm(member.train, generator=member.order).split(self.config.batch_size))
+            member.logits = []
+        for step in range(max(len(self.members[k].batches) for k in alive)):
+            now = [k for k in alive if step < len(self.members[k].batches)]
+            sizes = {len(self.members[k].batches[step]) for k in now}
+            together = len(now) == len(self.members) and len(sizes) == 1
+            for which in [now] if together else [[k] for k in now]:
+                self._step(which, step)
+        for k in alive:
+            self._note(k)
 
-    def _step(self, rows: Tensor) -> Tensor:
-        """One optimizer step; the logits before it."""
-        logits = self._logits(self.inputs.index_select(0, rows), self.draws)
-        g = logits.softmax(1)
-        if self.even:
-            g = g.sub_(self.target.index_select(0, rows)).div_(len(rows))
-        else:
-            g = g.mul_(self.scale[rows]).sub_(self.target[rows]).div_(self.share[rows].sum())
-        for layer in reversed(self.layers):
-            g = layer.backward(g, first=layer is self.layers[0])
+    def _step(self, which: list[int], step: int) -> None:
+        """One batch of the networks `which`: all, or a single one."""
+        chosen = slice(which[0], which[-1] + 1)
+        members = [self.members[k] for k in which]
+        rows = [member.batches[step] for member in members]
+        x = torch.stack([member.inputs.index_select(0, r) for member, r in zip(members, rows, strict=True)])
+        logits = self.layers.forward(x, chosen, self.draws)
+        for member, z in zip(members, logits, strict=True):
+            member.logits.append(z)
+        self.layers.backward(torch.stack([m.gradient(z, r) for m, z, r in zip(members, logits, rows, strict=True)]), chosen)
+        self._update(which)
+        self.layers.updated(chosen)
+
+    def _update(self, which: list[int]) -> None:
+        """One step of the optimizer for these networks; it passes over parameters without a gradient."""
+        for k, (parameters, gradients) in enumerate(zip(self.parameters, self.gradients, strict=True)):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient if k in which else None
         self.optimizer.step()
-        for layer in self.layers:
-            layer.updated()
-        return logits
 
-    def _loss(self, logits: Tensor, order: Tensor) -> float:
-        """Mean over the epoch of each batch's loss, as `training.fit` reports it."""
-        pieces = zip(logits.split(self.config.batch_size), self.y[order].split(self.config.batch_size), strict=True)
-        if self.even:
-            return float(F.cross_entropy(logits, self.y[order]))
-        losses = [F.cross_entropy(z, y, weight=self.weight, label_smoothing=self.config.label_smoothing) * len(y) for z, y in pieces]
-        return float(torch.stack(losses).sum() / self.train)
+    def _note(self, k: int) -> None:
+        """The end of one network's epoch: its scores, and whether its weights are the best so far."""
+        member = self.members[k]
+        number = len(member.history) + 1
+        loss = member.train_loss()
+        if not np.isfinite(loss):
+            raise TrainingError(f"the loss is no longer a number in epoch {number}: lower --learning-rate (now {self.config.learning_rate:g})")
+        inner = self.layers.forward(member.inputs[None, member.train :], slice(k, k + 1))[0]
+        row = {"epoch": number, "train_loss": loss, **training.inner_scores(inner, member.y[member.train :])}
+        member.history.append(row | {"learning_rate": self.config.learning_rate})
+        if member.best.improves(member.history[-1]):
+            member.kept = {name: value.clone() for name, value in member.job.network.state_dict().items()}
+        self.notify(member.job, member.history[-1])

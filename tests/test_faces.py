@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmer_core.clip import Clip
-from mmer_core.faces import CROP_SIDE, TEMPLATE, Detection, crop_face, find_faces, mtcnn, overlap
+from mmer_core.faces import CROP_SIDE, FRAME_PER_BOX, TEMPLATE, Detection, crop_face, find_faces, mtcnn, overlap
 from mmer_core.labels import Modality
 
 H, W = 120, 200
@@ -165,9 +165,10 @@ def brightest(crop, near, reach=8):
 @pytest.mark.parametrize("size", [60, 110, 180])
 def test_crops_put_the_landmarks_where_fer2013_has_them(degrees, size):
     turn = np.exp(1j * np.deg2rad(degrees))
-    place = [150 + 150j + turn * complex(x - 0.5, y - 0.55) * size for x, y in TEMPLATE.astype(float)]
+    place = [150 + 150j + turn * complex(x - 0.5, y - 0.5) * size for x, y in TEMPLATE.astype(float)]
     points = np.array([(p.real, p.imag) for p in place], dtype=np.float32).round()
-    box = np.array([150 - size / 2, 150 - size / 2, 150 + size / 2, 150 + size / 2], dtype=np.float32)
+    half = size / 2 / FRAME_PER_BOX
+    box = np.array([150 - half, 150 - half, 150 + half, 150 + half], dtype=np.float32)
     crop = crop_face(spots(points), Detection(box, points, 1.0))
     for x, y in TEMPLATE * CROP_SIDE - 0.5:
         assert brightest(crop, (x, y)) == pytest.approx((x, y), abs=2)  # less than a pixel of the network's picture

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from feature_tables import make_table
 
-from mmer_core import stacks, training
+from mmer_core import stacked_layers, stacks, training
 from mmer_core.experiment import Part
 from mmer_core.folds import Fold
 from mmer_core.labels import Modality
@@ -64,7 +64,7 @@ def test_without_an_inner_part_too():
 
 
 def test_low_precision_products_stay_close(monkeypatch):
-    monkeypatch.setattr(stacks, "LOW_PRECISION_FROM", 0)
+    monkeypatch.setattr(stacked_layers, "LOW_PRECISION_FROM", 0)
     (_, reference), (_, fitted) = both_ways(replace(CONFIG, epochs=4, learning_rate=1e-3, precision="bfloat16"))
     for ours, theirs in zip(fitted.history, reference.history, strict=True):
         assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=0.02)
@@ -75,7 +75,7 @@ def test_the_gradient_is_that_of_the_cross_entropy():
     y, weight = torch.tensor([0, 2, 2, 1]), torch.tensor([0.5, 2.0, 1.0])
     logits = torch.randn(4, 3, requires_grad=True)
     F.cross_entropy(logits, y, weight=weight, label_smoothing=0.3).backward()
-    scale, target, share = stacks.loss_targets(y, 3, weight, 0.3)
+    scale, target, share = stacked_layers.loss_targets(y, 3, weight, 0.3)
     torch.testing.assert_close((scale * logits.detach().softmax(1) - target) / share.sum(), logits.grad)
 
 
@@ -85,22 +85,57 @@ def test_dropout_trains_too():
     assert not beside.training
 
 
-def test_neither_company_nor_threads_change_a_network():
+def jobs_of(table, folds, config, name="early"):
+    part = Part(name, table.modalities, (), config, 0)
+    return [
+        stacks.Job(replace(part, fold=fold.number), training.build(name, {}, table, config, fold.number), table, fold, fold.number) for fold in folds
+    ]
+
+
+def folds_of(table, sizes):
+    """Folds with training parts of these sizes."""
+    return [Fold(k, np.arange(n), np.arange(90, 110), np.arange(110, len(table))) for k, n in enumerate(sizes)]
+
+
+def test_folds_of_unequal_size_and_length_share_a_stack():
+    """Other numbers of batches, other last batches, other last epochs: each fold is as it would be alone."""
+    table = make_table(n=120, absent=0.1)
+    config = replace(CONFIG, patience=2, epochs=12)
+    folds = folds_of(table, (64, 80, 80, 33, 17))
+    jobs = jobs_of(table, folds, config)
+    assert stacks.stacked(jobs) == [[0, 1, 2, 3, 4]]
+    fitted = stacks.fit_all(jobs)
+    assert len({len(f.history) for f in fitted}) > 1
+    for job, ours in zip(jobs, fitted, strict=True):
+        alone = training.build("early", {}, table, config, job.seed)
+        reference = training.fit(alone, table, job.fold.train, job.fold.inner, config, seed=job.seed)
+        assert_same((alone, reference), (job.network, ours))
+
+
+def test_stacks_hold_one_kind_and_stay_small(monkeypatch):
     table = make_table(n=120)
-    config = replace(CONFIG, epochs=3)
-    part = Part("early", table.modalities, (), config, 0)
+    folds = folds_of(table, (60, 70, 80))
+    jobs = [
+        *jobs_of(table, folds, CONFIG),
+        *jobs_of(table.using([Modality.TEXT]), folds, CONFIG, "unimodal"),
+        *jobs_of(table, folds, replace(CONFIG, epochs=2)),
+    ]
+    assert stacks.stacked(jobs) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    monkeypatch.setattr(stacks, "STACK_WEIGHTS", 2 * jobs[0].weights)
+    assert stacks.stacked(jobs)[:2] == [[0, 1], [2]]
 
-    def job(seed):
-        return stacks.Job(part, training.build("early", {}, table, config, seed), table, FOLD, seed)
 
-    together, alone = [job(seed) for seed in range(4)], job(2)
-    stacks.fit_all(together)
+def test_threads_do_not_change_a_network():
+    table = make_table(n=120)
+    folds = folds_of(table, (60, 70, 80))
+    many, single = (jobs_of(table, folds, replace(CONFIG, epochs=3)) for _ in range(2))
+    stacks.fit_all(many)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    stacks.fit_all([alone])
+    stacks.fit_all(single)
     torch.set_num_threads(threads)
-    for ours, theirs in zip(together[2].network.state_dict().values(), alone.network.state_dict().values(), strict=True):
-        assert torch.equal(ours, theirs)
+    for one, other in zip(many, single, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True))
 
 
 def test_an_error_in_one_network_ends_all_of_them():

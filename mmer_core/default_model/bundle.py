@@ -82,10 +82,11 @@ def _fused_figures(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut]
 
 
 def _load_experts(model: ProductOfExperts, work: Path) -> None:
-    """Weights of each expert, named expert.* in its step's safetensors."""
+    """Weights of each expert: `expert.*` in its step's safetensors; for the face the linear head of its network, `head.*`."""
     for modality, step in STEP_OF.items():
+        prefix, inside = ("head.", "linear.") if modality is Modality.VISUAL else ("expert.", "")
         tensors = checkpoint.load_tensors(work / f"{step}.safetensors")
-        own = {name.removeprefix("expert."): t for name, t in tensors.items() if name.startswith("expert.")}
+        own = {inside + name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
         model.experts[modality.value].load_state_dict(own)
 
 

@@ -16,7 +16,7 @@ LIMITS = (
     "Figures differ between people and recording conditions; do not rely on them for one person.",
 )
 PROHIBITED = (
-    "inferring emotions of people at work or in education: prohibited in the European Union (AI Act, Article 5(1)(f)) but for medical or safety reasons",
+    "inferring emotions of people at work or in education: prohibited in the European Union (AI Act, Article 5(1)(f)), but for medicine and safety",
     "decisions about a person: hiring, grading, policing, border control, insurance, credit, health",
     "watching people who have not been told: the AI Act, Article 50(3), obliges whoever uses such a system to inform the people exposed to it",
 )

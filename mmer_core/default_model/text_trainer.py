@@ -48,13 +48,13 @@ class TextTraining(JsonConfig):
     first_epochs: int = 1
     first_rate: float = 1e-3
     epochs: int = 4
-    rate: float = 5e-4
+    rate: float = 6e-4
     batch: int = 32
     weight_decay: float = 0.01
     warm_up: float = 0.1
     dropout: float = 0.1
-    expert_dropout: float = 0.2
-    smoothing: float = 0.0
+    expert_dropout: float = 0.3
+    smoothing: float = 0.1
     bare: float = 0.3
     held_out: float = 0.15
     longest: int = 64

@@ -115,7 +115,8 @@ def _jobs(clips: Sequence[VoiceClip], data: Path, work: Path, training: VoiceTra
 def train_fold(job: FoldJob) -> float:
     """Train without the fold's speakers and write weights and `logits` (len(MEASURED), N, C) of its N clips; returns seconds."""
     started = time.monotonic()
-    torch.set_num_threads(1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two folds share two cores, and one thread adds in one order
     torch.manual_seed(job.training.seed)
     clips = voice_clips(job.data)
     learn = [c for c in clips if c.fold != job.fold] + sounds_without_voice()
@@ -129,6 +130,7 @@ def train_fold(job: FoldJob) -> float:
     part = job.file.with_suffix(".part")
     save_tensors(part, {"logits": torch.from_numpy(logits), **{f"expert.{name}": tensor for name, tensor in halves.items()}})
     part.replace(job.file)
+    torch.set_num_threads(threads)
     return time.monotonic() - started
 
 

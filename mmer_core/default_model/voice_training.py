@@ -17,7 +17,7 @@ from mmer_core.fusion.voice import VoiceNetwork
 
 @dataclass(frozen=True)
 class VoiceTraining(JsonConfig):
-    """Hyper-parameters.
+    """Hyper-parameters, chosen on the speakers of folds 1 and 3 with those of fold 0 left out altogether.
 
     Attributes:
         clean: share of the draws that take the recording itself rather than a variation of it.
@@ -30,7 +30,7 @@ class VoiceTraining(JsonConfig):
     """
 
     seed: int = 0
-    epochs: int = 30
+    epochs: int = 12
     batch: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -42,7 +42,6 @@ class VoiceTraining(JsonConfig):
     mask_mels: int = 12
     views: float = 0.5
     average: float = 0.995
-    mixup: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ def train(network: VoiceNetwork, examples: VoiceExamples, config: VoiceTraining)
     network.train()
     for _ in range(config.epochs):
         for x, pad, target in _batches(examples, config, rng):
+            _hide(x, pad, network, config, rng)
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _rate(step / steps, config.warm_up)
             loss = _loss(*network.views(x, pad), target, weight, config)
@@ -141,6 +141,18 @@ def _batches(examples: VoiceExamples, config: VoiceTraining, rng: np.random.Gene
             x[r, : len(frames)] = torch.from_numpy(frames.astype(np.float32))
             pad[r, : len(frames)] = False
         yield x, pad, examples.targets[torch.from_numpy(batches[b])]
+
+
+def _hide(x: Tensor, pad: Tensor, network: VoiceNetwork, config: VoiceTraining, rng: np.random.Generator) -> None:
+    """Put the mean in place of one stretch of frames and one band of the mel spectrogram of each utterance."""
+    first_mel, mels = network.sizes[0], network.sizes[1]
+    for row, length in enumerate((~pad).sum(dim=1).tolist()):
+        stretch = int(rng.integers(0, min(config.mask_frames, length // 4) + 1))
+        start = int(rng.integers(0, length - stretch + 1))
+        x[row, start : start + stretch] = network.mean
+        band = int(rng.integers(0, config.mask_mels + 1))
+        low = first_mel + int(rng.integers(0, mels - band + 1))
+        x[row, :length, low : low + band] = network.mean[low : low + band]
 
 
 def _cut(frames: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:

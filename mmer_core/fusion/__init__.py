@@ -17,7 +17,7 @@ from mmer_core.registry import Registry
 __all__ = ["FUSION_MODELS", "FusionModel", "FusionNetwork", "FusionOutput", "create", "factory", "names"]
 
 FUSION_MODELS: Registry[FusionNetwork] = Registry("fusion model")
-_FAMILIES = ("unimodal", "early", "late", "ensemble", "attention")
+_FAMILIES = ("unimodal", "early", "late", "ensemble", "attention", "transformer")
 
 
 def _load_families() -> None:

@@ -86,6 +86,12 @@ class FusionNetwork(nn.Module):
         """Masked, pooled (where the model pools) and standardised features of the modalities that the model reads."""
         return {m: self.readers[m](batch) for m in self.modalities}
 
+    @property
+    def evidence_size(self) -> int | None:
+        """How many numbers `read` gives for one utterance; None where that follows the length of its sequences."""
+        every = [module for module in self.modules() if isinstance(module, Reader)]
+        return None if any(reader.pooling is None for reader in every) else sum(reader.width for reader in every)
+
     def decide(self, evidence: dict[Modality, Evidence]) -> FusionOutput:
         """`fuse`, with the class prior where nothing is present and NaN opinions where a modality is absent."""
         present = presence(evidence)
