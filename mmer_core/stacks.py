@@ -229,7 +229,9 @@ class _Stack:
         chosen = slice(which[0], which[-1] + 1)
         members = [self.members[k] for k in which]
         rows = [member.batches[step] for member in members]
-        x = torch.stack([member.inputs.index_select(0, r) for member, r in zip(members, rows, strict=True)])
+        x = torch.empty(len(members), len(rows[0]), members[0].inputs.shape[1], dtype=members[0].inputs.dtype)
+        for i, member in enumerate(members):
+            torch.index_select(member.inputs, 0, rows[i], out=x[i])
         logits = self.layers.forward(x, chosen, self.draws)
         for member, z in zip(members, logits, strict=True):
             member.logits.append(z)

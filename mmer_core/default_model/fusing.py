@@ -39,7 +39,7 @@ class HeldOut:
         """Read a parquet table with columns label, group and logit_<emotion>."""
         table = pd.read_parquet(path)
         logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy(np.float32)
-        return cls(logits, table["label"].map(EMOTIONS.index).to_numpy(), table["group"].astype(str).to_numpy())
+        return cls(np.ascontiguousarray(logits), table["label"].map(EMOTIONS.index).to_numpy(), table["group"].astype(str).to_numpy())
 
     def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:
         """A cut by group into two halves of about equal size."""

@@ -8,6 +8,7 @@ fold that is done lies in `WORK/voice_folds` and is not trained again.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -72,8 +73,7 @@ def train_voice(
         CorpusError: a corpus is missing under `data`.
         EncoderUnavailable: the speech encoder is not installed.
     """
-    started = time.monotonic()
-    training, options = replace(training or VoiceTraining(), seed=seed), dict(options or {})
+    training, options = replace(training or VoiceTraining(), seed=seed), _all_options(options or {})
     clips = voice_clips(data)
     fill_cache([*clips, *sounds_without_voice()], work / "cache", processes)
     jobs = _jobs(clips, data, work, training, options)
@@ -83,7 +83,7 @@ def train_voice(
     table = validation_table(clips, jobs)
     table.to_parquet(work / "voice_validation.parquet", index=False)
     shipped = load_tensors(jobs[SHIPPED_FOLD].file)
-    save_tensors(work / "voice.safetensors", {name: tensor for name, tensor in shipped.items() if name.startswith("expert.")})
+    save_tensors(work / "voice.safetensors", {name: tensor.half() for name, tensor in shipped.items() if name.startswith("expert.")})
     report: dict[str, Any] = {
         "encoder": "voice_frames",
         "encoder_options": {},
@@ -95,12 +95,18 @@ def train_voice(
         "held_out_speakers": sorted({c.speaker for c in clips if c.fold == SHIPPED_FOLD}),
         "training": training.to_json(),
         "command": f"python -m mmer_core train-default --data DIR --only voice --seed {seed}",
-        "seconds": round(time.monotonic() - started),
+        "seconds": round(sum(float(load_tensors(job.file)["seconds"]) for job in jobs)),  # of training, summed over the folds
         "figures": figures(table) | {"sounds_without_voice": _confidence_without_voice(jobs[SHIPPED_FOLD])},
     }
     write_json(work / "voice.json", report)
     print("voice:", json.dumps(report["figures"]["cross_validation"]["ravdess"]["as_recorded"]), flush=True)
     return report
+
+
+def _all_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` of VoiceNetwork with its defaults spelled out, so that a record does not change its meaning with them."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(VoiceNetwork).parameters.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in (defaults | dict(options)).items()}
 
 
 def _jobs(clips: Sequence[VoiceClip], data: Path, work: Path, training: VoiceTraining, options: Mapping[str, Any]) -> list[FoldJob]:
@@ -113,7 +119,7 @@ def _jobs(clips: Sequence[VoiceClip], data: Path, work: Path, training: VoiceTra
 
 
 def train_fold(job: FoldJob) -> float:
-    """Train without the fold's speakers and write weights and `logits` (len(MEASURED), N, C) of its N clips; returns seconds."""
+    """Train without the fold's speakers and write weights, `logits` (len(MEASURED), N, C) of its N clips and `seconds`; returns the seconds."""
     started = time.monotonic()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two folds share two cores, and one thread adds in one order
@@ -127,11 +133,13 @@ def train_fold(job: FoldJob) -> float:
     network.load_state_dict(halves)
     tested = cached_features([c for c in clips if c.fold == job.fold], job.cache)
     logits = np.stack([logits_of(network, [variants[v] for variants in tested]) for v in MEASURED.values()])
+    seconds = time.monotonic() - started
+    weights = {f"expert.{name}": tensor for name, tensor in halves.items()}
     part = job.file.with_suffix(".part")
-    save_tensors(part, {"logits": torch.from_numpy(logits), **{f"expert.{name}": tensor for name, tensor in halves.items()}})
+    save_tensors(part, {"logits": torch.from_numpy(logits), "seconds": torch.tensor(seconds), **weights})
     part.replace(job.file)
     torch.set_num_threads(threads)
-    return time.monotonic() - started
+    return seconds
 
 
 def targets_of(clips: Sequence[VoiceClip]) -> torch.Tensor:
