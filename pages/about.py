@@ -9,7 +9,7 @@ import streamlit as st
 from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
-from ui.model_card import card_body, fused_table, label_table, part_table
+from ui.model_card import card_body, data_table, fused_table, label_table, part_table
 from ui.page import frame
 from ui.phrases import sentence_case
 
@@ -22,6 +22,9 @@ def show_model(folder: Path) -> None:
         st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
         return
     st.caption(f"{record['name']} {record['version']} · {sentence_case(record['licence'])}")
+    st.markdown(data_table(record))
+    st.markdown("##### Each on its own")
+    st.caption("Measured on data and, where the corpus tells them apart, on people that were not in training.")
     st.markdown(part_table(record))
     st.markdown("##### Together")
     st.caption(sentence_case(f"scored on {record['figures']['fused']['what']}"))

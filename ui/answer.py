@@ -136,7 +136,8 @@ def _show_record(prediction: Prediction, analysis: Analysis) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download JSON",
-            json.dumps(timed.to_json(), indent=2, ensure_ascii=False),
+            lambda: json.dumps(timed.to_json(), indent=2, ensure_ascii=False),  # made when asked for, not at every switch
+            key="download",
             file_name=f"emotion-{prediction.label}-{analysis.digest[:8]}.json",
             mime="application/json",
             icon=":material/download:",

@@ -7,23 +7,54 @@ from typing import Any
 
 from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
 
+_SCORES = {"accuracy": "Accuracy, %", "ua": "Mean recall (UA), %", "weighted_f1": "Weighted F1, %"}
+
+
+def data_table(record: Mapping[str, Any]) -> str:
+    """One row for each training corpus: size and licence."""
+    rows = [
+        (f"**{MODALITY_TITLES[Modality(name)]}**", d["name"], f"{d['n']:,}", d["licence"])
+        for name, entry in record["modalities"].items()
+        for d in entry["data"]
+    ]
+    return _table(("", "Trained on", "n", "Licence"), rows)
+
 
 def part_table(record: Mapping[str, Any]) -> str:
-    """One row for each modality: training data with size and licence."""
+    """The main scores of each modality alone; variations of a measurement are left to the model card."""
     rows = []
-    for name, entry in record["modalities"].items():
-        data = "; ".join(f"{d['name']} ({d['n']:,}, {d['licence']})" for d in entry["data"])
-        rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", data, f"`{entry['encoder']}`"))
-    return _table(("", "Trained on (utterances or pictures, licence)", "Encoder"), rows)
+    for name in record["modalities"]:
+        for path, row in _main_scores(record["figures"][name]):
+            rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", path, f"{row['n']:,}", *_scores(row)))
+    return _table(("", "Measured on", "n", *_SCORES.values()), rows)
 
 
 def fused_table(record: Mapping[str, Any]) -> str:
-    """Accuracy, unweighted accuracy and F1 of every subset of the modalities."""
+    """Scores of every subset of the modalities."""
     rows = []
     for name, row in record["figures"]["fused"]["subsets"].items():
-        title = " + ".join(MODALITY_TITLES[m] for m in parse_subset(name))
-        rows.append((title, f"{row['n']:,}", *(f"{100 * row[k]:.1f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1"))))
-    return _table(("", "n", "Accuracy, %", "Mean recall (UA), %", "Macro F1, %", "Weighted F1, %"), rows)
+        rows.append((" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row)))
+    return _table(("", *_SCORES.values()), rows)
+
+
+def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, Mapping[str, Any]]]:
+    """Rows that hold all scores, with where they stand in words; of several beside one another the first, which the others vary."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    found = False
+    for name, value in figures.items():
+        if not isinstance(value, Mapping):
+            continue
+        here = (*path, name.replace("_", " "))
+        if set(_SCORES) <= set(value):
+            rows += [] if found else [(", ".join(here), value)]
+            found = True
+        else:
+            rows += _main_scores(value, here)
+    return rows
+
+
+def _scores(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{100 * row[key]:.1f}" for key in _SCORES)
 
 
 def label_table() -> str:

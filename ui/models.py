@@ -22,8 +22,12 @@ class ModelUnavailable(RuntimeError):
     """The model could not be loaded; the message is one sentence for the person at the screen."""
 
 
+HEAD_START = 1.0  # seconds in which the first page gets out, before importing torch keeps the interpreter busy
+
+
 def load_predictor() -> Predictor:
     """Read the shipped model and run it once. Imports torch, so it belongs in the loader's thread."""
+    time.sleep(HEAD_START)
     from mmer_core.predictor import Predictor
 
     predictor = Predictor.load()

@@ -5,11 +5,17 @@ import pandas as pd
 import pytest
 import torch
 
+from mmer_core.default_model import fusing
 from mmer_core.default_model.fusing import HeldOut, fit_product, fit_temperature, matched_draws, score_product, subset_prior
 from mmer_core.fusion.product import FrameLinear, ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality
 
 C = len(EMOTIONS)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr(fusing, "DRAWS", 4000)
 
 
 def held_out(seed, skill, n=700, sharpness=1.0):
