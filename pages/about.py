@@ -24,7 +24,10 @@ def show_model(folder: Path) -> None:
     st.caption(f"{record['name']} {record['version']} · {sentence_case(record['licence'])}")
     st.markdown(data_table(record))
     st.markdown("##### Each on its own")
-    st.caption("Measured on data and, where the corpus tells them apart, on people that were not in training.")
+    st.caption(
+        "In per cent, on data that was not in training; where the corpus tells people apart, on other people. "
+        "UA is the mean over the emotions of how many were found, so that rare ones count as much; F1 is weighted by how often each occurs."
+    )
     st.markdown(part_table(record))
     st.markdown("##### Together")
     st.caption(sentence_case(f"scored on {record['figures']['fused']['what']}"))

@@ -24,6 +24,7 @@ STILL: dict[str, Any] = {"staticPlot": True}
 
 _ENVELOPE_POINTS = 300
 _MEL_COLUMNS = 240
+_MEL_RANGE = 30.0  # dB that the colours span at least, so that the noise of silence stays dark
 
 
 def percent(probability: float) -> str:
@@ -185,13 +186,13 @@ def _envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _columns(mel: np.ndarray) -> np.ndarray:
-    """At most 240 columns of the spectrogram, as bytes (small to send): the loudest 60 dB or so of its range."""
+    """At most 240 columns of the spectrogram, as bytes (small to send): from its quietest to its loudest, or silence as silence."""
     count = min(_MEL_COLUMNS, len(mel))
     starts = np.linspace(0, len(mel), count, endpoint=False).astype(int)
     lengths = np.diff([*starts, len(mel)])[:, None]
     mean = np.add.reduceat(mel.astype(np.float32), starts, axis=0) / lengths
     low, high = np.percentile(mean, [2, 99.5])
-    scaled = np.clip((mean - low) / max(float(high - low), 1e-6), 0, 1)
+    scaled = np.clip((mean - low) / max(float(high - low), _MEL_RANGE), 0, 1)
     return (255 * scaled).astype(np.uint8)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
 
-_SCORES = {"accuracy": "Accuracy, %", "ua": "Mean recall (UA), %", "weighted_f1": "Weighted F1, %"}
+_SCORES = {"accuracy": "Accuracy", "ua": "UA", "weighted_f1": "F1"}  # in per cent; explained beside the tables
 
 
 def data_table(record: Mapping[str, Any]) -> str:
@@ -25,8 +25,8 @@ def part_table(record: Mapping[str, Any]) -> str:
     rows = []
     for name in record["modalities"]:
         for path, row in _main_scores(record["figures"][name]):
-            rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", path, f"{row['n']:,}", *_scores(row)))
-    return _table(("", "Measured on", "n", *_SCORES.values()), rows)
+            rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", f"{path} (n = {row['n']:,})", *_scores(row)))
+    return _table(("", "Measured on", *_SCORES.values()), rows)
 
 
 def fused_table(record: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from mmer_core.labels import MODALITY_TITLES, Modality
 
 LIMITS = (
     "It reads how an emotion is shown, mostly by actors or in scripted scenes; it does not know what a person feels.",
+    "The voice network knows acted speech only: it over-reads the raised voice of real public speaking (anger, fear) and calm reading (disgust).",
     "Words are English: in other languages the transcript and its reading are unreliable. Voices were German and North American English.",
     "Faces were collected from the web with noisy labels; a person agrees with those labels about two times in three.",
     "The three corpora show different people: how words, voice and face of one person depend on each other was not in the training data.",

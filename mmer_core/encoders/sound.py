@@ -10,7 +10,7 @@ from mmer_core.labels import Modality
 NO_SOUND = "the clip has no sound"
 SILENT = "the sound is silent"
 SHORTEST = 0.25  # seconds
-SILENCE = 10 ** (-60 / 20)  # root mean square of full scale, -60 dBFS
+SILENCE = 10 ** (-70 / 20)  # root mean square of full scale; the quietest of the 1,440 speech clips of RAVDESS has -64 dBFS
 
 
 def sound_of(clip: Clip) -> np.ndarray:

@@ -87,7 +87,10 @@ def test_a_sound_picture_stays_small_and_keeps_its_time(samples):
     assert picture.z.dtype == np.uint8
 
 
-def test_a_flat_spectrogram_is_drawn_too():
+def test_silence_looks_silent():
+    """The noise of a converter, 1 dB here, must not be blown up into a picture."""
+    noise = np.random.default_rng(0).normal(-80, 1, (40, 64)).astype(np.float32)
+    assert sound_picture(np.zeros(16_000, np.float32), noise).data[1].z.max() < 80
     assert sound_picture(np.zeros(1600, np.float32), np.full((4, 64), -80.0, np.float32)).data[1].z.max() == 0
 
 

@@ -1,0 +1,85 @@
+"""Take the pictures in docs/images again: `python docs/screenshots.py`. Needs Chromium and requirements-dev.txt; starts the app by itself."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+
+
+def main() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
+    server = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait_until_up(address)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            take_all(browser, address)
+            browser.close()
+    finally:
+        server.terminate()
+
+
+def take_all(browser: Browser, address: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    page = open_page(browser, address, 1280, "light")
+    save(page, "analyze-empty.png", 560)
+    answer_sample(page)
+    save(page, "analyze.png", 1640)
+    page.get_by_text("Voice", exact=True).first.click()
+    page.get_by_text("Switched off above").wait_for()
+    save(page, "analyze-without-voice.png", 1640)
+    phone = open_page(browser, address, 390, "dark")
+    answer_sample(phone)
+    save(phone, "analyze-phone.png", 1640)
+    save(open_page(browser, f"{address}/about", 1280, "dark"), "about.png", 1640)
+
+
+def wait_until_up(address: str) -> None:
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.2)
+
+
+def open_page(browser: Browser, address: str, width: int, scheme: str) -> Page:
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.get_by_role("heading", level=1).wait_for()
+    page.get_by_text("Models are loading").wait_for(state="detached")
+    return page
+
+
+def answer_sample(page: Page) -> None:
+    page.get_by_role("button", name="Speech").click()
+    page.get_by_text("What led to").wait_for()
+
+
+def save(page: Page, name: str, height: int) -> None:
+    """The upper `height` pixels of the page, once everything on it has settled."""
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.mouse.move(2, height / 2)
+    page.locator("[data-test-script-state='notRunning']").wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=IMAGES / name)
+    print(f"{name}: {(IMAGES / name).stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
