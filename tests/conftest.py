@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
+
+# Tests run side by side in processes: one thread in each is faster than all threads in all. Set before torch and onnxruntime are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

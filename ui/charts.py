@@ -22,6 +22,7 @@ INK_ON_LIGHT = "#5F6573"  # the theme's own grey is too faint on white; this one
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
 STILL: dict[str, Any] = {"staticPlot": True}
 
+_LABELS = 144  # pixels for the longest name and figure
 _ENVELOPE_POINTS = 300
 _MEL_COLUMNS = 240
 _MEL_RANGE = 30.0  # dB that the colours span at least, so that the noise of silence stays dark
@@ -62,10 +63,6 @@ def emotion_bars(probabilities: Mapping[str, float], reference: Mapping[str, flo
                 "line": {"color": OUTLINE, "width": 1},
                 "cornerradius": 4,
             },
-            text=[percent(v) for v in values],
-            textposition="outside",
-            textfont={"size": 14},
-            cliponaxis=False,
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
             name="this answer",
         )
@@ -79,9 +76,13 @@ def emotion_bars(probabilities: Mapping[str, float], reference: Mapping[str, flo
             hovertemplate="everything on: %{x:.1%}<extra></extra>",
             name="everything on",
         )
-    figure.update_xaxes(visible=False, range=[0, 1.12], fixedrange=True)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 15}, ticks="", ticklabelstandoff=8)
-    return _quiet(figure, ink, height=290, bargap=0.28)
+    # Figures stand beside the names, where neither bars nor ticks reach; a fixed margin keeps the bars still when they change.
+    names = [emotion_name(e) for e in EMOTIONS]
+    labels = [f"{name}  <b>{percent(v)}</b>" for name, v in zip(names, values, strict=True)]
+    figure.update_xaxes(visible=False, range=[0, 1.02], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, tickfont={"size": 15}, ticks="", ticklabelstandoff=8, automargin=False)
+    figure.update_yaxes(tickvals=names, ticktext=labels)
+    return _quiet(figure, ink, height=290, left=_LABELS, bargap=0.28)
 
 
 def opinion_bars(probabilities: Mapping[str, float], top: int = 3, ink: str | None = None) -> go.Figure:

@@ -17,13 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60_000  # ms; two busy cores load the models and analyse a clip well within
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "browser" in Path(item.path).parts:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """Debian's Chromium; without one the tests are skipped, or fail if REQUIRE_BROWSER=1."""

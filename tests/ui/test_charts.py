@@ -41,6 +41,11 @@ def test_emotion_bars_show_every_class_in_the_fixed_order():
     assert list(bars.marker.color) == [EMOTION_COLOURS[e] for e in EMOTIONS]
 
 
+def test_each_name_carries_its_figure():
+    axis = emotion_bars(PROBABILITIES).layout.yaxis
+    assert dict(zip(axis.tickvals, axis.ticktext, strict=True))[emotion_name("joy")] == f"{emotion_name('joy')}  <b>50%</b>"
+
+
 def test_only_the_winner_is_at_full_strength():
     opacity = emotion_bars(PROBABILITIES).data[0].marker.opacity
     assert [e for e, o in zip(EMOTIONS, opacity, strict=True) if o == 1] == ["joy"]
@@ -131,7 +136,8 @@ def test_ink_colours_all_text(name):
 
 
 def test_the_theme_decides_without_ink():
-    assert emotion_bars(PROBABILITIES).data[0].textfont.color is None
+    assert opinion_bars(PROBABILITIES).data[0].textfont.color is None
+    assert emotion_bars(PROBABILITIES).layout.yaxis.tickfont.color is None
 
 
 @pytest.mark.parametrize(
