@@ -19,13 +19,20 @@ SAMPLE = ROOT / "samples" / "speech.mp4"
 
 
 @pytest.fixture(scope="module")
-def answered(app_url, open_page):
-    """A page with the answer to the sample clip, given as a file. Each test leaves it as it found it: everything on, words as heard."""
+def sample_page(app_url, open_page):
+    """A page with the answer to the sample clip, given as a file."""
     page = open_page(app_url)
     page.locator("input[type=file]").set_input_files(SAMPLE)
     page.locator(".mmer-answer").wait_for()
     page.get_by_text("What led to").wait_for()
     return page
+
+
+@pytest.fixture
+def answered(sample_page):
+    """The same page for several tests, at rest; each leaves it as it found it: everything on, words as heard."""
+    sample_page.locator("[data-test-script-state='notRunning']").wait_for()
+    return sample_page
 
 
 def chart(page):
@@ -79,7 +86,7 @@ def test_corrected_words_move_the_answer_and_can_be_restored(answered):
     wait_until_moved(page, everything)
     page.get_by_role("button", name="Restore what was heard").click()
     wait_until_back(page, everything)
-    assert words.input_value() == heard
+    expect(words).to_have_value(heard, timeout=PATIENCE)
     expect(page.get_by_role("button", name="Restore what was heard")).to_have_count(0)
 
 
@@ -94,7 +101,6 @@ def test_the_switches_are_reached_and_moved_by_keyboard(answered):
 
 
 def test_the_answer_can_be_taken_away(answered):
-    answered.locator("[data-test-script-state='notRunning']").wait_for()
     with answered.expect_download() as download:
         answered.get_by_role("button", name="Download JSON").click()
     result = json.loads(download.value.path().read_text(encoding="utf-8"))
