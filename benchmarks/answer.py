@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -72,7 +73,7 @@ def ten_seconds_of_720p(path: Path) -> Path:
         video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
         for i in range(300):
             frame = frames[i % len(frames)]
-            frame.pts, frame.time_base = i, video.codec_context.time_base
+            frame.pts, frame.time_base = i, Fraction(1, 30)
             out.mux(video.encode(frame))
         out.mux(video.encode())
         clock = 0
