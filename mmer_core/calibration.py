@@ -14,12 +14,13 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over N utterances, in nats."""
-    return float(-log_softmax(logits)[np.arange(len(truth)), truth].mean())
+def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray, class_weight: np.ndarray | None = None) -> float:
+    """Mean over N utterances, in nats; each counts as `class_weight` (C,) says for its class."""
+    weights = None if class_weight is None else class_weight[truth]
+    return float(np.average(-log_softmax(logits)[np.arange(len(truth)), truth], weights=weights))
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, truth: np.ndarray, class_weight: np.ndarray | None = None) -> float:
     """The temperature that makes held-out utterances most probable (Guo et al. 2017); 1 where there is nothing to fit on.
 
     Dividing logits by it changes no decision. Fit it on the inner validation part, never on the test part.
@@ -27,13 +28,14 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     Args:
         logits: (N, C); log probabilities will do.
         truth: (N,) class indices.
+        class_weight: (C,) how much an utterance of each class counts; None for all alike.
     """
     from scipy.optimize import minimize_scalar
 
     if not len(truth):
         return 1.0
     # In the logarithm of the temperature the likelihood has one minimum: it is convex in 1/T.
-    found = minimize_scalar(lambda t: negative_log_likelihood(logits / np.exp(t), truth), bounds=np.log(BOUNDS), method="bounded")
+    found = minimize_scalar(lambda t: negative_log_likelihood(logits / np.exp(t), truth, class_weight), bounds=np.log(BOUNDS), method="bounded")
     return float(np.exp(found.x))
 
 

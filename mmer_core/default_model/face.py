@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 from torch import Tensor
 from torch.nn import functional
 
+from mmer_core.calibration import fit_temperature
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
 from mmer_core.encoders.face_network import FaceNetwork, as_input, embed_flipped, load_network, save_network
@@ -33,13 +33,6 @@ def flip_logits(network: FaceNetwork, images: np.ndarray) -> Tensor:
     network.eval()
     parts = [network.head(embed_flipped(network, part.contiguous(memory_format=torch.channels_last))) for part in as_input(images).split(256)]
     return torch.cat(parts)
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The number by which to divide the logits so that their cross-entropy is smallest (Guo et al. 2017), between 0.2 and 5."""
-    candidates = torch.exp(torch.linspace(math.log(0.2), math.log(5), 321))
-    losses = torch.stack([functional.cross_entropy(logits / t, labels) for t in candidates])
-    return float(candidates[losses.argmin()])
 
 
 def figures(logits: Tensor, labels: np.ndarray) -> dict[str, Any]:
@@ -120,7 +113,7 @@ def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, pub
         "data": [{"name": "FER2013 (train)", "n": len(trainer.y), "licence": "research use"}],
         "prior": {name: float(value) for name, value in zip(EMOTIONS, share, strict=True)},
         "figures": {"public_test": figures(logits, public.labels), "held_out": figures(held_logits, held.labels)},
-        "temperature": fit_temperature(held_logits, torch.from_numpy(held.labels)),
+        "temperature": fit_temperature(held_logits.numpy(), held.labels),
         "selection": "epoch and temperature on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
         "parameters": sum(p.numel() for p in network.parameters()),

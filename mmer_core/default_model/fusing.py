@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mmer_core import metrics
+from mmer_core.calibration import fit_temperature
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 
@@ -52,23 +53,6 @@ class HeldOut:
 
     def _rows(self, mask: np.ndarray) -> HeldOut:
         return HeldOut(self.logits[mask], self.labels[mask], self.groups[mask])
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray, class_weight: np.ndarray | None = None) -> float:
-    """The temperature that minimises cross-entropy (Guo et al. 2017): logits (N, C), labels (N,), class_weight (C,) or None."""
-    x, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    weight = None if class_weight is None else torch.from_numpy(class_weight).double()
-    log_t = torch.zeros((), dtype=torch.double, requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(x / log_t.exp(), y, weight=weight)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    return float(log_t.detach().exp())
 
 
 def matched_draws(parts: Mapping[Modality, HeldOut], prior: np.ndarray, count: int, seed: int) -> tuple[dict[Modality, Tensor], Tensor]:

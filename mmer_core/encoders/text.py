@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions, merge_adapters, pool
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.weights import WeightsFile, sha256_of
+from mmer_core.encoders.weights import WeightsFile
 from mmer_core.labels import Modality
 
 NO_WORDS = "no words: nothing was said or typed"

@@ -8,12 +8,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.mel import mel_filters, spectra
 from mmer_core.encoders.sound import sound_of
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.weights import ConvertedFile, random_revision, random_weights, sha256_of
+from mmer_core.encoders.weights import ConvertedFile, random_revision, random_weights
 from mmer_core.labels import Modality
 
 BANDS, PATCH = 64, 96  # mel bands and frames of one picture of the sound

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
+from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input, embed_flipped, load_network
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.weights import sha256_of
 from mmer_core.labels import Modality
 
 FACE_WEIGHTS = DEFAULT_CHECKPOINT / "face.safetensors"

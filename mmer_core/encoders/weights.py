@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from mmer_core.checkpoint import sha256_of
 from mmer_core.config import models_folder
 from mmer_core.encoders.spec import EncoderUnavailable
 
@@ -185,12 +185,6 @@ def random_weights(seed: int) -> Iterator[None]:
 def random_revision(seed: int) -> str:
     """What the spec of such an encoder says, so that its features never mix with real ones."""
     return f"random-{seed}"
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file's content, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first(paths: Iterator[Path], size: int, sha256: str) -> Path | None:

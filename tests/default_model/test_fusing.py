@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
+from mmer_core.calibration import fit_temperature
 from mmer_core.default_model import fusing
-from mmer_core.default_model.fusing import HeldOut, fit_product, fit_temperature, matched_draws, score_product, subset_prior
+from mmer_core.default_model.fusing import HeldOut, fit_product, matched_draws, score_product, subset_prior
 from mmer_core.fusion.product import FrameLinear, ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality
 
