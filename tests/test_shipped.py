@@ -1,0 +1,45 @@
+"""What the repository ships is whole, states its facts, and opens."""
+
+import json
+
+import pytest
+
+from mmer_core import checkpoint
+from mmer_core.config import DEFAULT_CHECKPOINT, RUNS
+from mmer_core.labels import EMOTIONS
+from mmer_core.runs import CVRun, list_runs
+
+
+def test_the_model_is_whole_and_states_its_data_licence_and_figures():
+    record = checkpoint.read_record(DEFAULT_CHECKPOINT)
+    assert record["labels"] == list(EMOTIONS)
+    assert record["licence"]
+    for name, entry in record["modalities"].items():
+        assert all(source["licence"] and source["n"] > 0 for source in entry["data"])
+        assert record["figures"][name]
+
+
+def test_the_model_is_small():
+    assert sum(f.stat().st_size for f in DEFAULT_CHECKPOINT.iterdir()) < 60e6
+
+
+S0 = ("unimodal-audio", "unimodal-visual", "early", "late_vote", "late_mean", "late_weighted")
+SHIPPED = (
+    *(f"ravdess-{classes}-s0-{name}" for classes in (4, 8) for name in S0),
+    *("ravdess-4-crossmodal", "ravdess-8-crossmodal", "ravdess-8-s4-ensemble", "ravdess-8-visual-searched"),
+    *(f"meld-7-{name}" for name in ("unimodal-text", "unimodal-metadata", "early", "late_mean")),
+)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_run_is_whole_and_tells_how_to_repeat_it(name):
+    run = CVRun.open(RUNS / name, verify=True)
+    assert run.finished
+    record = json.loads((RUNS / name / "run.json").read_text(encoding="utf-8"))
+    assert record["command"].startswith("python -m mmer_core train ")
+    assert not record["leaks"]
+    assert all(row["n"] > 0 for row in run.metrics.values())
+
+
+def test_shipped_runs_are_listed():
+    assert set(SHIPPED) <= {entry.path.name for entry in list_runs(RUNS)}
