@@ -18,7 +18,7 @@ from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import EncoderUnavailable, ModalityEncoder
 from mmer_core.faces import find_faces
-from mmer_core.features import FeatureBatch, collate
+from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
 from mmer_core.prediction import Opinion, Prediction, as_probabilities

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmer_core.feature_table import FeatureTable, column_of
+from mmer_core.features.table import FeatureTable, column_of
 from mmer_core.labels import Modality
 
 DIMS = {Modality.TEXT: 6, Modality.AUDIO: 5, Modality.VISUAL: 4}

@@ -20,6 +20,10 @@ ALLOWED = {
     "augmentation": BASE,
     "encoders": BASE | {"augmentation", "encoders", "checkpoint"},
     "fusion": BASE | {"features", "fusion"},
+    "features": BASE,
+    "training": BASE | {"features", "fusion"},
+    "folds": BASE,
+    "runs": BASE | {"folds", "calibration", "statistics", "checkpoint"},
 }
 
 

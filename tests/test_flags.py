@@ -6,7 +6,7 @@ import pytest
 
 from mmer_core import flags
 from mmer_core.folds import FoldPlan
-from mmer_core.training_config import PRESETS, TrainingConfig
+from mmer_core.training.config import PRESETS, TrainingConfig
 
 
 @dataclass(frozen=True)

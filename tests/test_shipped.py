@@ -7,7 +7,7 @@ import pytest
 from mmer_core import checkpoint
 from mmer_core.config import DEFAULT_CHECKPOINT, RUNS
 from mmer_core.labels import EMOTIONS
-from mmer_core.runs import CVRun, list_runs
+from mmer_core.runs.run import CVRun, list_runs
 
 
 def test_the_model_is_whole_and_states_its_data_licence_and_figures():

@@ -12,8 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 from mmer_core.labels import EMOTION_COLOURS, MODALITY_TITLES, Modality
 from mmer_core.prediction import Prediction
 from ui.analysis import Analysis
+from ui.answer_charts import contribution_steps, describe, emotion_bars
 from ui.cards import show_face, show_opinion, show_voice, transcript_box
-from ui.charts import CONFIG, contribution_steps, describe, emotion_bars, emotion_name, percent, points
+from ui.figure import CONFIG, emotion_name, percent, points
 from ui.page import PAGES, ink
 from ui.phrases import STEPS, agreement_sentence, certainty, margin_sentence, seconds
 from ui.player import show_clip

@@ -10,7 +10,8 @@ from mmer_core.clip import Clip
 from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
 from mmer_core.prediction import Opinion, Prediction
 from ui.analysis import KEPT, Analysis
-from ui.charts import STILL, describe, emotion_name, opinion_bars, percent, sound_picture
+from ui.answer_charts import describe, opinion_bars, sound_picture
+from ui.figure import STILL, emotion_name, percent
 from ui.intake import LONGEST_TEXT
 from ui.page import ink
 from ui.phrases import contribution_sentence, sentence_case

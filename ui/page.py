@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from mmer_core.config import ROOT
-from ui.charts import INK_ON_LIGHT
+from ui.figure import INK_ON_LIGHT
 
 PAGES = ROOT / "pages"
 WIDTH = 1120  # pixels; lines and charts get no wider on a large screen

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.prediction import Prediction
-from ui.charts import percent
+from ui.figure import percent
 
 #: What the progress display and the timings call each step of `Predictor.observe` and what goes before and after it.
 STEPS: dict[str, str] = {

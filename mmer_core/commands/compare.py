@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mmer_core.comparison import compare
-    from mmer_core.runs import CVRun
+    from mmer_core.runs.comparison import compare
+    from mmer_core.runs.run import CVRun
 
     if len(args.runs) < 2:
         raise ValueError("nothing to compare: name two runs or more")

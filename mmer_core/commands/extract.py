@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mmer_core.encoders.request import EncoderRequest
-    from mmer_core.extraction import Extraction, Problem
+    from mmer_core.extraction.extract import Extraction, Problem
 
 STORE = Path("work/features")
 SHOWN = 5  # reasons printed; problems.csv has them all
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--jobs must be at least 1, not {args.jobs}")
     requests = parse_requests(args.encoders)
     from mmer_core import corpora
-    from mmer_core.extraction import extract
+    from mmer_core.extraction.extract import extract
 
     manifest = corpora.read(args.manifest, **corpora.parse_options(args.manifest, args.corpus_option))
     result = extract(manifest, requests, args.store, jobs=args.jobs, progress=None if args.json else Progress())

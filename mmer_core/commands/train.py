@@ -16,11 +16,11 @@ from mmer_core import flags
 from mmer_core.commands.extract import STORE
 from mmer_core.config import RUNS
 from mmer_core.folds import FoldPlan
-from mmer_core.training_config import PRESETS, TrainingConfig
+from mmer_core.training.config import PRESETS, TrainingConfig
 
 if TYPE_CHECKING:
     from mmer_core.corpora import Manifest
-    from mmer_core.experiment import Study
+    from mmer_core.crossval.experiment import Study
 
 SHOWN_PROBLEMS = 5
 
@@ -92,9 +92,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.manifest:
         raise ValueError("nothing to train on: name a corpus with --manifest")
-    from mmer_core import corpora, crossval, run_record
+    from mmer_core import corpora
     from mmer_core.commands.train_request import fold_plan, make_experiments, make_study
-    from mmer_core.runs import CVRun
+    from mmer_core.crossval import cross_validation
+    from mmer_core.crossval import record as record_of
+    from mmer_core.runs.run import CVRun
 
     manifest = corpora.read(args.manifest, **corpora.parse_options(args.manifest, args.corpus_option))
     plan = fold_plan(args)
@@ -103,22 +105,22 @@ def run(args: argparse.Namespace) -> int:
     used = manifest.take([row for row, id_ in enumerate(manifest.ids) if id_ in kept])
     experiments = make_experiments(args, study.table.modalities)
     for experiment in experiments.values():
-        crossval.check(study, experiment)
-    shared = run_record.shared(study, used, plan, command=command_line(args), speaker_normalised=args.speaker_normalise)
+        cross_validation.check(study, experiment)
+    shared = record_of.shared(study, used, plan, command=command_line(args), speaker_normalised=args.speaker_normalise)
     _announce(study, shared)
     runs = []
     for name, experiment in experiments.items():
-        record = {**shared, **run_record.settings(study, experiment)}
-        runs.append(crossval.Run(experiment, args.out / folder_name(args, manifest, name, record, alone=len(experiments) == 1), record))
-    crossval.crossvalidate(study, runs, say=lambda line: print(line, flush=True))
+        record = {**shared, **record_of.settings(study, experiment)}
+        runs.append(cross_validation.Run(experiment, args.out / folder_name(args, manifest, name, record, alone=len(experiments) == 1), record))
+    cross_validation.crossvalidate(study, runs, say=lambda line: print(line, flush=True))
     for run_ in runs:
-        print(f"\n{run_.folder}\n{run_record.table(CVRun.open(run_.folder).record)}")
+        print(f"\n{run_.folder}\n{record_of.table(CVRun.open(run_.folder).record)}")
     return 0
 
 
 def folder_name(args: argparse.Namespace, manifest: Manifest, name: str, record: Mapping[str, Any], *, alone: bool) -> str:
     """The run's folder: as named on the command line, else corpus, classes, model and six digits that stand for all settings."""
-    from mmer_core.run_writer import settings_digest
+    from mmer_core.runs.writer import settings_digest
 
     if args.name:
         return str(args.name) if alone else f"{args.name}-{name}"

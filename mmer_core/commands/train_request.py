@@ -13,14 +13,14 @@ import numpy as np
 from mmer_core import corpora, flags, fusion
 from mmer_core.corpora import Manifest
 from mmer_core.corpora.folds import fold_order
-from mmer_core.corpus_features import GIVEN, feature_table
-from mmer_core.experiment import Experiment, Study
-from mmer_core.feature_preparation import normalised_by_group, without_damage
-from mmer_core.feature_store import FeatureStore
-from mmer_core.feature_table import FeatureTable
+from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.extraction.corpus_features import GIVEN, feature_table
+from mmer_core.extraction.store import FeatureStore
+from mmer_core.features.preparation import normalised_by_group, without_damage
+from mmer_core.features.table import FeatureTable
 from mmer_core.folds import FoldPlan, cut
 from mmer_core.labels import Modality, parse_modality
-from mmer_core.training_config import PRESETS, TrainingConfig
+from mmer_core.training.config import PRESETS, TrainingConfig
 
 TRAINING_FIELDS = {f.name for f in fields(TrainingConfig)}
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.labels import Modality
 
 Pooling = Literal["mean", "max", "stats"]

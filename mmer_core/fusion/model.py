@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmer_core.config import JsonConfig
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.fusion.layers import Evidence, Reader
 from mmer_core.labels import Modality, in_order
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.fusion.model import FusionOutput
 from mmer_core.labels import Modality, in_order, subset_name, subsets
 

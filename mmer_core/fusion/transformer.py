@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmer_core.config import JsonConfig
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.fusion import FUSION_MODELS
 from mmer_core.fusion.layers import Evidence, readers, shorten
 from mmer_core.fusion.model import FusionNetwork, FusionOutput, masked_cross_entropy, presence

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmer_core.cli import main
-from mmer_core.runs import CVRun, list_runs
+from mmer_core.runs.run import CVRun, list_runs
 
 LABELS = ("neutral", "anger", "joy")
 DIMS = {"audio": 5, "visual": 4}

@@ -14,7 +14,7 @@ from mmer_core.clip import Absent, Clip, FaceTrack
 from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input, embed_flipped, load_network, save_network
 from mmer_core.encoders.spec import EncoderUnavailable, ModalityEncoder
 from mmer_core.encoders.visual import FaceCnnEncoder, grey_faces
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.fusion.product import FrameLinear
 from mmer_core.labels import EMOTIONS, Modality
 

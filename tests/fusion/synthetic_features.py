@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import torch
 
-from mmer_core.features import FeatureBatch, collate
+from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.labels import Modality
 
 CLASSES = 7

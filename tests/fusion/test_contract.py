@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from synthetic_features import CLASSES, DIMS, make_batch, only, padded, separable_batch, with_presence
 
 from mmer_core import fusion
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.labels import Modality
 
 PRIOR = torch.tensor([0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])

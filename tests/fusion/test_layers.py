@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from synthetic_features import DIMS, make_batch, padded
 
-from mmer_core.features import FeatureBatch, collate
+from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.fusion.layers import Evidence, Reader, perceptron, pool, pooled_width, shorten
 from mmer_core.labels import Modality
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmer_core.features import collate
+from mmer_core.features.batch import collate
 from mmer_core.fusion.product import FrameLinear, ProductOfExperts
 from mmer_core.labels import Modality, subsets
 

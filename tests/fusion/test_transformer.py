@@ -4,7 +4,7 @@ import torch
 from synthetic_features import CLASSES, DIMS, make_batch, only
 
 from mmer_core import fusion
-from mmer_core.features import FeatureBatch
+from mmer_core.features.batch import FeatureBatch
 from mmer_core.labels import Modality
 
 

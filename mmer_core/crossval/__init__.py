@@ -1,0 +1,1 @@
+"""Cross-validation: folds of unseen groups, selection on inner groups, out-of-fold predictions."""

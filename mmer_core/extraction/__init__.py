@@ -1,0 +1,1 @@
+"""From a corpus to features: encoders run over its clips, in parallel and resumable."""

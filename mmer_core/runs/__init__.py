@@ -1,0 +1,1 @@
+"""Cross-validation runs on disk: written, read, summarised, compared."""
