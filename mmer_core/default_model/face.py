@@ -1,6 +1,6 @@
 """Training of the default model's face network on FER2013.
 
-Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--epochs N]`.
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: `WORK/face_checkpoint.safetensors` holds all that it needs.
 """
@@ -50,7 +50,7 @@ def figures(logits: Tensor, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def train_face(data: Path, work: Path, seed: int = 0, epochs: int = FaceTraining.epochs) -> dict[str, Any]:
+def train_face(data: Path, work: Path, seed: int = 0, cycles: tuple[int, ...] = FaceTraining.cycles) -> dict[str, Any]:
     """Train on `data/fer2013/train.npz`, measure once on `public_test.npz`, and write the results to `work`.
 
     Writes face.safetensors (half precision), face.json (what this returns) and face_validation.parquet (test-time-flip logits of
@@ -60,14 +60,14 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: int = FaceTraining
         FileNotFoundError: FER2013 is not in `data`.
         ValueError: `work` holds a checkpoint of a training with other options.
     """
-    config = FaceTraining(seed=seed, epochs=epochs)
+    config = FaceTraining(seed=seed, cycles=cycles)
     work.mkdir(parents=True, exist_ok=True)
     public = read_fer2013(data / "fer2013" / "public_test.npz")
     pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), config.held_out, seed)
     trainer = FaceTrainer(config, pictures, work / "face_checkpoint.safetensors")
     if trainer.resume():
         print(f"face: going on after epoch {len(trainer.history)}", flush=True)
-    while len(trainer.history) < epochs:
+    while len(trainer.history) < config.epochs:
         _run_epoch(trainer, held)
     chosen = FaceNetwork()
     chosen.load_state_dict(trainer.best)
@@ -120,10 +120,14 @@ def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, pub
         "seconds": round(sum(row["seconds"] for row in history)),
         "seed": config.seed,
         "epochs": config.epochs,
-        "options": config.to_json(),
+        "options": config.to_json() | {"cycles": list(config.cycles)},
         "history": history,
-        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {config.seed} --epochs {config.epochs}",
+        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {config.seed} --cycles {','.join(map(str, config.cycles))}",
     }
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.split(","))
 
 
 def main() -> None:
@@ -132,10 +136,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds fer2013/train.npz and fer2013/public_test.npz")
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and the results")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=FaceTraining.epochs)
+    parser.add_argument("--cycles", type=_numbers, default=FaceTraining.cycles, metavar="N,N", help="epochs of each cycle")
     options = parser.parse_args()
     try:
-        train_face(options.data, options.work, options.seed, options.epochs)
+        train_face(options.data, options.work, options.seed, options.cycles)
     except (FileNotFoundError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 

@@ -25,16 +25,20 @@ class FaceTraining(JsonConfig):
     """Hyper-parameters, set by hand after a look at the held-out pictures; public_test had no part in it.
 
     Attributes:
+        cycles: epochs of each cycle of the learning rate; every later one starts from the averaged weights of the one before (warm restart,
+            Loshchilov and Hutter 2017).
+        later_rate: peak of the learning rate in later cycles, as a share of that in the first.
         held_out: share of the training pictures kept for choosing the epoch and the temperature.
-        small_until: share of the epochs trained at 40 instead of 48 pixels, which takes two thirds of the time.
-        warm_up: share of the steps over which the learning rate rises; it then falls as a cosine.
-        gentle_until: share of the epochs over which augmentation grows from a quarter to its full strength; mixup starts after it.
-        mixup: parameter of the Beta distribution of mixup (Zhang et al. 2018); off in the last tenth of the epochs.
+        small_until: share of each cycle trained at 40 instead of 48 pixels, which takes two thirds of the time.
+        warm_up: share of each cycle over which the learning rate rises; it then falls as a cosine.
+        gentle_until: share of the first cycle over which augmentation grows from a quarter to its full strength; mixup starts after it.
+        mixup: parameter of the Beta distribution of mixup (Zhang et al. 2018); off in the last tenth of each cycle.
         average: decay per step of the running average of the weights that is kept and measured.
     """
 
     seed: int = 0
-    epochs: int = 30
+    cycles: tuple[int, ...] = (30, 55)
+    later_rate: float = 0.6
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -46,6 +50,27 @@ class FaceTraining(JsonConfig):
     average: float = 0.998
     held_out: float = 0.1
     small_until: float = 0.6
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all cycles."""
+        return sum(self.cycles)
+
+    def place(self, epoch: float) -> tuple[int, float]:
+        """The cycle that an epoch (from 0; fractions are within it) belongs to, and how much of that cycle lies before it, in [0, 1]."""
+        for cycle, length in enumerate(self.cycles):
+            if epoch < length:
+                return cycle, epoch / length
+            epoch -= length
+        raise ValueError(f"the training has {self.epochs} epochs: there is none of number {self.epochs + int(epoch)}")
+
+    def rate(self, epoch: float) -> float:
+        """The learning rate at that point of the training."""
+        cycle, at = self.place(epoch)
+        peak = self.learning_rate * (self.later_rate if cycle else 1.0)
+        if at < self.warm_up:
+            return peak * (0.05 + 0.95 * at / self.warm_up)
+        return peak * 0.5 * (1 + math.cos(math.pi * (at - self.warm_up) / (1 - self.warm_up)))
 
 
 class FaceTrainer:
@@ -72,13 +97,16 @@ class FaceTrainer:
         epoch = len(self.history)
         random = torch.Generator().manual_seed(self.config.seed * 1000 + epoch)
         torch.manual_seed(self.config.seed * 1000 + epoch)
-        side = 40 if epoch < self.config.small_until * self.config.epochs else 48
-        strength = min(1.0, 0.25 + 0.75 * epoch / max(1.0, self.config.gentle_until * self.config.epochs))
+        cycle, at = self.config.place(epoch)
+        if cycle and not at:
+            self._restart()
+        side = 40 if at < self.config.small_until else 48
+        strength = 1.0 if cycle or at >= self.config.gentle_until else 0.25 + 0.75 * at / self.config.gentle_until
         order = torch.randperm(len(self.y), generator=random)
         self.network.train()
         total = 0.0
         for step, index in enumerate(order.split(self.config.batch)):
-            rate = self._learning_rate(epoch * self.steps + step)
+            rate = self.config.rate(epoch + step / self.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             loss = self._loss(augment(self.x[index], side, strength, random), self.y[index])
@@ -91,18 +119,18 @@ class FaceTrainer:
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         target = functional.one_hot(y, len(EMOTIONS)).float()
-        if self.config.gentle_until <= len(self.history) / self.config.epochs < 0.9:
+        cycle, at = self.config.place(len(self.history))
+        if (cycle or at >= self.config.gentle_until) and at < 0.9:
             share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())
             x, target = share * x + (1 - share) * x.flip(0), share * target + (1 - share) * target.flip(0)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = self.network(x.contiguous(memory_format=torch.channels_last))
         return functional.cross_entropy(logits.float(), target, label_smoothing=self.config.label_smoothing)
 
-    def _learning_rate(self, step: int) -> float:
-        at = step / (self.steps * self.config.epochs)
-        if at < self.config.warm_up:
-            return self.config.learning_rate * (0.05 + 0.95 * at / self.config.warm_up)
-        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * (at - self.config.warm_up) / (1 - self.config.warm_up)))
+    def _restart(self) -> None:
+        """A new cycle begins where the averaged weights are, with an optimizer that remembers nothing."""
+        self.network.load_state_dict(self.averaged.state_dict())
+        self.optimizer.state.clear()
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -132,7 +160,7 @@ class FaceTrainer:
             return False
         with safe_open(self.checkpoint, framework="pt") as file:
             metadata = file.metadata()
-        if json.loads(metadata["config"]) != self.config.to_json():
+        if FaceTraining.from_json(json.loads(metadata["config"])) != self.config:
             raise ValueError(f"{self.checkpoint} belongs to a training with other options: delete it or give another --work folder")
         parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "best": {}, "moments": {}}
         for name, tensor in load_file(self.checkpoint).items():

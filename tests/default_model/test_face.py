@@ -40,7 +40,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
-    return work, train_face(data, work, seed=3, epochs=2)
+    return work, train_face(data, work, seed=3, cycles=(2,))
 
 
 def labelled(images, labels):
@@ -122,9 +122,9 @@ def test_the_table_of_logits_matches_weights_and_figures(trained, data):
     assert result["figures"]["public_test"]["accuracy"] == pytest.approx(accuracy)
 
 
-def trainer(data, checkpoint, epochs=2):
+def trainer(data, checkpoint, cycles=(2,)):
     faces = read_fer2013(data / "fer2013" / "train.npz").take(np.arange(32))
-    return FaceTrainer(FaceTraining(epochs=epochs, batch=16), faces, checkpoint)
+    return FaceTrainer(FaceTraining(cycles=cycles, batch=16), faces, checkpoint)
 
 
 def run_epoch(state):
@@ -132,11 +132,12 @@ def run_epoch(state):
     state.best = {k: v.clone() for k, v in state.averaged.state_dict().items()}
 
 
-def test_a_stopped_training_ends_as_an_uninterrupted_one(data, tmp_path):
-    whole = trainer(data, tmp_path / "a.safetensors")
+@pytest.mark.parametrize("cycles", [(2,), (1, 1), (1, 2)])
+def test_a_stopped_training_ends_as_an_uninterrupted_one(data, tmp_path, cycles):
+    whole = trainer(data, tmp_path / "a.safetensors", cycles)
     run_epoch(whole)
     whole.save()
-    resumed = trainer(data, tmp_path / "a.safetensors")
+    resumed = trainer(data, tmp_path / "a.safetensors", cycles)
     assert resumed.resume()
     for state in (whole, resumed):
         run_epoch(state)
@@ -145,16 +146,36 @@ def test_a_stopped_training_ends_as_an_uninterrupted_one(data, tmp_path):
         assert torch.equal(tensor, resumed.averaged.state_dict()[name]), name
 
 
+def test_a_later_cycle_starts_from_the_averaged_weights(data, tmp_path):
+    state = trainer(data, tmp_path / "a.safetensors", cycles=(1, 1))
+    run_epoch(state)
+    averaged = {k: v.clone() for k, v in state.averaged.state_dict().items()}
+    state._restart()
+    assert all(torch.equal(tensor, averaged[name]) for name, tensor in state.network.state_dict().items())
+    assert not state.optimizer.state
+
+
+def test_the_learning_rate_rises_and_falls_in_every_cycle():
+    config = FaceTraining(cycles=(10, 20))
+    rates = [config.rate(e / 4) for e in range(4 * config.epochs)]
+    assert max(rates[:40]) == pytest.approx(config.learning_rate, rel=0.01)
+    assert max(rates[40:]) == pytest.approx(config.later_rate * config.learning_rate, rel=0.01)
+    assert min(rates[36:40]) < 0.02 * config.learning_rate
+    assert rates[-1] < 0.02 * config.learning_rate
+    with pytest.raises(ValueError, match="30 epochs"):
+        config.place(30)
+
+
 def test_a_checkpoint_of_another_training_is_refused(data, tmp_path):
     state = trainer(data, tmp_path / "a.safetensors")
     assert not state.resume()
     state.save()
     with pytest.raises(ValueError, match="other options: delete it or give another --work folder"):
-        trainer(data, tmp_path / "a.safetensors", epochs=3).resume()
+        trainer(data, tmp_path / "a.safetensors", cycles=(3,)).resume()
 
 
 def test_training_learns(data, tmp_path):
-    state = trainer(data, tmp_path / "a.safetensors", epochs=6)
+    state = trainer(data, tmp_path / "a.safetensors", cycles=(6,))
     for _ in range(6):
         run_epoch(state)
     assert state.history[-1]["loss"] < state.history[0]["loss"]
