@@ -11,7 +11,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINTS = ROOT / "checkpoints"
 DEFAULT_CHECKPOINT = CHECKPOINTS / "default"
-RUNS = CHECKPOINTS / "runs"
+RUNS = Path(os.environ.get("MMER_RUNS") or CHECKPOINTS / "runs").expanduser()  # shipped runs and own ones
 
 
 def models_folder() -> Path | None:

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from mmer_core import checkpoint
-from mmer_core.config import DEFAULT_CHECKPOINT, RUNS
+from mmer_core.config import CHECKPOINTS, DEFAULT_CHECKPOINT
 from mmer_core.labels import EMOTIONS
 from mmer_core.runs.run import CVRun, list_runs
+
+RUNS = CHECKPOINTS / "runs"
 
 
 def test_the_model_is_whole_and_states_its_data_licence_and_figures():

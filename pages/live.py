@@ -1,0 +1,10 @@
+"""Live."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.page import frame
+
+with frame("Live"):
+    st.title("Live")

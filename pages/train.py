@@ -1,0 +1,10 @@
+"""Train."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.page import frame
+
+with frame("Train"):
+    st.title("Train")
