@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mmer_core.clip import Absent, Clip
@@ -33,6 +33,13 @@ def pictures_of(clip: Clip, look: Look) -> np.ndarray:
     if clip.frames is None or not len(clip.frames):
         raise Absent(clip.absent.get(Modality.VISUAL, NO_PICTURE))
     return clip.frames
+
+
+def embed(network: nn.Module, pictures: np.ndarray, *, side: int, mean: tuple[float, ...], sd: tuple[float, ...]) -> np.ndarray:
+    """(T, D) float32: what a network makes of each picture, some at a time; the arguments are those of `as_squares`."""
+    with torch.inference_mode():
+        parts = [network(as_squares(pictures[i : i + AT_ONCE], side, mean, sd)) for i in range(0, len(pictures), AT_ONCE)]
+    return torch.cat(parts).float().numpy()
 
 
 def as_squares(pictures: np.ndarray, side: int, mean: tuple[float, ...], sd: tuple[float, ...]) -> Tensor:

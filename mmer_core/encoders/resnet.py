@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.pictures import AT_ONCE, Look, as_squares, pictures_of
+from mmer_core.encoders.pictures import Look, embed, pictures_of
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.encoders.weights import HubFile, random_revision, random_weights
 from mmer_core.labels import Modality
@@ -60,10 +59,7 @@ class ResNetEncoder:
         Raises:
             Absent: there is no picture, or no face.
         """
-        pictures = pictures_of(clip, self.look)
-        with torch.inference_mode():
-            parts = [self.network(as_squares(pictures[i : i + AT_ONCE], SIDE, MEAN, SD)) for i in range(0, len(pictures), AT_ONCE)]
-        return torch.cat(parts).float().numpy()
+        return embed(self.network, pictures_of(clip, self.look), side=SIDE, mean=MEAN, sd=SD)
 
 
 def resnet50() -> nn.Module:
