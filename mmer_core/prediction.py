@@ -42,6 +42,7 @@ class Prediction:
         notes: sentences to read with the answer.
         timings: {step: seconds}.
         model: name and sha256.
+        unsure_below: the probability below which an answer of this model is called unsure; 0 if the model states none.
     """
 
     label: str
@@ -53,6 +54,12 @@ class Prediction:
     notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     model: dict[str, str] = field(default_factory=dict)
+    unsure_below: float = 0.0
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the label should not be relied on: its probability does not reach the model's threshold."""
+        return self.probability < self.unsure_below
 
     @property
     def used(self) -> tuple[Modality, ...]:
@@ -63,6 +70,8 @@ class Prediction:
         return {
             "label": self.label,
             "probability": round(self.probability, 6),
+            "unsure": self.unsure,
+            "unsure_below": self.unsure_below,
             "probabilities": _rounded(self.probabilities),
             "modalities": {
                 m.value: {

@@ -22,7 +22,7 @@ from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
 from mmer_core.prediction import Opinion, Prediction, as_probabilities
-from mmer_core.speech import SpeechUnavailable, transcribe
+from mmer_core.speech import Segment, SpeechUnavailable, Transcript, transcribe
 
 Progress = Callable[[str], None]
 
@@ -37,6 +37,7 @@ class Observation:
         absent: {modality: reason} for the rest.
         timings: {step: seconds}.
         heard: the words come from speech recognition, not from a person.
+        spoken: the stretches of speech that were recognised, with their times; they stay when a person corrects the words.
     """
 
     clip: Clip
@@ -44,6 +45,7 @@ class Observation:
     absent: dict[Modality, str]
     timings: dict[str, float] = field(default_factory=dict)
     heard: bool = False
+    spoken: tuple[Segment, ...] = ()
 
 
 class Predictor:
@@ -102,16 +104,17 @@ class Predictor:
         if Modality.VISUAL in wanted and clip.frames is not None and clip.faces is None:
             with watch.step("faces"):
                 clip = find_faces(clip)
-        heard = False
+        heard, spoken = False, tuple[Segment, ...]()
         if Modality.TEXT in wanted and clip.text is None and clip.waveform is not None:
             with watch.step("speech"):
-                clip, heard = _with_transcript(clip)
+                clip, transcript = _with_transcript(clip)
+                heard, spoken = bool(transcript.text.strip()), transcript.segments
         features: dict[Modality, np.ndarray] = {}
         for modality in self.modalities:
             if modality in wanted:
                 with watch.step(modality.value):
                     self._encode(modality, clip, features, absent)
-        return Observation(clip, features, absent, watch.seconds, heard)
+        return Observation(clip, features, absent, watch.seconds, heard, spoken)
 
     def reword(self, observation: Observation, text: str) -> Observation:
         """The same observation with other words (an edited transcript); only the text encoder runs."""
@@ -169,6 +172,7 @@ class Predictor:
             notes=(*observation.clip.notes, *self._notes(observation, present)),
             timings={**observation.timings, "fuse": time.perf_counter() - started},
             model=self.identity,
+            unsure_below=float(self.record.get("fusion", {}).get("unsure_below", 0.0)),
         )
 
     def _opinions_of(
@@ -195,14 +199,14 @@ class Predictor:
             yield f"{faces.people} faces are in view; {faces.rule}."
 
 
-def _with_transcript(clip: Clip) -> tuple[Clip, bool]:
-    """The clip with what was said in it, and whether anything was."""
+def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:
+    """The clip with what was said in it, and the transcript; an empty one, with the reason in the clip, without speech recognition."""
     assert clip.waveform is not None
     try:
         transcript = transcribe(clip.waveform)
     except SpeechUnavailable as reason:
-        return replace(clip, absent={**clip.absent, Modality.TEXT: str(reason)}), False
-    return clip.with_text(transcript.text), bool(transcript.text.strip())
+        return replace(clip, absent={**clip.absent, Modality.TEXT: str(reason)}), Transcript("", (), 0.0)
+    return clip.with_text(transcript.text), transcript
 
 
 class _Stopwatch:

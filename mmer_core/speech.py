@@ -86,6 +86,22 @@ def transcribe(waveform: np.ndarray) -> Transcript:
     return Transcript(" ".join(s.text for s in segments), segments, time.perf_counter() - began)
 
 
+def voices(waveform: np.ndarray) -> list[tuple[float, float]]:
+    """Where somebody speaks, in any language: (start, end) in seconds, in order of time. Loads the recogniser like `transcribe`.
+
+    Args:
+        waveform: (N,) float32 mono at 16 kHz in [-1, 1].
+
+    Raises:
+        SpeechUnavailable: the package is missing or its library cannot be loaded.
+    """
+    if loudest(waveform) <= SILENT_LEVEL:
+        return []
+    recogniser = _recogniser()
+    with recogniser.lock:
+        return recogniser.voices(raise_level(waveform))
+
+
 def loudest(waveform: np.ndarray) -> float:
     """Level of the loudest tenth of a second in dBFS; -inf for silence and for less than that."""
     size = SAMPLE_RATE // 10

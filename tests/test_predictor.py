@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from mmer_core.commands.predict import describe
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from tiny_predictor import make_clip, make_predictor
 
@@ -98,7 +99,17 @@ def test_steps_are_told_and_timed(predictor):
 
 def test_json_has_the_promised_keys(predictor):
     data = json.loads(json.dumps(predictor.fuse(predictor.observe(make_clip(sound=False))).to_json()))
-    assert set(data) == {"label", "probability", "probabilities", "modalities", "subsets", "contributions", "notes", "timings", "model"}
+    promised = {"label", "probability", "probabilities", "modalities", "subsets", "contributions", "notes", "timings", "model"}
+    assert set(data) == promised | {"unsure", "unsure_below"}
     assert data["modalities"]["audio"] == {"present": False, "reason": "the clip has no sound", "probabilities": None, "weight": 0.0}
     assert set(data["subsets"]) == {"text", "visual", "text+visual"}
     assert set(data["model"]) == {"name", "sha256"}
+
+
+@pytest.mark.parametrize(("threshold", "unsure"), [(0.0, False), (1.01, True)])
+def test_an_answer_below_the_models_threshold_is_unsure(predictor, threshold, unsure):
+    predictor.record["fusion"] = {"unsure_below": threshold}
+    prediction = predictor.fuse(predictor.observe(make_clip()))
+    assert prediction.unsure is unsure
+    assert prediction.to_json()["unsure"] is unsure
+    assert describe(prediction).startswith("unsure, perhaps ") is unsure

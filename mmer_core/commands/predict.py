@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def describe(prediction: Prediction) -> str:
     """The prediction as a few lines for a terminal."""
-    lines = [f"{prediction.label} ({prediction.probability:.0%})", ""]
+    lines = [f"{'unsure, perhaps ' if prediction.unsure else ''}{prediction.label} ({prediction.probability:.0%})", ""]
     lines += [f"  {name:<9} {p:5.1%} {'█' * round(30 * p)}" for name, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1])]
     lines.append("")
     for modality, opinion in prediction.modalities.items():

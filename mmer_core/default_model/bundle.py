@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from mmer_core import __version__, checkpoint
+from mmer_core.abstention import COVERAGE
 from mmer_core.default_model.card import write_card
-from mmer_core.default_model.fusing import HeldOut, fit_product, score_product
+from mmer_core.default_model.fusing import HeldOut, fit_product, score_product, unsure_below
 from mmer_core.fusion.experts import build_product
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality
@@ -50,6 +51,9 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
             "model": "product of calibrated experts",
             "weights": model.subset_weights(),
             "temperatures": model.temperature.tolist(),
+            "subset_temperatures": model.subset_temperatures(),
+            "unsure_below": unsure_below(model, held_out, seed),
+            "coverage": COVERAGE,
             "seed": seed,
         },
         "figures": {**{m.value: report["figures"] for m, report in reports.items()}, "fused": figures},
@@ -75,9 +79,11 @@ def _fused_figures(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut]
     """Scores of every subset on halves of the held-out groups that its temperatures and weights were not fitted on."""
     halves = {m: part.halves(seed) for m, part in held_out.items()}
     fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed)
+    threshold = unsure_below(model, {m: h[0] for m, h in halves.items()}, seed)
     return {
         "what": "label-matched draws of held-out utterances, not real clips: an upper bound for real people",
-        "subsets": score_product(model, {m: h[1] for m, h in halves.items()}, seed),
+        "unsure_below": threshold,
+        "subsets": score_product(model, {m: h[1] for m, h in halves.items()}, threshold, seed),
     }
 
 

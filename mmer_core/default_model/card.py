@@ -59,9 +59,14 @@ def _part(modality: Modality, entry: Mapping[str, Any], figures: Mapping[str, An
 
 def _fusion(record: Mapping[str, Any]) -> str:
     fused = record["figures"]["fused"]
-    header = ("subset", "n", "accuracy", "UA", "macro F1", "weighted F1", "ECE")
+    header = ("subset", "n", "accuracy", "UA", "macro F1", "weighted F1", "ECE", "answered plainly", "wrong among them")
     rows = [
-        (name, f"{row['n']:,}", *(f"{row[k]:.3f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1", "ece")))
+        (
+            name,
+            f"{row['n']:,}",
+            *(f"{row[k]:.3f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1", "ece")),
+            *(f"{100 * row['unsure'][k]:.0f} %" for k in ("coverage", "risk")),
+        )
         for name, row in fused["subsets"].items()
     ]
     weights = [(name, ", ".join(f"{m} {w:.2f}" for m, w in row.items())) for name, row in record["fusion"]["weights"].items()]
@@ -69,6 +74,9 @@ def _fusion(record: Mapping[str, Any]) -> str:
         (
             f"{record['fusion']['model'].capitalize()}, every subset of the modalities answers. Scored on {fused['what']}.",
             _table(header, rows),
+            f"An answer below {record['fusion']['unsure_below']:.2f} is called unsure: "
+            f"{100 * record['fusion']['coverage']:.0f} % of the held-out answers of single modalities reach that. "
+            "The last two columns say what a threshold found on other utterances does here.",
             "Weights of the experts in each subset:",
             _table(("subset", "weights"), weights),
         )

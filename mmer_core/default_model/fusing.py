@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from mmer_core import metrics
+from mmer_core import abstention, metrics
+from mmer_core.abstention import threshold_at
 from mmer_core.calibration import fit_temperature
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
@@ -83,7 +85,11 @@ def fit_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], p
         model.temperature[i] = fit_temperature(part.logits, part.labels, class_weight)
     for subset in subsets(model.modalities):
         if len(subset) > 1:
+            row = model.mask_of(subset)
+            model.subset_temperature[row] = 1.0
             _fit_weights(model, held_out, subset, seed)
+            probabilities, truth = answers(model, held_out, subset, seed)
+            model.subset_temperature[row] = fit_temperature(np.log(np.maximum(probabilities, 1e-30)), truth)
 
 
 def subset_prior(model: ProductOfExperts, subset: tuple[Modality, ...]) -> np.ndarray:
@@ -114,16 +120,39 @@ def _fit_weights(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], 
 
 
 @torch.inference_mode()
-def score_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], seed: int) -> dict[str, dict[str, float]]:
-    """{subset: n, accuracy, ua, macro_f1, weighted_f1, ece} on matched draws from `held_out`, classes as in the subset's prior."""
+def answers(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], subset: tuple[Modality, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a subset says to matched draws: probabilities (DRAWS, C) and truth (DRAWS,), classes as in the subset's prior."""
+    drawn, labels = matched_draws({m: held_out[m] for m in subset}, subset_prior(model, subset), DRAWS, seed)
+    filled = {m: drawn.get(m, torch.full((DRAWS, model.classes), torch.nan)) for m in model.modalities}
+    present = torch.tensor([[m in subset for m in model.modalities]]).expand(DRAWS, -1)
+    return model.combine(filled, present)[0].double().exp().numpy(), labels.numpy()
+
+
+def unsure_below(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], seed: int) -> float:
+    """The probability below which an answer is unsure: `abstention.COVERAGE` of the modalities' own held-out answers reach it.
+
+    One threshold for all subsets, so that 60 % means the same whatever it rests on; and found on real utterances, not on draws.
+    """
+    alone = [answers(model, held_out, (m,), seed + 2)[0] for m in model.modalities]
+    return round(threshold_at(np.concatenate(alone)), 4)
+
+
+def score_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], threshold: float, seed: int) -> dict[str, dict[str, Any]]:
+    """Figures on matched draws from `held_out`, for every subset.
+
+    Args:
+        threshold: as `unsure_below` found it on other utterances.
+
+    Returns:
+        {subset: n, accuracy, ua, macro_f1, weighted_f1, ece; unsure: coverage, risk, risk_of_all; risk_curve: [[coverage, risk], ...]}.
+    """
     result = {}
     for subset in subsets(model.modalities):
-        drawn, labels = matched_draws({m: held_out[m] for m in subset}, subset_prior(model, subset), DRAWS, seed + 1)
-        filled = {m: drawn.get(m, torch.full((DRAWS, model.classes), torch.nan)) for m in model.modalities}
-        present = torch.tensor([[m in subset for m in model.modalities]]).expand(DRAWS, -1)
-        probabilities = model.combine(filled, present)[0].double().exp().numpy()
-        truth = labels.numpy()
-        scores = metrics.score_predictions(truth, probabilities)
+        probabilities, truth = answers(model, held_out, subset, seed + 1)
+        scores: dict[str, Any] = metrics.score_predictions(truth, probabilities)
         scores["ece"] = metrics.expected_calibration_error(probabilities, truth)
-        result[subset_name(subset)] = {k: round(v, 4) for k, v in scores.items()}
+        scores = {k: round(v, 4) for k, v in scores.items()}
+        scores["unsure"] = {k: round(v, 4) for k, v in abstention.answered(probabilities, truth, threshold).items()}
+        scores["risk_curve"] = abstention.risk_curve(probabilities, truth)
+        result[subset_name(subset)] = scores
     return result

@@ -21,9 +21,9 @@ from mmer_core.labels import Modality, in_order, subset_name, subsets
 class ProductOfExperts(nn.Module):
     """Experts (modules from (B, T, D), (B, T) to logits (B, C)) under one calibrated product.
 
-    A subset S of the modalities answers softmax(log_prior_S + sum_m w[S, m] · (log_softmax(logits_m / t_m) - log_prior_m)), where
-    log_prior_S is the mean of the experts' log priors, normalised: a modality alone answers exactly its own calibrated posterior.
-    Temperatures t and weights w are buffers fitted by `default_model.fusing` on held-out data, not by gradient descent with the experts.
+    A subset S of the modalities answers softmax((log_prior_S + sum_m w[S, m] · (log_softmax(logits_m / t_m) - log_prior_m)) / T_S), where
+    log_prior_S is the mean of the experts' log priors, normalised: a modality alone answers exactly its own calibrated posterior (T is 1 there).
+    Temperatures t and T and weights w are buffers fitted by `default_model.fusing` on held-out data, not by gradient descent with the experts.
     """
 
     def __init__(self, experts: Mapping[Modality, nn.Module], classes: int) -> None:
@@ -35,10 +35,12 @@ class ProductOfExperts(nn.Module):
         self.register_buffer("temperature", torch.ones(len(self.modalities)))
         # Row = bit mask of the subset (bit m set: modality m present).
         self.register_buffer("weight", torch.ones(2 ** len(self.modalities), len(self.modalities)))
+        self.register_buffer("subset_temperature", torch.ones(2 ** len(self.modalities)))
 
     log_prior: Tensor  # (M, C)
     temperature: Tensor  # (M,)
     weight: Tensor  # (2^M, M)
+    subset_temperature: Tensor  # (2^M,)
 
     def mask_of(self, use: Collection[Modality]) -> int:
         """The row of `weight` for a subset."""
@@ -51,10 +53,15 @@ class ProductOfExperts(nn.Module):
             for s in subsets(self.modalities)
         }
 
+    def subset_temperatures(self) -> dict[str, float]:
+        """{subset name: T}, for the model card."""
+        return {subset_name(s): round(float(self.subset_temperature[self.mask_of(s)]), 4) for s in subsets(self.modalities)}
+
     def combine(self, opinions: Mapping[Modality, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
         """Calibrated logits (B, C) and decision weights (B, M) from the experts' raw logits {modality: (B, C)}; `present` is (B, M) bool."""
         bits = torch.tensor([1 << i for i in range(len(self.modalities))])
-        weight = self.weight[(present * bits).sum(dim=1)] * present  # (B, M)
+        subset = (present * bits).sum(dim=1)
+        weight = self.weight[subset] * present  # (B, M)
         log_prior = self.prior_of(present)
         logits = log_prior
         for i, modality in enumerate(self.modalities):
@@ -62,7 +69,7 @@ class ProductOfExperts(nn.Module):
             # where, not a product: NaN of an absent slot must not reach the sum.
             logits = logits + torch.where(present[:, i : i + 1], weight[:, i : i + 1] * evidence, torch.zeros(()))
         share = weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-9)
-        return torch.log_softmax(logits, dim=-1), share
+        return torch.log_softmax(logits / self.subset_temperature[subset, None], dim=-1), share
 
     def prior_of(self, present: Tensor) -> Tensor:
         """(B, C) normalised mean log prior of the present experts; of all experts where none is present."""

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
+from mmer_core.abstention import COVERAGE
 from mmer_core.calibration import fit_temperature
 from mmer_core.default_model import fusing
-from mmer_core.default_model.fusing import HeldOut, fit_product, matched_draws, score_product, subset_prior
+from mmer_core.default_model.fusing import HeldOut, fit_product, matched_draws, score_product, subset_prior, unsure_below
 from mmer_core.fusion.product import FrameLinear, ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality
 
@@ -62,10 +63,38 @@ def test_fused_beats_the_best_expert_and_is_calibrated():
     model = ProductOfExperts({m: FrameLinear(2, C) for m in modalities}, C)
     priors = {m: np.full(C, 1 / C) for m in modalities}
     fit_product(model, {m: held_out(i, 1.3, 3000, sharpness=1 + i) for i, m in enumerate(modalities)}, priors, seed=0)
-    result = score_product(model, {m: held_out(10 + i, 1.3, 3000, sharpness=1 + i) for i, m in enumerate(modalities)}, seed=0)
+    result = score_product(model, {m: held_out(10 + i, 1.3, 3000, sharpness=1 + i) for i, m in enumerate(modalities)}, 0.5, seed=0)
     best_single = max(result[m.value]["accuracy"] for m in modalities)
     assert result["text+audio+visual"]["accuracy"] > best_single + 0.1
     assert all(row["ece"] < 0.05 for row in result.values())
+
+
+def test_the_threshold_leaves_out_the_stated_share_and_lowers_the_risk():
+    modalities = (Modality.TEXT, Modality.AUDIO)
+    model = ProductOfExperts({m: FrameLinear(2, C) for m in modalities}, C)
+    fit_product(model, {m: held_out(i, 1.3, 3000) for i, m in enumerate(modalities)}, {m: np.full(C, 1 / C) for m in modalities}, seed=0)
+    threshold = unsure_below(model, {m: held_out(i, 1.3, 3000) for i, m in enumerate(modalities)}, seed=0)
+    result = score_product(model, {m: held_out(10 + i, 1.3, 3000) for i, m in enumerate(modalities)}, threshold, seed=0)
+    for modality in modalities:
+        plain = result[modality.value]["unsure"]
+        assert plain["coverage"] == pytest.approx(COVERAGE, abs=0.05)
+        assert plain["risk"] < plain["risk_of_all"]
+    coverage, risk = zip(*result["text+audio"]["risk_curve"], strict=True)
+    assert coverage[-1] == 1
+    assert risk[-1] == pytest.approx(result["text+audio"]["unsure"]["risk_of_all"], abs=1e-3)
+
+
+def test_a_subset_has_a_temperature_of_its_own():
+    modalities = (Modality.TEXT, Modality.AUDIO)
+    model = ProductOfExperts({m: FrameLinear(2, C) for m in modalities}, C)
+    opinions = {m: torch.eye(C)[:1] * 3 for m in modalities}
+    there = torch.tensor([[True, True], [True, False]])
+    both = {m: v.expand(2, -1) for m, v in opinions.items()}
+    before = model.combine(both, there)[0].exp()
+    model.subset_temperature[model.mask_of(modalities)] = 4.0
+    after = model.combine(both, there)[0].exp()
+    assert after[0, 0] < before[0, 0]
+    assert torch.equal(after[1], before[1])
 
 
 def test_priors_are_kept_per_expert():
