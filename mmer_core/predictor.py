@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmer_core import checkpoint, encoders
+from mmer_core import checkpoint, encoders, familiarity
 from mmer_core.attribution import shapley_values
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import EncoderUnavailable, ModalityEncoder
+from mmer_core.encoders.text import FOREIGN_PIECES, SentenceEncoder
 from mmer_core.faces import find_faces
+from mmer_core.familiarity import Familiarity
 from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
@@ -25,6 +27,7 @@ from mmer_core.prediction import Opinion, Prediction, as_probabilities
 from mmer_core.speech import Segment, SpeechUnavailable, Transcript, transcribe
 
 Progress = Callable[[str], None]
+_UNLIKE = {Modality.TEXT: "The words are", Modality.AUDIO: "The sound is", Modality.VISUAL: "The face is"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,17 @@ class Observation:
 class Predictor:
     """A model with its encoders. `load` reads a checkpoint; nothing is fetched from a network."""
 
-    def __init__(self, model: ProductOfExperts, encoders: Mapping[Modality, ModalityEncoder], record: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        model: ProductOfExperts,
+        encoders: Mapping[Modality, ModalityEncoder],
+        record: Mapping[str, Any],
+        known: Mapping[Modality, Familiarity] | None = None,
+    ) -> None:
         self.model = model.eval()
         self.encoders = dict(encoders)
         self.record = dict(record)
+        self.known = dict(known or {})
 
     @classmethod
     def load(cls, folder: Path = DEFAULT_CHECKPOINT) -> Predictor:
@@ -73,7 +83,7 @@ class Predictor:
             parts[Modality(name)] = encoders.create(entry["encoder"], **options)
         model = build_product(record["modalities"], len(record["labels"]))
         model.load_state_dict(checkpoint.load_tensors(folder / "fusion.safetensors"))
-        return cls(model, parts, record)
+        return cls(model, parts, record, familiarity.load(folder))
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -197,6 +207,20 @@ class Predictor:
         faces = observation.clip.faces
         if faces is not None and faces.people > 1:
             yield f"{faces.people} faces are in view; {faces.rule}."
+        yield from self._warnings(observation, present)
+
+    def _warnings(self, observation: Observation, present: tuple[Modality, ...]) -> Iterator[str]:
+        """What is unlike anything the model was trained on."""
+        for modality in present:
+            strangeness = self.known[modality].strangeness(observation.features[modality]) if modality in self.known else 0.0
+            if strangeness > 1:
+                yield (
+                    f"{_UNLIKE[modality]} unlike those the model learned from ({strangeness:.1f} times the usual limit): "
+                    "nothing is known of how well it reads such input."
+                )
+        encoder, words = self.encoders.get(Modality.TEXT), observation.clip.text or ""
+        if Modality.TEXT in present and isinstance(encoder, SentenceEncoder) and encoder.pieces_per_word(words) > FOREIGN_PIECES:
+            yield "The words do not look like English, the only language that the model reads."
 
 
 def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:

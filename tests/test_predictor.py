@@ -3,9 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mmer_core.commands.predict import describe
+from mmer_core.encoders.text import FOREIGN_PIECES, MiniLmEncoder
+from mmer_core.familiarity import Familiarity
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from tiny_predictor import make_clip, make_predictor
 
@@ -113,3 +116,30 @@ def test_an_answer_below_the_models_threshold_is_unsure(predictor, threshold, un
     assert prediction.unsure is unsure
     assert prediction.to_json()["unsure"] is unsure
     assert describe(prediction).startswith("unsure, perhaps ") is unsure
+
+
+def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns(predictor):
+    observation = predictor.observe(make_clip())
+    dim = observation.features[Modality.AUDIO].shape[1]
+    near = Familiarity(np.zeros(dim), np.ones(dim), np.eye(dim), limit=1e9)
+    far = replace(near, limit=1e-9)
+    predictor.known = {Modality.AUDIO: near}
+    assert not any("unlike" in note for note in predictor.fuse(observation).notes)
+    predictor.known = {Modality.AUDIO: far}
+    assert [note for note in predictor.fuse(observation).notes if note.startswith("The sound is unlike those the model learned from")]
+    assert not any("unlike" in note for note in predictor.fuse(observation, {Modality.VISUAL}).notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "foreign"),
+    [
+        ("Das schwarze Stück Papier befindet sich da oben", True),
+        ("Questo è terribile, non ci posso credere", True),
+        ("I can't believe you came all this way to see me!", False),
+        ("Photosynthesis converts light energy into chemical energy.", False),
+        ("Jawohl!", False),
+    ],
+)
+def test_words_of_another_language_are_noticed(words, foreign):
+    encoder = MiniLmEncoder()
+    assert (encoder.pieces_per_word(words) > FOREIGN_PIECES) is foreign

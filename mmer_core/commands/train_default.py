@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmer_core.config import DEFAULT_CHECKPOINT
 
-STEPS = ("face", "voice", "text", "fuse")
+STEPS = ("face", "voice", "text", "familiarity", "fuse")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mmer_core.default_model.bundle import bundle
     from mmer_core.default_model.face import train_face
+    from mmer_core.default_model.known_inputs import learn_familiarity
     from mmer_core.default_model.text import train_text
     from mmer_core.default_model.voice import train_voice
 
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         "face": lambda: train_face(args.data, args.work, seed=args.seed),
         "voice": lambda: train_voice(args.data, args.work, seed=args.seed),
         "text": lambda: train_text(args.data, args.work, seed=args.seed),
+        "familiarity": lambda: learn_familiarity(args.data, args.work, seed=args.seed),
         "fuse": lambda: bundle(args.work, args.out, seed=args.seed),
     }
     for name in args.only or STEPS:

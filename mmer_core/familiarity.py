@@ -1,0 +1,88 @@
+"""Is this input like what the model learned from? A distance in each encoder's feature space, and a limit that held-out data seldom pass.
+
+The features of a clip are averaged over time, and their Mahalanobis distance from the training data is taken under a shrunk covariance (Lee et
+al. 2018 use it for the same purpose; Ledoit and Wolf 2004 for the shrinkage). A distance beyond the limit says that the figures on the model card
+were not measured on anything like it; one within the limit does not say that the answer is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmer_core.labels import Modality
+
+FILE = "familiarity.safetensors"
+HELD_OUT_WITHIN = 0.99  # share of held-out inputs of the same kind that the limit lets pass
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What one modality's features looked like in training.
+
+    Attributes:
+        mean: (D,) float32.
+        scale: (D,) float32, deviation of each feature.
+        whitening: (D, D) float32; (x - mean) / scale @ whitening has about unit variance in every direction.
+        limit: the distance that `HELD_OUT_WITHIN` of the held-out inputs stay within.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    whitening: np.ndarray
+    limit: float
+
+    @classmethod
+    def fit(cls, training: np.ndarray, held_out: np.ndarray) -> Familiarity:
+        """From vectors of training inputs (N, D) and of inputs of the same kind that were not trained on (K, D), by other people where known."""
+        from sklearn.covariance import LedoitWolf
+
+        scale = np.maximum(training.std(axis=0, dtype=np.float64), 1e-6)  # shrinkage is towards equal variances, so make them equal first
+        mean = training.mean(axis=0, dtype=np.float64)
+        values, vectors = np.linalg.eigh(LedoitWolf(assume_centered=True).fit((training - mean) / scale).covariance_)
+        whitening = vectors / np.sqrt(np.maximum(values, 1e-6))
+        known = cls(mean.astype(np.float32), scale.astype(np.float32), whitening.astype(np.float32), 1.0)
+        distances = np.array([known.distance(x[None]) for x in held_out])
+        return replace(known, limit=float(np.quantile(distances, HELD_OUT_WITHIN)))
+
+    def distance(self, features: np.ndarray) -> float:
+        """How far a clip's features, (T, D), lie from the training data: 1 is the usual distance of a training input."""
+        away = ((features.mean(axis=0, dtype=np.float64) - self.mean) / self.scale) @ self.whitening
+        return float(np.sqrt(np.mean(np.square(away))))
+
+    def strangeness(self, features: np.ndarray) -> float:
+        """The distance as a multiple of the limit; above 1 the input is unlike the training data."""
+        return self.distance(features) / self.limit
+
+
+def save(folder: Path, known: Mapping[Modality, Familiarity]) -> str:
+    """Write what is known of each modality to `folder`, in half precision; returns the file's name."""
+    from safetensors.numpy import save_file
+
+    tensors: dict[str, np.ndarray] = {}
+    for modality, one in known.items():
+        tensors |= {f"{modality}.mean": one.mean, f"{modality}.scale": one.scale, f"{modality}.whitening": one.whitening.astype(np.float16)}
+        tensors[f"{modality}.limit"] = np.array([one.limit], dtype=np.float32)
+    save_file(tensors, folder / FILE)
+    return FILE
+
+
+def load(folder: Path) -> dict[Modality, Familiarity]:
+    """The inverse of `save`; empty if the model has no such file."""
+    from safetensors.numpy import load_file
+
+    if not (folder / FILE).is_file():
+        return {}
+    tensors = load_file(folder / FILE)
+    return {
+        Modality(name): Familiarity(
+            tensors[f"{name}.mean"],
+            tensors[f"{name}.scale"],
+            tensors[f"{name}.whitening"].astype(np.float32),
+            float(tensors[f"{name}.limit"][0]),
+        )
+        for name in sorted({key.partition(".")[0] for key in tensors})
+    }
