@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmer_core.calibration import calibrate, fit_temperature, log_softmax, negative_log_likelihood, risk_coverage
+from mmer_core.calibration import calibrate, fit_prior_share, fit_temperature, leaning_less, log_softmax, negative_log_likelihood, risk_coverage
 from mmer_core.metrics import expected_calibration_error
 
 
@@ -46,3 +46,17 @@ def test_risk_falls_as_the_unsure_are_left_out():
     coverage, risk = risk_coverage(p, np.array([0, 1, 1, 0]))
     assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
     assert risk.tolist() == pytest.approx([0, 0, 1 / 3, 0.5])
+
+
+def test_rare_classes_are_found_again_when_the_answer_leans_less_on_the_prior():
+    rng = np.random.default_rng(0)
+    prior = np.array([0.8, 0.15, 0.05])
+    truth = rng.choice(3, 6000, p=prior)
+    evidence = rng.normal(size=(6000, 3)) + 1.2 * np.eye(3)[truth]
+    logits = 1.2 * evidence + np.log(prior)  # the exact posterior of what was drawn
+    share = fit_prior_share(logits, truth, prior)
+    assert 0 < share < 1
+    recall = [((leaning_less(logits, 1.0, prior, s).argmax(1) == 2) & (truth == 2)).sum() for s in (1.0, share)]
+    assert recall[1] > recall[0]
+    assert leaning_less(logits, 1.0, prior, 1.0) == pytest.approx(logits)
+    assert fit_prior_share(logits, truth, np.full(3, 1 / 3)) == 1.0  # nothing to take back: nothing is changed

@@ -36,8 +36,9 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
     priors = {m: np.array([report["prior"][name] for name in EMOTIONS]) for m, report in reports.items()}
     modalities = {m.value: _entry(m, report) for m, report in reports.items()}
     model = build_product(modalities, len(EMOTIONS)).eval()
-    figures = _fused_figures(model, held_out, priors, seed)
-    fit_product(model, held_out, priors, seed)
+    shares = {m: float(report.get("prior_share", 1.0)) for m, report in reports.items()}
+    figures = _fused_figures(model, held_out, priors, shares, seed)
+    fit_product(model, held_out, priors, seed, shares)
     _load_experts(model, work)
     out.mkdir(parents=True, exist_ok=True)
     files = [*_write_weights(model, work, out, modalities), _copy_familiarity(work, out)]
@@ -52,6 +53,7 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
             "weights": model.subset_weights(),
             "temperatures": model.temperature.tolist(),
             "subset_temperatures": model.subset_temperatures(),
+            "prior_shares": {m.value: share for m, share in shares.items()},
             "unsure_below": unsure_below(model, held_out, seed),
             "coverage": COVERAGE,
             "seed": seed,
@@ -84,10 +86,12 @@ def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:
     return {key: report[key] for key in ("encoder", "encoder_options", "expert", "expert_options", "data")} | {"seed": report["seed"]}
 
 
-def _fused_figures(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], seed: int) -> dict[str, Any]:
+def _fused_figures(
+    model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], shares: Mapping[Modality, float], seed: int
+) -> dict[str, Any]:
     """Scores of every subset on halves of the held-out groups that its temperatures and weights were not fitted on."""
     halves = {m: part.halves(seed) for m, part in held_out.items()}
-    fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed)
+    fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed, shares)
     threshold = unsure_below(model, {m: h[0] for m, h in halves.items()}, seed)
     return {
         "what": "label-matched draws of held-out utterances, not real clips: an upper bound for real people",

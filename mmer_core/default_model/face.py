@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 from torch import Tensor
 from torch.nn import functional
 
-from mmer_core.calibration import fit_temperature
+from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
 from mmer_core.encoders.face_network import FaceNetwork, as_input, embed_flipped, load_network, save_network
@@ -35,9 +35,9 @@ def flip_logits(network: FaceNetwork, images: np.ndarray) -> Tensor:
     return torch.cat(parts)
 
 
-def figures(logits: Tensor, labels: np.ndarray) -> dict[str, Any]:
+def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Accuracy, unweighted accuracy (mean recall), macro and weighted F1 and the recall of each emotion, all in [0, 1]."""
-    predicted = logits.argmax(1).numpy()
+    predicted = logits.argmax(1)
     classes = range(len(EMOTIONS))
     recalls = recall_score(labels, predicted, labels=classes, average=None, zero_division=0)
     return {
@@ -104,16 +104,20 @@ def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, pub
     table.to_parquet(work / "face_validation.parquet", index=False)
     config, history = trainer.config, trainer.history
     accuracies = [row["held_out_accuracy"] for row in history]
-    share = np.bincount(trainer.y.numpy(), minlength=len(EMOTIONS)) / len(trainer.y)
+    temperature = fit_temperature(held_logits.numpy(), held.labels)
+    prior = np.bincount(trainer.y.numpy(), minlength=len(EMOTIONS)) / len(trainer.y)
+    share = fit_prior_share(held_logits.numpy() / temperature, held.labels, prior)
+    scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
         "expert": "frames",
         "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
         "data": [{"name": "FER2013 (train)", "n": len(trainer.y), "licence": "research use"}],
-        "prior": {name: float(value) for name, value in zip(EMOTIONS, share, strict=True)},
-        "figures": {"public_test": figures(logits, public.labels), "held_out": figures(held_logits, held.labels)},
-        "temperature": fit_temperature(held_logits.numpy(), held.labels),
+        "prior": {name: float(value) for name, value in zip(EMOTIONS, prior, strict=True)},
+        "figures": {name: figures(leaning_less(z.numpy(), temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
+        "temperature": temperature,
+        "prior_share": share,
         "selection": "epoch and temperature on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
         "parameters": sum(p.numel() for p in network.parameters()),

@@ -75,13 +75,26 @@ def matched_draws(parts: Mapping[Modality, HeldOut], prior: np.ndarray, count: i
     return drawn, torch.from_numpy(labels)
 
 
-def fit_product(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], seed: int) -> None:
-    """Set the buffers of `model`: priors as given (each (C,), the prior an expert was trained under), temperatures and weights fitted."""
+def fit_product(
+    model: ProductOfExperts,
+    held_out: Mapping[Modality, HeldOut],
+    priors: Mapping[Modality, np.ndarray],
+    seed: int,
+    shares: Mapping[Modality, float] | None = None,
+) -> None:
+    """Set the buffers of `model`; temperatures and weights are fitted.
+
+    Args:
+        priors: {modality: (C,) the class frequencies its expert was trained under}.
+        shares: {modality: how much of them its answers keep, see `calibration.fit_prior_share`}; 1 where not given.
+    """
     for i, modality in enumerate(model.modalities):
         part, prior = held_out[modality], priors[modality]
         frequency = np.bincount(part.labels, minlength=model.classes) / len(part.labels)
         class_weight = np.where(frequency > 0, prior / np.maximum(frequency, 1e-9), 0.0)
-        model.log_prior[i] = torch.log(torch.from_numpy(prior).float())
+        log_prior, share = torch.log(torch.from_numpy(prior).float()), (shares or {}).get(modality, 1.0)
+        model.prior_shift[i] = -(1 - share) * log_prior
+        model.log_prior[i] = torch.log_softmax(share * log_prior, dim=0)
         model.temperature[i] = fit_temperature(part.logits, part.labels, class_weight)
     for subset in subsets(model.modalities):
         if len(subset) > 1:
@@ -103,9 +116,7 @@ def _fit_weights(model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], 
     """Weights of one subset, by minimising cross-entropy on matched draws."""
     drawn, labels = matched_draws({m: held_out[m] for m in subset}, subset_prior(model, subset), DRAWS, seed)
     columns = [model.modalities.index(m) for m in subset]
-    evidence = torch.stack(
-        [torch.log_softmax(drawn[m] / model.temperature[c], dim=-1) - model.log_prior[c] for m, c in zip(subset, columns, strict=True)], dim=1
-    )
+    evidence = torch.stack([model.evidence_of(c, drawn[m]) for m, c in zip(subset, columns, strict=True)], dim=1)
     log_prior = model.prior_of(torch.tensor([[m in subset for m in model.modalities]]))
     weight = torch.full((len(subset),), 0.7, requires_grad=True)
     optimiser = torch.optim.Adam([weight], lr=0.02)

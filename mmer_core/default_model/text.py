@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmer_core import metrics
+from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
 from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining
 from mmer_core.encoders.text import MiniLmEncoder
@@ -56,14 +57,21 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
 
     fresh = trainer.tensors()
     starts = {False: fresh, True: stage("GoEmotions", fresh, first, options.first_epochs, options.first_rate)}
+    held_logits = {}
     for recipe, begins in RECIPES.items():
         stage(recipe, starts[begins], learn, options.epochs, options.rate)
         tried.append(_tried(recipe, lambda texts: trainer.logits(trainer.tokens(texts)), held, dev))
+        held_logits[recipe] = trainer.logits(trainer.tokens(held.texts))
     best = max(RECIPES, key=lambda recipe: next(row["held_out"] + row["held_out_bare"] for row in tried if row["recipe"] == recipe))
     trained = stage(f"{best}, all dialogues", starts[RECIPES[best]], train, options.epochs, options.rate)
     save_file({name: tensor.half() for name, tensor in trained.items()}, work / "text.safetensors")
-    report = _report(options, seed, train, best, first) | {
-        "figures": _measure(work, options, dev),
+    report = _report(options, seed, train, best, first)
+    prior = np.array(list(report["prior"].values()))
+    temperature = fit_temperature(held_logits[best], held.labels)
+    share = fit_prior_share(held_logits[best] / temperature, held.labels, prior)
+    report |= {
+        "prior_share": share,
+        "figures": _measure(work, options, dev, lambda logits: leaning_less(logits, temperature, prior, share)),
         "tried": tried,
         "history": history,
         "seconds": round(sum(row["seconds"] for epochs in history.values() for row in epochs)),
@@ -107,8 +115,11 @@ def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances) -> dic
     return row
 
 
-def _measure(work: Path, options: TextTraining, dev: Utterances) -> dict[str, Any]:
-    """Figures of the weights as they were written, on MELD's development part as it is and without punctuation; writes its logits."""
+def _measure(work: Path, options: TextTraining, dev: Utterances, answer: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """Figures of the weights as they were written, on MELD's development part as it is and without punctuation; writes its raw logits.
+
+    `answer` makes of raw logits those that the shipped model answers with.
+    """
     weights = work / "text.safetensors"
     encoder, expert = MiniLmEncoder(delta=weights), WordsNetwork(**_expert_options(options)).eval()
     expert.load_state_dict({k.removeprefix(EXPERT_PREFIX): v.float() for k, v in load_file(weights).items() if k.startswith(EXPERT_PREFIX)})
@@ -120,7 +131,7 @@ def _measure(work: Path, options: TextTraining, dev: Utterances) -> dict[str, An
     table.to_parquet(work / "text_validation.parquet", index=False)
     figures = {}
     for name, values in logits.items():
-        confusion = metrics.confusion_matrix(dev.labels, values.argmax(1), len(EMOTIONS))
+        confusion = metrics.confusion_matrix(dev.labels, answer(values).argmax(1), len(EMOTIONS))
         f1 = np.nan_to_num(metrics.per_class(confusion)["f1"])
         figures[name] = metrics.scores(confusion) | {"f1": {emotion: round(float(v), 4) for emotion, v in zip(EMOTIONS, f1, strict=True)}}
     return figures

@@ -21,8 +21,9 @@ from mmer_core.labels import Modality, in_order, subset_name, subsets
 class ProductOfExperts(nn.Module):
     """Experts (modules from (B, T, D), (B, T) to logits (B, C)) under one calibrated product.
 
-    A subset S of the modalities answers softmax((log_prior_S + sum_m w[S, m] · (log_softmax(logits_m / t_m) - log_prior_m)) / T_S), where
-    log_prior_S is the mean of the experts' log priors, normalised: a modality alone answers exactly its own calibrated posterior (T is 1 there).
+    A subset S of the modalities answers softmax((log_prior_S + sum_m w[S, m] · (log_softmax(logits_m / t_m + shift_m) - log_prior_m)) / T_S),
+    where shift_m takes back part of the class frequencies that expert m was trained under, log_prior_m is what remains of them, and log_prior_S
+    is the mean of the experts' log priors, normalised: a modality alone answers exactly its own calibrated posterior (T is 1 there).
     Temperatures t and T and weights w are buffers fitted by `default_model.fusing` on held-out data, not by gradient descent with the experts.
     """
 
@@ -32,12 +33,14 @@ class ProductOfExperts(nn.Module):
         self.classes = classes
         self.experts = nn.ModuleDict({m.value: experts[m] for m in self.modalities})
         self.register_buffer("log_prior", torch.full((len(self.modalities), classes), -float(torch.tensor(float(classes)).log())))
+        self.register_buffer("prior_shift", torch.zeros(len(self.modalities), classes))
         self.register_buffer("temperature", torch.ones(len(self.modalities)))
         # Row = bit mask of the subset (bit m set: modality m present).
         self.register_buffer("weight", torch.ones(2 ** len(self.modalities), len(self.modalities)))
         self.register_buffer("subset_temperature", torch.ones(2 ** len(self.modalities)))
 
     log_prior: Tensor  # (M, C)
+    prior_shift: Tensor  # (M, C)
     temperature: Tensor  # (M,)
     weight: Tensor  # (2^M, M)
     subset_temperature: Tensor  # (2^M,)
@@ -65,11 +68,15 @@ class ProductOfExperts(nn.Module):
         log_prior = self.prior_of(present)
         logits = log_prior
         for i, modality in enumerate(self.modalities):
-            evidence = torch.log_softmax(opinions[modality] / self.temperature[i], dim=-1) - self.log_prior[i]
+            evidence = self.evidence_of(i, opinions[modality])
             # where, not a product: NaN of an absent slot must not reach the sum.
             logits = logits + torch.where(present[:, i : i + 1], weight[:, i : i + 1] * evidence, torch.zeros(()))
         share = weight / weight.sum(dim=1, keepdim=True).clamp(min=1e-9)
         return torch.log_softmax(logits / self.subset_temperature[subset, None], dim=-1), share
+
+    def evidence_of(self, column: int, logits: Tensor) -> Tensor:
+        """(B, C) what one expert's raw logits (B, C) say beyond its prior: log posterior minus log prior."""
+        return torch.log_softmax(logits / self.temperature[column] + self.prior_shift[column], dim=-1) - self.log_prior[column]
 
     def prior_of(self, present: Tensor) -> Tensor:
         """(B, C) normalised mean log prior of the present experts; of all experts where none is present."""

@@ -107,6 +107,20 @@ def test_priors_are_kept_per_expert():
     assert 1 / C < between[0] < skewed[0]
 
 
+def test_an_expert_that_keeps_part_of_its_prior_answers_with_rare_classes_more_often():
+    skewed = np.array([0.52, 0.08, 0.08, 0.08, 0.08, 0.08, 0.08])
+    part = {Modality.TEXT: held_out(0, 1.0)}
+    there, opinions = torch.ones(700, 1, dtype=torch.bool), {Modality.TEXT: torch.from_numpy(part[Modality.TEXT].logits)}
+    common = []
+    for share in (1.0, 0.5, 0.0):
+        model = ProductOfExperts({Modality.TEXT: FrameLinear(2, C)}, C)
+        fit_product(model, part, {Modality.TEXT: skewed}, seed=0, shares={Modality.TEXT: share})
+        common.append((model.combine(opinions, there)[0].argmax(1) == 0).sum().item())
+        prior = subset_prior(model, (Modality.TEXT,))
+        assert prior == pytest.approx(skewed**share / (skewed**share).sum(), abs=1e-5)
+    assert common[0] > common[1] > common[2]
+
+
 def test_reads_the_table_that_a_step_writes(tmp_path):
     table = pd.DataFrame(
         {"id": ["a", "b"], "label": ["joy", "fear"], "group": ["s1", "s2"]} | {f"logit_{n}": [0.5, float(i)] for i, n in enumerate(EMOTIONS)}
