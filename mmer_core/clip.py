@@ -72,6 +72,7 @@ class Clip:
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
         text: what was said: typed, from a transcript, or None.
         faces: filled by `faces.find_faces`.
+        people: everybody whom `faces` could follow instead, counted from the left; empty with one face or none.
         dialogue: filled by a corpus reader.
         absent: why a part is None, for each modality that cannot be had from this input.
         notes: sentences a person should read (cut to the first 60 s, rotated, damaged after 3 s...).
@@ -86,6 +87,7 @@ class Clip:
     waveform: np.ndarray | None = None
     text: str | None = None
     faces: FaceTrack | None = None
+    people: tuple[FaceTrack, ...] = ()
     dialogue: Dialogue | None = None
     absent: dict[Modality, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ SMALL_PICTURE = 96  # pixels; a picture no larger is a face already
 
 _SURE = 0.9  # score from which a detection counts
 _CERTAIN = 0.99  # score from which even a face seen in a single frame of a video counts
+_MOST_PEOPLE = 6  # whose crops are kept, so that another face can be chosen without searching again
 _GAP = 2.0  # seconds a face may be out of sight and still be the same
 _OVERLAP = 0.2  # of boxes grown by half, from one sampled frame to the next
 _FLICKER = 5  # frames from which on a video's faces are expected in two frames at least
@@ -120,8 +121,14 @@ def find_faces(clip: Clip, *, choose: int | None = None, detect: Detector | None
         reason = "no face in this picture" if clip.kind == "picture" else f"no face in {len(frames)} of {len(frames)} frames"
         return replace(clip, faces=None, absent={**clip.absent, Modality.VISUAL: reason})
     people = max(np.bincount([i for track in tracks for i, _ in track]))
-    track, rule = _main(tracks, frames.shape[1:3], int(people)) if choose is None else _chosen(tracks, choose)
-    return replace(clip, faces=_as_face_track(track, frames, times, int(people), rule))
+    row = _everybody(tracks)
+    everybody = tuple(_as_face_track(t, frames, times, int(people), rule) for t, rule in row) if len(row) > 1 or choose is not None else ()
+    if choose is not None and not 0 <= choose < len(everybody):
+        raise ValueError(f"there is no face number {choose + 1}: {len(everybody)} can be followed, counted from the left")
+    if choose is not None:
+        return replace(clip, faces=everybody[choose], people=everybody)
+    track, rule = _main(tracks, frames.shape[1:3], int(people))
+    return replace(clip, faces=_as_face_track(track, frames, times, int(people), rule), people=everybody)
 
 
 def _take_whole(clip: Clip, frames: np.ndarray) -> Clip:
@@ -219,14 +226,12 @@ def _main(tracks: list[Track], shape: tuple[int, ...], people: int) -> tuple[Tra
     return sorted((entry for t in alike for entry in t), key=lambda entry: entry[0]), "the only face in view was followed"
 
 
-def _chosen(tracks: list[Track], choose: int) -> tuple[Track, str]:
-    """The track of the n-th face from the left in the frame with the most faces."""
+def _everybody(tracks: list[Track]) -> list[tuple[Track, str]]:
+    """The tracks of the frame with the most faces, from left to right, each with how it was chosen."""
     faces = [(i, float(f.centre[0]), n) for n, track in enumerate(tracks) for i, f in track]
     fullest = int(np.bincount([i for i, _, _ in faces]).argmax())
-    in_row = [n for _, _, n in sorted(f for f in faces if f[0] == fullest)]
-    if not 0 <= choose < len(in_row):
-        raise ValueError(f"there is no face number {choose + 1}: {len(in_row)} can be followed, counted from the left")
-    return tracks[in_row[choose]], f"face {choose + 1} of {len(in_row)}, counted from the left, was followed"
+    row = [tracks[n] for _, _, n in sorted(f for f in faces if f[0] == fullest)][:_MOST_PEOPLE]
+    return [(track, f"face {n} of {len(row)}, counted from the left, was followed") for n, track in enumerate(row, start=1)]
 
 
 def _as_face_track(track: Track, frames: np.ndarray, times: np.ndarray, people: int, rule: str) -> FaceTrack:

@@ -136,6 +136,22 @@ class Predictor:
             self._encode(Modality.TEXT, clip, features, absent)
         return replace(observation, clip=clip, features=features, absent=absent, heard=False)
 
+    def follow(self, observation: Observation, person: int) -> Observation:
+        """The same observation with the face of another person, counted from 0 at the left in `Clip.people`; only the face encoder runs.
+
+        Raises:
+            ValueError: there is no such person.
+        """
+        people = observation.clip.people
+        if not 0 <= person < len(people):
+            raise ValueError(f"there is no face number {person + 1}: {len(people)} can be chosen, counted from the left")
+        clip = replace(observation.clip, faces=people[person])
+        features, absent = dict(observation.features), dict(observation.absent)
+        features.pop(Modality.VISUAL, None)
+        absent.pop(Modality.VISUAL, None)
+        self._encode(Modality.VISUAL, clip, features, absent)
+        return replace(observation, clip=clip, features=features, absent=absent)
+
     def _encode(self, modality: Modality, clip: Clip, features: dict[Modality, np.ndarray], absent: dict[Modality, str]) -> None:
         """Put the modality's features, or the reason why there are none, into the dictionary given."""
         try:

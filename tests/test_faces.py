@@ -118,6 +118,15 @@ def test_a_person_can_be_chosen_from_left_to_right():
         follow(script, choose=3)
 
 
+def test_everybody_in_view_is_kept_to_be_chosen_later():
+    script = [[face(80, size=50), face(10, size=30), face(150, size=30)]] * 3
+    clip = find_faces(video(3), detect=scripted(script))
+    assert [person.boxes[0, 0] for person in clip.people] == [10, 80, 150]
+    assert (clip.faces.boxes == clip.people[1].boxes).all()
+    assert [f"face {n} of 3" in person.rule for n, person in enumerate(clip.people, start=1)] == [True] * 3
+    assert find_faces(video(3), detect=scripted([[face(10)]] * 3)).people == ()
+
+
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (96, 96), (60, 90)])
 def test_a_small_picture_is_a_face_already(height, width):
     picture = np.random.default_rng(1).integers(0, 256, (1, height, width, 3), dtype=np.uint8)

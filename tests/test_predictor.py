@@ -143,3 +143,16 @@ def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns(pr
 def test_words_of_another_language_are_noticed(words, foreign):
     encoder = MiniLmEncoder()
     assert (encoder.pieces_per_word(words) > FOREIGN_PIECES) is foreign
+
+
+def test_another_face_can_be_followed_and_only_the_face_changes(predictor):
+    clip = make_clip()
+    other = replace(clip.faces, crops=255 - clip.faces.crops, rule="face 2 of 2, counted from the left, was followed", people=2)
+    observation = predictor.observe(replace(clip, people=(replace(clip.faces, people=2), other)))
+    second = predictor.follow(observation, 1)
+    assert not np.array_equal(second.features[Modality.VISUAL], observation.features[Modality.VISUAL])
+    assert second.features[Modality.AUDIO] is observation.features[Modality.AUDIO]
+    assert any("face 2 of 2" in note for note in predictor.fuse(second).notes)
+    np.testing.assert_array_equal(predictor.follow(second, 0).features[Modality.VISUAL], observation.features[Modality.VISUAL])
+    with pytest.raises(ValueError, match="2 can be chosen"):
+        predictor.follow(observation, 2)
