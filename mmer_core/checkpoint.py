@@ -72,10 +72,18 @@ def fingerprint(record: Mapping[str, Any]) -> str:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as safetensors, contiguous and on the CPU."""
+    """Write tensors as safetensors, contiguous and on the CPU.
+
+    Raises:
+        OSError: the file cannot be written, for instance because the disk is full.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {str(error).removeprefix('Error while serializing: ')}") from error
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

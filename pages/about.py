@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
+from mmer_core.labels import MODALITY_TITLES
+from ui.export import offer_figure
+from ui.figure import STILL, subset_title
 from ui.model_card import card_body, data_table, fused_table, label_table, part_table
-from ui.page import frame
+from ui.model_charts import class_bars, class_figures, subset_bars
+from ui.page import frame, ink
 from ui.phrases import sentence_case
+
+LAW = "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 
 
 def show_model(folder: Path) -> None:
@@ -23,19 +31,48 @@ def show_model(folder: Path) -> None:
         return
     st.caption(f"{record['name']} {record['version']} · {sentence_case(record['licence'])}")
     st.markdown(data_table(record))
-    st.markdown("##### Each on its own")
+    show_parts(record)
+    show_together(record)
+    card = folder / "README.md"
+    if card.is_file():
+        with st.expander("The whole model card, with every figure", icon=":material/description:"):
+            st.markdown(card_body(card.read_text(encoding="utf-8")))
+
+
+def show_parts(record: Mapping[str, Any]) -> None:
+    """Each modality alone: which emotions it finds, and its scores."""
+    st.markdown("##### Which emotions each finds on its own")
+    figures = class_figures(record)
+    for place, found in zip(st.columns(max(1, len(figures)), gap="medium"), figures, strict=False):
+        with place:
+            name = found.modality.value
+            st.markdown(f"**{MODALITY_TITLES[found.modality]}**")
+            st.caption(found.caption)
+            chart = class_bars(found, ink())
+            said = ", ".join(f"{emotion} {100 * value:.1f} %" for emotion, value in found.values.items())
+            st.plotly_chart(chart, config=STILL, key=f"classes-{name}", alt=f"{MODALITY_TITLES[found.modality]} alone, {found.caption}: {said}")
+            offer_figure(chart, f"model-{name}-emotions")
+    st.markdown("##### Scores on its own")
     st.caption(
         "In per cent, on data that was not in training; where the corpus tells people apart, on other people. "
         "UA is the mean over the emotions of how many were found, so that rare ones count as much; F1 is weighted by how often each occurs."
     )
     st.markdown(part_table(record))
+
+
+def show_together(record: Mapping[str, Any]) -> None:
+    """The fused answer for every subset of the modalities."""
     st.markdown("##### Together")
-    st.caption(sentence_case(f"scored on {record['figures']['fused']['what']}"))
-    st.markdown(fused_table(record))
-    card = folder / "README.md"
-    if card.is_file():
-        with st.expander("The whole model card, with every figure", icon=":material/description:"):
-            st.markdown(card_body(card.read_text(encoding="utf-8")))
+    st.caption(sentence_case(f"scored on {record['figures']['fused']['what']}") + " Bars are UA.")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chart = subset_bars(record, ink())
+        rows = record["figures"]["fused"]["subsets"]
+        said = ", ".join(f"{subset_title(name).lower()} {100 * row['ua']:.1f} %" for name, row in rows.items())
+        st.plotly_chart(chart, config=STILL, key="subsets", alt=f"Mean recall of every subset of the modalities: {said}")
+        offer_figure(chart, "model-subsets")
+    with right:
+        st.markdown(fused_table(record))
 
 
 with frame("About"):
@@ -48,10 +85,13 @@ with frame("About"):
     with use:
         st.subheader("Not for", anchor="not-for", icon=":material/block:")
         st.markdown("\n".join(f"- {line[:1].upper()}{line[1:]}." for line in PROHIBITED))
+        st.caption(f"The law in full: [Regulation (EU) 2024/1689]({LAW}), Articles 5 and 50.")
     with privacy:
         st.subheader("Your clips", anchor="privacy", icon=":material/lock:")
         st.markdown(
-            "- Everything is computed in this app's own process; nothing is sent anywhere else, and there is no telemetry.\n"
+            "- Everything is computed in this app's own process, on the computer that runs it; nothing is sent anywhere else, "
+            "and there is no telemetry.\n"
+            "- Camera and microphone are read only after you press start, and only until you press stop.\n"
             "- A file is written once to a temporary folder to be read, and removed at once.\n"
             "- The last few clips stay in memory while this page is open, so that they need not be read again. Nothing is kept after that.\n"
             "- Ask the people in a clip before you analyse it."

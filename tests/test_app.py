@@ -13,8 +13,8 @@ from media_factory import picture_bytes, write_sound
 from streamlit.testing.v1 import AppTest
 
 import mmer_core.predictor
-from mmer_core.checkpoint import CheckpointError
-from mmer_core.config import ROOT
+from mmer_core.checkpoint import CheckpointError, read_record
+from mmer_core.config import DEFAULT_CHECKPOINT, ROOT
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
 from mmer_core.speech import Transcript
 from tiny_predictor import make_clip, make_predictor
@@ -349,9 +349,23 @@ def test_about_says_what_it_is_not_for_and_lists_every_label(predictor):
         assert alias in text
 
 
+def test_about_shows_the_shipped_figures_as_charts_with_words_for_them(predictor):
+    record = read_record(DEFAULT_CHECKPOINT)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at.switch_page("pages/about.py").run()
+    assert not at.exception
+    charts = {c.proto.id.rsplit("-", 1)[-1]: c.proto for c in at.get("plotly_chart")}
+    assert set(charts) == {*record["modalities"], "subsets"}
+    shown = json.loads(charts["subsets"].spec)["data"][0]["x"]
+    assert sorted(shown) == pytest.approx(sorted(100 * row["ua"] for row in record["figures"]["fused"]["subsets"].values()))
+    for name in record["modalities"]:
+        assert any(entry["licence"] in m.value for m in at.markdown for entry in record["modalities"][name]["data"])
+    assert "eur-lex.europa.eu" in captions(at)
+
+
 def test_screens_load_no_heavy_library():
     """torch takes seconds to import; the first page must not wait for it."""
-    code = "import ui.answer, ui.intake, ui.models, ui.page, ui.progress, ui.model_card"
+    code = "import ui.answer, ui.intake, ui.models, ui.page, ui.progress, ui.model_card, ui.timeline_view, ui.clip_report"
     run = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in run.stderr.splitlines() if line.startswith("import time:")}
     assert "streamlit" in loaded

@@ -23,7 +23,7 @@ ALLOWED = {
     "features": BASE,
     "training": BASE | {"features", "fusion"},
     "folds": BASE,
-    "runs": BASE | {"folds", "calibration", "statistics", "checkpoint"},
+    "runs": BASE | {"folds", "calibration", "statistics", "checkpoint", "corpora"},
 }
 
 

@@ -59,3 +59,9 @@ def test_the_fingerprint_follows_weights_but_not_figures(folder):
     record = checkpoint.read_record(folder)
     assert checkpoint.fingerprint(record) == checkpoint.fingerprint({**record, "figures": {}})
     assert checkpoint.fingerprint(record) != checkpoint.fingerprint({**record, "files": {"fusion.safetensors": "other"}})
+
+
+def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
+    """On a full disk safetensors raises an error of its own, which nobody up the line would know."""
+    with pytest.raises(OSError, match=r"model.safetensors cannot be written"):
+        checkpoint.save_tensors(tmp_path / "nowhere" / "model.safetensors", {"a": torch.zeros(4)})

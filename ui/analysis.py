@@ -33,7 +33,7 @@ class Source:
         name: what to call it on the page.
         data: the file's bytes; None for text.
         text: the words, for text-only input.
-        origin: "upload", "text" or "sample".
+        origin: "upload", "recording", "live", "text" or "sample".
     """
 
     name: str
@@ -95,6 +95,12 @@ def chosen() -> Source | None:
 def choose(source: Source | None) -> None:
     """Make `source` the one to show; None clears the page."""
     st.session_state[_SOURCE] = source
+
+
+def latest(model: str | None = None) -> Analysis | None:
+    """The analysis last asked for in this visit; with `model`, only one made by the model of that sha256. None: there is none."""
+    kept: dict[tuple[str, str], Analysis] = st.session_state.get(_ANALYSES, {})
+    return next((analysis for (_, sha256), analysis in reversed(kept.items()) if model in (None, sha256)), None)
 
 
 def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Analysis:

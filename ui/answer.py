@@ -11,18 +11,20 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.labels import EMOTION_COLOURS, MODALITY_TITLES, Modality
 from mmer_core.prediction import Prediction
+from mmer_core.timeline import Timeline
 from ui.analysis import Analysis
 from ui.answer_charts import contribution_steps, describe, emotion_bars
 from ui.cards import show_face, show_opinion, show_voice, transcript_box
+from ui.clip_report import clip_report
+from ui.export import offer_figure
 from ui.figure import CONFIG, emotion_name, percent, points
 from ui.page import PAGES, ink
-from ui.phrases import STEPS, agreement_sentence, certainty, margin_sentence, seconds
+from ui.phrases import CAVEAT, STEPS, agreement_sentence, certainty, margin_sentence, plain, seconds, sentence_case
 from ui.player import show_clip
+from ui.timeline_view import show_timeline, timeline_of
 
 if TYPE_CHECKING:
     from mmer_core.predictor import Observation, Predictor
-
-CAVEAT = "This reads how an emotion is shown in words, voice and face. It does not know what a person feels, and it is often wrong."
 
 
 def show_answer(analysis: Analysis, predictor: Predictor) -> None:
@@ -39,6 +41,7 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
     with right:
         headline, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
+        over_time = st.container()
         cards = _card_places(predictor.modalities)
         moved, taken = st.columns([3, 2], gap="medium")
     with cards[Modality.TEXT]:
@@ -63,8 +66,14 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
         show_face(observation.clip)
     with moved:
         _show_contributions(prediction)
+    timeline = timeline_of(observation, predictor, prediction.used)
+    if timeline is not None:
+        with over_time:
+            show_timeline(timeline, analysis)
     with taken:
-        _show_record(prediction, analysis)
+        _show_notes(prediction)
+        _offer_files(prediction, analysis, observation, timeline)
+        _show_times(prediction, analysis)
 
 
 def _card_places(modalities: tuple[Modality, ...]) -> dict[Modality, DeltaGenerator]:
@@ -107,17 +116,20 @@ def _headline(prediction: Prediction) -> str:
 
 def _show_bars(prediction: Prediction, everything: Prediction | None) -> None:
     reference = None if everything is None else everything.probabilities
-    st.plotly_chart(emotion_bars(prediction.probabilities, reference, ink()), config=CONFIG, key="emotions", alt=describe(prediction.probabilities))
+    figure = emotion_bars(prediction.probabilities, reference, ink())
+    st.plotly_chart(figure, config=CONFIG, key="emotions", alt=describe(prediction.probabilities))
     if everything is not None:
         st.caption("The upright ticks mark the answer with everything on.")
     st.caption(CAVEAT)
+    offer_figure(figure, "emotions")
 
 
 def _show_contributions(prediction: Prediction) -> None:
     st.markdown(f"#### What led to {prediction.label}")
     used = {m: prediction.contributions[m] for m in prediction.used}
+    figure = contribution_steps(used, prediction.probability, prediction.label, ink())
     st.plotly_chart(
-        contribution_steps(used, prediction.probability, prediction.label, ink()),
+        figure,
         config=CONFIG,
         key="contributions",
         alt=f"Steps to {percent(prediction.probability)}: " + ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in used.items()),
@@ -126,28 +138,57 @@ def _show_contributions(prediction: Prediction) -> None:
         "Before looking: how often this emotion came up in training. Each step is what one modality added or took away, "
         "averaged over every order of adding them (Shapley values), in percentage points."
     )
+    offer_figure(figure, "contributions")
 
 
-def _show_record(prediction: Prediction, analysis: Analysis) -> None:
-    """Notes, the JSON to take away, the way to the limits, and times."""
+def _show_notes(prediction: Prediction) -> None:
     st.markdown("#### Details")
     for note in prediction.notes:
-        st.info(note, icon=":material/info:")
-    timed = replace(prediction, timings={**analysis.seconds, "fuse": prediction.timings.get("fuse", 0.0)})
+        st.info(plain(sentence_case(note)), icon=":material/info:")
+
+
+def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observation, timeline: Timeline | None) -> None:
+    """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made when asked for."""
+    stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
     with st.container(horizontal=True, vertical_alignment="center"):
+        frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
+        st.download_button(
+            "Report",
+            lambda: clip_report(analysis.source, observation, prediction, timeline, tuple(analysis.strip) if frames else ()),
+            key="report",
+            file_name=f"{stem}.html",
+            mime="text/html",
+            icon=":material/description:",
+            on_click="ignore",
+            help="All of this page's answer as one HTML file (5 MB) that opens offline and loads nothing.",
+        )
+        if analysis.strip:
+            st.checkbox(
+                "with frames",
+                key=f"frames-{analysis.digest}",
+                help="Put a few frames of the clip into the report, which otherwise holds nothing of it but the words.",
+            )
         st.download_button(
             "Download JSON",
-            lambda: json.dumps(timed.to_json(), indent=2, ensure_ascii=False),  # made when asked for, not at every switch
+            lambda: json.dumps(_timed(prediction, analysis).to_json(), indent=2, ensure_ascii=False),
             key="download",
-            file_name=f"emotion-{prediction.label}-{analysis.digest[:8]}.json",
+            file_name=f"{stem}.json",
             mime="application/json",
             icon=":material/download:",
             on_click="ignore",
             help="This answer with all probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
         )
-        st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
-    total = sum(timed.timings.values())
-    with st.expander(f"Took {seconds(total)}", icon=":material/timer:"):
-        rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timed.timings.items())
+    st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
+
+
+def _timed(prediction: Prediction, analysis: Analysis) -> Prediction:
+    """The prediction with the time of every step, reading included."""
+    return replace(prediction, timings={**analysis.seconds, "fuse": prediction.timings.get("fuse", 0.0)})
+
+
+def _show_times(prediction: Prediction, analysis: Analysis) -> None:
+    timings = _timed(prediction, analysis).timings
+    with st.expander(f"Took {seconds(sum(timings.values()))}", icon=":material/timer:"):
+        rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timings.items())
         st.markdown(f"| Step | Time |\n| --- | ---: |\n{rows}")
         st.caption(f"Model {prediction.model.get('name', '?')}, {prediction.model.get('sha256', '')[:12]}")

@@ -1,10 +1,98 @@
-"""Taking it away: every table as CSV, every figure as an interactive page that opens offline."""
+"""Taking it away: every table as CSV; every figure as PNG, SVG and an interactive page that opens offline.
+
+PNG and SVG are made by the browser from the figure it already shows, so that they look as on the page and nothing needs a renderer on the
+server. Streamlit keeps Plotly to itself, hence the small script: it joins the figure's layers to one picture on the page's ground.
+"""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+
+_CSS = """
+div { display: flex; flex-wrap: wrap; gap: 0.25rem; }
+button {
+  font: inherit; font-size: 0.875rem; color: inherit; background: none; border: 0; border-radius: 0.5rem;
+  min-height: 2.5rem; padding: 0.25rem 0.5rem; cursor: pointer;
+}
+button:hover { color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); }
+"""
+
+_JS = """
+const LAYERS_TO_DROP = ".draglayer, .hoverlayer, .zoomlayer, .selectionlayer, .modebar-container";
+
+// The figure just before these buttons; else the first one after them.
+function figureOf(here) {
+  const all = [...document.querySelectorAll(".js-plotly-plot")].filter((plot) => plot.getClientRects().length);
+  const before = all.filter((plot) => here.compareDocumentPosition(plot) & Node.DOCUMENT_POSITION_PRECEDING);
+  return before.at(-1) ?? all[0];
+}
+
+function joined(plot) {
+  const { width, height } = plot.getBoundingClientRect();
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const ground = getComputedStyle(document.querySelector(".stApp") ?? document.body).backgroundColor;
+  svg.setAttribute("width", Math.round(width));
+  svg.setAttribute("height", Math.round(height));
+  svg.setAttribute("viewBox", `0 0 ${Math.round(width)} ${Math.round(height)}`);
+  const rect = document.createElementNS(svg.namespaceURI, "rect");
+  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: ground })) rect.setAttribute(name, value);
+  svg.append(rect);
+  for (const layer of plot.querySelectorAll("svg.main-svg")) {
+    const copy = layer.cloneNode(true);
+    copy.querySelectorAll(LAYERS_TO_DROP).forEach((part) => part.remove());
+    copy.removeAttribute("style");
+    svg.append(copy);
+  }
+  return { svg, width, height };
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+async function take(here, name, kind) {
+  const plot = figureOf(here);
+  if (!plot) return;
+  const { svg, width, height } = joined(plot);
+  const picture = new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
+  if (kind === "SVG") return save(picture, `${name}.svg`);
+  const image = new Image();
+  image.src = URL.createObjectURL(picture);
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [Math.round(2 * width), Math.round(2 * height)];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  canvas.toBlob((blob) => save(blob, `${name}.png`), "image/png");
+}
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const host = parentElement.host ?? parentElement;
+  for (const button of parentElement.querySelectorAll("button")) {
+    const kind = button.textContent.trim();
+    button.setAttribute("aria-label", `Save the figure ${data.name} as ${kind}`);
+    button.onclick = () => take(host, data.name, kind);
+  }
+}
+"""
+
+_PICTURES = st.components.v2.component(
+    "mmer_figure_pictures",
+    html=(
+        '<div><button type="button" title="Save this figure as a picture, at twice its size on the screen.">PNG</button>'
+        '<button type="button" title="Save this figure as a drawing that stays sharp at any size.">SVG</button></div>'
+    ),
+    css=_CSS,
+    js=_JS,
+)
 
 
 def offer_table(table: pd.DataFrame, name: str) -> None:
@@ -21,25 +109,36 @@ def offer_table(table: pd.DataFrame, name: str) -> None:
         mime="text/csv",
         key=f"csv-{name}",
         icon=":material/table:",
+        type="tertiary",
         on_click="ignore",
         help="Save this table as comma-separated values.",
     )
 
 
 def offer_figure(figure: go.Figure, name: str) -> None:
-    """Buttons that save a figure as `name`.html, which opens offline in any browser.
+    """Small buttons that save the figure above them as `name`.png, .svg or .html; call it right after `st.plotly_chart`.
 
     Args:
-        figure: as shown.
-        name: of the file, without ending; also the key of the buttons, so unique on the page.
+        figure: as shown; the HTML is made from it, the pictures from what the browser shows.
+        name: of the files, without ending; also the key of the buttons, so unique on the page.
     """
-    st.download_button(
-        "HTML",
-        lambda: figure.to_html(include_plotlyjs=True, full_html=True),
-        file_name=f"{name}.html",
-        mime="text/html",
-        key=f"html-{name}",
-        icon=":material/download:",
-        on_click="ignore",
-        help="Save this figure as an interactive page that opens offline.",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"take-{name}"):
+        st.caption(":material/download: Save as", width="content")
+        _PICTURES(data={"name": name}, key=f"pictures-{name}", width="content", height="content")
+        st.download_button(
+            "HTML",
+            lambda: offline_page(figure),
+            file_name=f"{name}.html",
+            mime="text/html",
+            key=f"html-{name}",
+            type="tertiary",
+            on_click="ignore",
+            help="Save this figure as an interactive page that opens offline.",
+        )
+
+
+def offline_page(figure: go.Figure) -> str:
+    """The figure as one HTML page with plotly.js inside (about 5 MB), on white, whatever the page's theme was."""
+    copy = go.Figure(figure)
+    copy.update_layout(paper_bgcolor="white", plot_bgcolor="white", template="plotly_white")
+    return str(copy.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True}))

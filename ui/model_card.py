@@ -7,6 +7,13 @@ from typing import Any
 
 from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
 
+_NAMES = {
+    "emodb": "EMO-DB",
+    "ravdess": "RAVDESS",
+    "cross validation": "cross-validation by speaker",
+    "held out": "held-out part",
+    "public test": "FER2013 public test",
+}
 _SCORES = {"accuracy": "Accuracy", "ua": "UA", "weighted_f1": "F1"}  # in per cent; explained beside the tables
 
 
@@ -44,13 +51,19 @@ def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list
     for name, value in figures.items():
         if not isinstance(value, Mapping):
             continue
-        here = (*path, name.replace("_", " "))
+        here = (*path, in_words(name))
         if set(_SCORES) <= set(value):
             rows += [] if found else [(", ".join(here), value)]
             found = True
         else:
             rows += _main_scores(value, here)
     return rows
+
+
+def in_words(name: str) -> str:
+    """A key of the record as a person writes it: "cross_validation" -> "cross-validation by speaker"."""
+    plain = name.replace("_", " ")
+    return _NAMES.get(plain, plain)
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[str, ...]:

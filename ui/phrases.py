@@ -19,6 +19,11 @@ STEPS: dict[str, str] = {
     "visual": "Reading the face",
     "fuse": "Putting it together",
 }
+CAVEAT = "This reads how an emotion is shown in words, voice and face. It does not know what a person feels, and it is often wrong."
+OVER_TIME_CAVEAT = (
+    "Each column stands for the two seconds around it. The model learned from whole utterances, so it is noisier here than on the whole clip: "
+    "take a lone short stretch for chance. Words count from the first to the last second of their sentence."
+)
 CERTAINTY: tuple[tuple[float, str], ...] = (
     (0.9, "almost certain"),
     (0.7, "likely"),

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from mmer_core.config import RUNS
-from mmer_core.runs.run import RECORD, CVRun, RunEntry, RunError, is_locked, read_record
+from mmer_core.runs.comparison import Comparison, answers, compare
+from mmer_core.runs.run import FOLDS, RECORD, CVRun, RunEntry, RunError, is_locked
+from mmer_core.runs.validity import check, check_history, check_predictions
 from ui.figure import subset_title
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 KEPT = 16  # opened runs in memory; one of 10,000 predictions is some megabytes
+TABLES_KEPT = 48  # predictions of one subset each
+COMPARISONS_KEPT = 64
 FOLDER = RUNS  # where runs are looked for and written to
+
+_Stamp = tuple[int, int]
 
 
 def listed() -> list[RunEntry]:
     """Every run, newest first, broken ones last with their reason. Only folders that changed since the last call are read."""
     if not FOLDER.is_dir():
         return []
-    entries = [_entry(path.name, _stamp(path), _training(path)) for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    entries = [
+        _entry(FOLDER, path.name, _stamp(path), _training(path)) for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith(".")
+    ]
     return sorted(entries, key=lambda e: ("" if e.record is None else e.record["created"], e.path.name), reverse=True)
 
 
@@ -32,7 +43,74 @@ def opened(name: str) -> CVRun:
     """
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise RunError(f"{name!r} is not the name of a run: choose one from the list")
-    return _opened(name, _stamp(FOLDER / name), _training(FOLDER / name))
+    return _opened(FOLDER, name, _stamp(FOLDER / name), _training(FOLDER / name))
+
+
+def predictions(run: CVRun, subset: str, *, calibrated: bool = False) -> pd.DataFrame:
+    """Out-of-fold predictions of one subset, shared by all who ask: do not change them.
+
+    Raises:
+        RunError: there are none, or the file is damaged or holds NaN.
+    """
+    return _predictions(run.path.parent, run.path.name, _stamp(run.path), subset, calibrated)
+
+
+def history(run: CVRun) -> pd.DataFrame:
+    """The training history; `part` is never missing.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    check_history(run, run.history)
+    return run.history.assign(part=run.history["part"].fillna(""))
+
+
+def groups(run: CVRun) -> dict[str, str]:
+    """{id: speaker, or what else the folds keep apart}.
+
+    Raises:
+        RunError: the table of folds is missing or damaged.
+    """
+    try:
+        return run.groups
+    except KeyError as error:
+        raise RunError(f"{run.path / FOLDS} lacks the column {error}: copy it again or train again") from None
+
+
+def progress(run: CVRun) -> dict[str, Any]:
+    """How far a run is, read now: share in [0, 1], done, folds ("?" if unknown), and curves as one table (fold, part, epoch...; maybe empty)."""
+    import pandas as pd
+
+    try:
+        told = CVRun(run.path, run.record).progress
+        share = min(1.0, max(0.0, float(told.get("share") or 0)))
+        rows = [
+            {"fold": int(key.split()[0]), "part": key.partition(" ")[2], **row} for key, curve in (told.get("curves") or {}).items() for row in curve
+        ]
+    except (ValueError, TypeError, AttributeError, IndexError):  # a file that somebody edited is as good as none
+        told, share, rows = {}, 0.0, []
+    return {"share": share, "done": told.get("done", 0), "folds": told.get("folds", "?"), "curves": pd.DataFrame(rows)}
+
+
+def answered(run: CVRun, subset: str) -> pd.DataFrame:
+    """y_true and predicted of each utterance, index its id; see `comparison.answers`.
+
+    Raises:
+        RunError: as `predictions`.
+    """
+    predictions(run, subset)  # so that NaN is told, not counted
+    return _answered(run.path.parent, run.path.name, _stamp(run.path), subset)
+
+
+def compared(runs: list[CVRun], metric: str, subset: str | None) -> list[Comparison]:
+    """`comparison.compare`, remembered.
+
+    Raises:
+        RunError: as `compare`, or the predictions of one hold NaN.
+    """
+    for run in runs:
+        predictions(run, subset or run.full)
+    return _compared(runs[0].path.parent, tuple(r.path.name for r in runs), tuple(_stamp(r.path) for r in runs), metric, subset)
 
 
 def title(record: dict[str, Any]) -> str:
@@ -41,7 +119,7 @@ def title(record: dict[str, Any]) -> str:
     return f"{record['corpus']['name']}, {len(record['labels'])} classes: {record['fusion']['name']} ({modalities})"
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(path: Path) -> _Stamp:
     """Changes whenever run.json is written; run files never change without it."""
     try:
         stat = os.stat(path / RECORD)
@@ -54,16 +132,40 @@ def _training(path: Path) -> bool:
     return is_locked(path)
 
 
+# Folder, stamp and lock are in the keys because they decide what is read.
+
+
 @st.cache_resource(show_spinner=False, max_entries=4096)
-def _entry(name: str, stamp: tuple[int, int], training: bool) -> RunEntry:
-    """One entry; stamp and lock are in the key because they decide what the record says."""
-    path = FOLDER / name
+def _entry(folder: Path, name: str, stamp: _Stamp, training: bool) -> RunEntry:
+    path = folder / name
     try:
-        return RunEntry(path, read_record(path))
+        run = CVRun.open(path)
+        check(run)
     except RunError as error:
         return RunEntry(path, None, str(error))
+    return RunEntry(path, run.record)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT)
-def _opened(name: str, stamp: tuple[int, int], training: bool) -> CVRun:
-    return CVRun.open(FOLDER / name)
+def _opened(folder: Path, name: str, stamp: _Stamp, training: bool) -> CVRun:
+    run = CVRun.open(folder / name)
+    check(run)
+    return run
+
+
+@st.cache_resource(show_spinner=False, max_entries=TABLES_KEPT)
+def _predictions(folder: Path, name: str, stamp: _Stamp, subset: str, calibrated: bool) -> pd.DataFrame:
+    run = opened(name)
+    table = run.predictions(subset, calibrated=calibrated)
+    check_predictions(run, table)
+    return table
+
+
+@st.cache_resource(show_spinner=False, max_entries=TABLES_KEPT)
+def _answered(folder: Path, name: str, stamp: _Stamp, subset: str) -> pd.DataFrame:
+    return answers(opened(name), subset)
+
+
+@st.cache_resource(show_spinner=False, max_entries=COMPARISONS_KEPT)
+def _compared(folder: Path, names: tuple[str, ...], stamps: tuple[_Stamp, ...], metric: str, subset: str | None) -> list[Comparison]:
+    return compare([opened(name) for name in names], metric=metric, subset=subset)

@@ -30,22 +30,34 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def app_url(chromium_path, tmp_path_factory) -> str:
-    """Address of the app, started for these tests."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("app") / "log").open("wb")
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    server = subprocess.Popen([*command, "--server.fileWatcherType=none"], cwd=ROOT, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
+def start_app(chromium_path, tmp_path_factory):
+    """A function that starts the app with changes to its environment, such as MMER_RUNS, and gives its address; all end with the tests."""
+    servers = []
+
+    def start(**environment: str) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        log = (tmp_path_factory.mktemp("app") / "log").open("wb")
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1"]
+        command += ["--server.headless=true", "--server.fileWatcherType=none"]
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | environment)
+        servers.append((server, log))
+        url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, server, Path(log.name))
-        yield url
-    finally:
+        return url
+
+    yield start
+    for server, log in servers:
         server.terminate()
         server.wait(10)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def app_url(start_app) -> str:
+    """Address of the app, started for these tests."""
+    return start_app()
 
 
 def _wait_until_up(url: str, server: subprocess.Popen, log: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_name_cannot_break_the_table():
 def test_main_scores_come_without_their_variations():
     assert rows(part_table(RECORD)) == [
         ["**Words**", "dev (n = 1,234)", "61.1", "50.0", "60.0"],
-        ["**Face**", "cross validation, one, as is (n = 1,234)", "71.0", "50.0", "60.0"],
+        ["**Face**", "cross-validation by speaker, one, as is (n = 1,234)", "71.0", "50.0", "60.0"],
     ]
 
 

@@ -1,0 +1,124 @@
+"""The answer over time, as data: who says what when, where they disagree, subtitles. `sliding_windows` computes it.
+
+Windows are noisier than the answer to the whole clip: the model was trained on whole utterances, and a window holds less than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+import numpy as np
+
+from mmer_core.labels import EMOTION_SYMBOLS, Modality
+from mmer_core.speech import Segment
+
+OPINION = 0.35  # probability from which a modality counts as saying something; below it is little more than a guess
+SHORTEST_STRETCH = 1.0  # seconds that a disagreement lasts at least
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Probabilities over time.
+
+    Attributes:
+        starts: (W,) float64, seconds at which each window starts.
+        ends: (W,) float64, seconds.
+        edges: (W + 1,) float64, seconds: window i stands for the time from edges[i] to edges[i + 1]; from 0 to the clip's end without overlap.
+        labels: the C emotions.
+        opinions: {modality: (W, C) float64} of each alone; NaN where it is absent.
+        fused: (W, C) float64; NaN where nothing is present.
+        reasons: {modality: why it is absent in each window, or None}.
+        phrases: the sentences and when they are said.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    edges: np.ndarray
+    labels: tuple[str, ...]
+    opinions: Mapping[Modality, np.ndarray]
+    fused: np.ndarray
+    reasons: Mapping[Modality, tuple[str | None, ...]]
+    phrases: tuple[Segment, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of the clip."""
+        return float(self.edges[-1])
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A piece of time, and who says what in it with which mean probability."""
+
+    start: float
+    end: float
+    says: Mapping[Modality, tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A piece of time in which the fused answer is one emotion, with its mean probability."""
+
+    start: float
+    end: float
+    label: str
+    probability: float
+
+
+def disagreements(timeline: Timeline) -> list[Stretch]:
+    """Stretches of at least `SHORTEST_STRETCH` in which two modalities say different emotions, each at `OPINION` or above; in order of time."""
+    said = {m: _said(p, timeline.labels) for m, p in timeline.opinions.items()}
+    patterns = [tuple((m, s[i]) for m, s in said.items() if s[i] is not None) for i in range(len(timeline))]
+    found = []
+    for first, last, pattern in equal_stretches(patterns):
+        start, end = float(timeline.edges[first]), float(timeline.edges[last])
+        if len({label for _, label in pattern}) > 1 and end - start >= SHORTEST_STRETCH - 1e-9:
+            mean = {m: float(timeline.opinions[m][first:last, timeline.labels.index(str(label))].mean()) for m, label in pattern}
+            found.append(Stretch(start, end, {m: (str(label), mean[m]) for m, label in pattern}))
+    return found
+
+
+def cues(timeline: Timeline) -> list[Cue]:
+    """The fused answer as stretches of one emotion, without the time in which nothing is present."""
+    names = [None if np.isnan(row).any() else timeline.labels[int(row.argmax())] for row in timeline.fused]
+    return [
+        Cue(float(timeline.edges[a]), float(timeline.edges[b]), name, float(timeline.fused[a:b, timeline.labels.index(name)].mean()))
+        for a, b, name in equal_stretches(names)
+        if name is not None
+    ]
+
+
+def subtitles(timeline: Timeline) -> str:
+    """The fused emotion over time as a WebVTT file (W3C), for any player."""
+    lines = ["WEBVTT", ""]
+    for cue in cues(timeline):
+        text = f"{EMOTION_SYMBOLS.get(cue.label, '')} {cue.label} {cue.probability:.0%}".strip()
+        lines += [f"{_stamp(cue.start)} --> {_stamp(cue.end)}", text, ""]
+    return "\n".join(lines)
+
+
+def _said(opinion: np.ndarray, labels: Sequence[str]) -> list[str | None]:
+    """The emotion of each window, or None where the modality is absent or unsure."""
+    return [labels[int(row.argmax())] if not np.isnan(row).any() and row.max() >= OPINION else None for row in opinion]
+
+
+def equal_stretches(values: Sequence[_T]) -> Iterator[tuple[int, int, _T]]:
+    """(first, last + 1, value) of every run of equal values."""
+    at = 0
+    for value, group in groupby(values):
+        size = len(list(group))
+        yield at, at + size, value
+        at += size
+
+
+def _stamp(seconds: float) -> str:
+    """ "00:01:02.500", as WebVTT writes times."""
+    thousandths = round(1000 * seconds)
+    return f"{thousandths // 3_600_000:02}:{thousandths // 60_000 % 60:02}:{thousandths // 1000 % 60:02}.{thousandths % 1000:03}"

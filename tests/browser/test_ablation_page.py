@@ -1,0 +1,134 @@
+"""The Ablation page in a real browser, on the shipped runs and for a clip read by the shipped model."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from mmer_core.config import ROOT, RUNS
+from mmer_core.labels import EMOTIONS
+from mmer_core.runs.run import CVRun
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 30_000  # ms
+NAME = "ravdess-8-s0-early"
+TITLE = "What is each modality worth?"
+
+
+@pytest.fixture(scope="module")
+def run() -> CVRun:
+    return CVRun.open(RUNS / NAME)
+
+
+@pytest.fixture(scope="module")
+def run_page(app_url, open_page):
+    """The page of one run, at rest."""
+    page = open_page(f"{app_url}/ablation?run={NAME}")
+    page.get_by_role("heading", name=TITLE).wait_for()
+    page.get_by_text("Each missing independently").first.wait_for()
+    return page
+
+
+@pytest.fixture(scope="module")
+def clip_page(app_url, open_page):
+    """The page of the last clip: the sample, analysed first."""
+    page = open_page(app_url)
+    page.locator("input[type=file]").set_input_files(ROOT / "samples" / "speech.mp4")
+    page.get_by_text("What led to").wait_for()
+    page.locator("[data-test-script-state='notRunning']").wait_for()
+    page.get_by_role("link", name="Ablation").click()
+    page.get_by_role("heading", name=TITLE).wait_for()
+    page.get_by_text("The last clip").click()
+    page.get_by_text("What each modality did to each emotion").wait_for()
+    return page
+
+
+def switch(page, name: str):
+    return page.get_by_role("switch", name=name).or_(page.get_by_role("checkbox", name=name)).first
+
+
+def flip(page, name: str) -> None:
+    switch(page, name).focus()
+    page.keyboard.press("Space")
+
+
+def matrix(page):
+    """The matrix that is seen; the one before it may linger, hidden, for a moment."""
+    return page.locator("[aria-label^='Confusion matrix']").filter(visible=True)
+
+
+def percents(run: CVRun, subset: str) -> list[str]:
+    return [f"{100 * run.metrics[subset][m][0]:.1f}" for m in ("accuracy", "ua", "weighted_f1")]
+
+
+def expect_subset(page, run: CVRun, subset: str, title: str) -> None:
+    """Scores and matrix are those of the subset."""
+    for metric, value in zip(page.get_by_test_id("stMetricValue").all(), percents(run, subset), strict=True):
+        expect(metric).to_contain_text(value, timeout=PATIENCE)
+    recalls = ", ".join(f"{label} {100 * row['recall']:.1f}" for label, row in run.metrics[subset]["per_class"].items())
+    expect(matrix(page)).to_have_attribute("aria-label", f"Confusion matrix of {title}. Recall in percent: {recalls}", timeout=PATIENCE)
+
+
+def test_a_switch_changes_scores_and_matrix_and_back(run_page, run):
+    expect_subset(run_page, run, "audio+visual", "Voice + face")
+    flip(run_page, "Face")
+    expect_subset(run_page, run, "audio", "Voice")
+    flip(run_page, "Voice")
+    run_page.get_by_text("Nothing is switched on").wait_for()
+    flip(run_page, "Face")
+    expect_subset(run_page, run, "visual", "Face")
+    flip(run_page, "Voice")
+    expect_subset(run_page, run, "audio+visual", "Voice + face")
+
+
+def test_another_run_is_in_the_address(run_page, run):
+    page = run_page
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name=re.compile("ravdess-4-s0-late_mean$")).click()
+    page.wait_for_url("**run=ravdess-4-s0-late_mean*")
+    expect(matrix(page)).not_to_have_attribute("aria-label", re.compile("disgust"), timeout=PATIENCE)
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name=re.compile(f"{NAME}$")).click()
+    page.wait_for_url(f"**run={NAME}*")
+    expect_subset(page, run, "audio+visual", "Voice + face")
+
+
+def test_a_table_can_be_taken_away(run_page, run):
+    with run_page.expect_download() as download:
+        run_page.get_by_role("button", name="CSV").nth(1).click()
+    rows = [line.split(",") for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+    assert download.value.suggested_filename == f"{NAME}-subsets.csv"
+    assert [row[0] for row in rows[1:]] == list(run.metrics)
+    assert float(rows[1][1]) == run.metrics["audio"]["accuracy"][0]
+
+
+def test_the_switches_of_the_last_clip_move_its_answer(clip_page):
+    bars = clip_page.locator("[aria-label^='Probability of each emotion']").filter(visible=True)
+    before = bars.get_attribute("aria-label")
+    assert all(emotion in before for emotion in EMOTIONS)
+    shares = clip_page.locator("[aria-label^='For ']").filter(visible=True)
+    assert re.search(r"Words [+−]?\d+\.\d points, Voice .* points, Face .* points", shares.get_attribute("aria-label"))
+    flip(clip_page, "Voice")
+    expect(bars).not_to_have_attribute("aria-label", before, timeout=PATIENCE)
+    flip(clip_page, "Voice")
+    expect(bars).to_have_attribute("aria-label", before, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("which", ["run_page", "clip_page"])
+def test_nothing_needs_scrolling_sideways(request, which, width, scheme):
+    page = request.getfixturevalue(which)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(800)  # figures are redrawn after the window
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    too_far = (
+        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
+        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
+    )
+    assert page.evaluate(too_far, width) == []
+    assert len(page.screenshot(full_page=True)) > 20_000

@@ -1,0 +1,239 @@
+"""The answer over time: windows that slide, what is absent where, who disagrees, subtitles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.labels import EMOTIONS, Modality
+from mmer_core.predictor import Observation
+from mmer_core.sliding_windows import SHORTEST, STEP, WIDTH, fuse, length, look, sentences
+from mmer_core.speech import Segment, Transcript
+from mmer_core.timeline import OPINION, Timeline, cues, disagreements, equal_stretches, subtitles
+from tiny_predictor import DIM, TinyEncoder, make_clip, make_predictor
+
+RATE = 10.0  # feature frames per second
+
+
+class TimedVoice(TinyEncoder):
+    """The level of every tenth of a second, so that each window sounds like what is in it."""
+
+    def __init__(self) -> None:
+        super().__init__(Modality.AUDIO)
+        self.spec = replace(self.spec, rate=RATE)
+
+    def encode(self, clip):
+        self.calls += 1
+        blocks = clip.waveform[: len(clip.waveform) // 1600 * 1600].reshape(-1, 1600)
+        return np.repeat(np.abs(blocks).mean(1, keepdims=True), DIM, axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def predictor():
+    made = make_predictor()
+    made.encoders[Modality.AUDIO] = TimedVoice()
+    return made
+
+
+def observe(predictor, seconds: float = 8.0, **changes) -> Observation:
+    """A clip with noise throughout, a face in its first half (4 a second), and two sentences in its second."""
+    clip = make_clip(faces=int(seconds * 2))
+    rng = np.random.default_rng(1)
+    sound = rng.uniform(-0.5, 0.5, round(seconds * SAMPLE_RATE)).astype(np.float32)
+    clip = replace(clip, duration=seconds, waveform=sound, text="I am glad. You are not.", **changes)
+    spoken = (Segment(seconds / 2, seconds, clip.text or ""),)
+    return replace(predictor.observe(clip), heard=True, spoken=spoken)
+
+
+def probabilities(*names: str | None, p: float = 0.6) -> np.ndarray:
+    """(W, C): `p` for the named emotion, the rest shared evenly; NaN for None."""
+    rows = np.full((len(names), len(EMOTIONS)), (1 - p) / (len(EMOTIONS) - 1))
+    for row, name in zip(rows, names, strict=True):
+        row[:] = np.nan if name is None else row
+        if name is not None:
+            row[EMOTIONS.index(name)] = p
+    return rows
+
+
+def timeline(**rows: np.ndarray) -> Timeline:
+    """A timeline of half-second columns from (W, C) rows by modality name; the first is also the fused answer."""
+    opinions = {Modality(name): values for name, values in rows.items()}
+    first = next(iter(rows.values()))
+    edges = np.arange(len(first) + 1) / 2
+    reasons = {m: tuple("gone" if np.isnan(row).any() else None for row in values) for m, values in opinions.items()}
+    return Timeline(edges[:-1], edges[1:], edges, EMOTIONS, opinions, first, reasons)
+
+
+def test_windows_cover_the_clip_without_a_hole(predictor):
+    windows = look(predictor, observe(predictor))
+    assert windows.starts[0] == 0
+    assert windows.ends[-1] == pytest.approx(8.0)
+    assert np.allclose(windows.ends - windows.starts, WIDTH)
+    assert np.allclose(np.diff(windows.starts), STEP)
+    made = fuse(predictor, windows)
+    assert made.edges[0] == 0
+    assert made.edges[-1] == made.duration == pytest.approx(8.0)
+    assert (np.diff(made.edges) > 0).all()
+    assert len(made) == 13
+
+
+def test_a_length_between_two_steps_ends_with_a_whole_window(predictor):
+    windows = look(predictor, observe(predictor, seconds=4.3))
+    assert windows.ends[-1] == pytest.approx(4.3)
+    assert windows.starts[-1] == pytest.approx(2.3)
+
+
+def test_a_short_clip_has_no_timeline(predictor):
+    with pytest.raises(ValueError, match=r"needs 3 s of clip, this one has 2\.0 s"):
+        look(predictor, observe(predictor, seconds=2.0))
+    assert length(make_clip()) < SHORTEST
+
+
+def test_pictures_and_text_have_no_length():
+    assert length(replace(make_clip(), kind="picture", duration=9)) == 0
+    assert length(replace(make_clip(), kind="text", duration=9)) == 0
+
+
+def test_a_window_says_what_the_model_says_of_just_that_part(predictor):
+    observation = observe(predictor)
+    made = fuse(predictor, look(predictor, observation))
+    i = 2  # from 1 to 3 s
+    faces = observation.clip.faces
+    inside = (faces.times >= 1) & (faces.times < 3)
+    part = replace(
+        observation,
+        features={
+            Modality.AUDIO: observation.features[Modality.AUDIO][10:30],
+            Modality.VISUAL: observation.features[Modality.VISUAL][inside],
+        },
+        absent={Modality.TEXT: "nobody speaks here"},
+    )
+    expected = predictor.fuse(part)
+    assert made.fused[i] == pytest.approx([expected.probabilities[e] for e in EMOTIONS], abs=1e-5)
+    for m in expected.used:
+        assert made.opinions[m][i] == pytest.approx([expected.modalities[m].probabilities[e] for e in EMOTIONS], abs=1e-5)
+
+
+def test_rows_are_probabilities_or_absent_with_a_reason(predictor):
+    made = fuse(predictor, look(predictor, observe(predictor)))
+    for modality, rows in made.opinions.items():
+        for row, reason in zip(rows, made.reasons[modality], strict=True):
+            assert np.isnan(row).all() if reason else row.sum() == pytest.approx(1)
+    assert made.reasons[Modality.VISUAL][-1] == "no face here"
+    assert made.reasons[Modality.VISUAL][0] is None
+    assert made.reasons[Modality.TEXT][0] == "nobody speaks here"
+    assert made.reasons[Modality.TEXT][-1] is None
+
+
+def test_silence_is_a_gap_of_the_voice(predictor):
+    observation = observe(predictor)
+    quiet = observation.clip.waveform.copy()
+    quiet[: 4 * SAMPLE_RATE] *= 1e-3
+    made = fuse(predictor, look(predictor, replace(observation, clip=replace(observation.clip, waveform=quiet))))
+    assert made.reasons[Modality.AUDIO][0] == "nothing to hear here"
+    assert made.reasons[Modality.AUDIO][-1] is None
+
+
+def test_what_the_clip_lacks_is_absent_throughout_for_the_clips_reason(predictor):
+    observation = observe(predictor)
+    features = {m: x for m, x in observation.features.items() if m is not Modality.VISUAL}
+    made = fuse(predictor, look(predictor, replace(observation, features=features, absent={Modality.VISUAL: "no face in 31 of 31 frames"})))
+    assert set(made.reasons[Modality.VISUAL]) == {"no face in 31 of 31 frames"}
+    assert not np.isnan(made.fused).any()
+
+
+def test_a_switch_changes_the_fused_row_without_looking_again(predictor):
+    windows = look(predictor, observe(predictor))
+    calls = {m: e.calls for m, e in predictor.encoders.items()}
+    both, voice = fuse(predictor, windows), fuse(predictor, windows, {Modality.AUDIO})
+    assert voice.fused == pytest.approx(both.opinions[Modality.AUDIO])
+    assert set(voice.reasons[Modality.VISUAL]) == {"switched off"}
+    assert np.isnan(voice.opinions[Modality.VISUAL]).all()
+    assert {m: e.calls for m, e in predictor.encoders.items()} == calls
+    assert np.isnan(fuse(predictor, windows, ()).fused).all()
+
+
+def test_only_sentences_are_encoded_again(predictor):
+    observation = observe(predictor)
+    before = {m: e.calls for m, e in predictor.encoders.items()}
+    look(predictor, observation)
+    after = {m: e.calls - before[m] for m, e in predictor.encoders.items()}
+    assert after == {Modality.TEXT: 2, Modality.AUDIO: 0, Modality.VISUAL: 0}
+
+
+def test_sentences_share_a_stretch_of_speech_by_their_letters(predictor):
+    first, second = sentences(observe(predictor))
+    assert (first.text, second.text) == ("I am glad.", "You are not.")
+    assert first.start == 4.0
+    assert first.end == second.start == pytest.approx(4 + 4 * 10 / 22)
+    assert second.end == pytest.approx(8.0)
+
+
+def test_corrected_words_share_the_time_of_all_speech(predictor):
+    observation = predictor.reword(observe(predictor), "Just one. And two. And three.")
+    assert observation.spoken, "the times of speech stay"
+    found = sentences(observation)
+    assert [s.text for s in found] == ["Just one.", "And two.", "And three."]
+    assert (found[0].start, found[-1].end) == (4.0, pytest.approx(8.0))
+
+
+def test_words_without_any_heard_speech_stand_for_the_whole_clip(predictor):
+    (only,) = sentences(replace(observe(predictor), heard=False, spoken=(), clip=replace(observe(predictor).clip, text="Well")))
+    assert (only.start, only.end) == (0.0, 8.0)
+    assert sentences(replace(observe(predictor), clip=replace(observe(predictor).clip, text=None))) == ()
+
+
+def test_the_predictor_keeps_the_times_of_speech(predictor, monkeypatch):
+    import mmer_core.predictor
+
+    said = Transcript("hello", (Segment(0.5, 0.9, "hello"),), 0.0)
+    monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: said)
+    observation = predictor.observe(make_clip(text=None))
+    assert observation.heard
+    assert observation.spoken == said.segments
+
+
+def test_disagreement_is_two_sure_opinions_for_a_second_or_more():
+    made = timeline(text=probabilities(*["joy"] * 6), audio=probabilities("anger", "anger", "anger", "joy", "anger", "joy"))
+    (stretch,) = disagreements(made)
+    assert (stretch.start, stretch.end) == (0.0, 1.5)
+    assert stretch.says == {Modality.TEXT: ("joy", pytest.approx(0.6)), Modality.AUDIO: ("anger", pytest.approx(0.6))}
+
+
+@pytest.mark.parametrize("other", [probabilities(*["anger"] * 4, p=OPINION - 0.01), probabilities(*[None] * 4)], ids=["unsure", "absent"])
+def test_who_is_unsure_or_absent_does_not_disagree(other):
+    assert disagreements(timeline(text=probabilities(*["joy"] * 4), audio=other)) == []
+
+
+def test_subtitles_are_webvtt_with_gaps_left_out():
+    made = timeline(audio=probabilities("joy", "joy", None, "anger"))
+    assert [(c.start, c.end, c.label) for c in cues(made)] == [(0.0, 1.0, "joy"), (1.5, 2.0, "anger")]
+    assert subtitles(made).splitlines() == [
+        "WEBVTT",
+        "",
+        "00:00:00.000 --> 00:00:01.000",
+        "😊 joy 60%",
+        "",
+        "00:00:01.500 --> 00:00:02.000",
+        "😠 anger 60%",
+    ]
+
+
+def test_equal_neighbours_make_one_stretch():
+    assert list(equal_stretches("aabcc")) == [(0, 2, "a"), (2, 3, "b"), (3, 5, "c")]
+    assert list(equal_stretches([])) == []
+
+
+def test_a_minute_is_117_windows(predictor):
+    assert len(look(predictor, observe(predictor, seconds=60.0)).starts) == 117
+
+
+def test_absent_logits_are_not_a_number(predictor):
+    windows = look(predictor, observe(predictor))
+    gone = ~windows.present[:, predictor.modalities.index(Modality.VISUAL)]
+    assert gone.any()
+    assert torch.isnan(windows.logits[Modality.VISUAL][gone]).all()
