@@ -1,0 +1,154 @@
+"""A training in a real browser: started to finished and seen on the Results page; it outlives the page and the app."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from mmer_core.config import ROOT
+from mmer_core.runs import jobs
+from mmer_core.runs.jobs import Status
+from mmer_core.runs.process_identity import alive
+from mmer_core.runs.run import CVRun
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 120_000  # ms; seconds on an idle machine
+
+
+class App:
+    """The app with a folder of runs of its own; it can be ended and started again."""
+
+    def __init__(self, runs: Path, log: Path) -> None:
+        self.runs, self._log = runs, log
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._server: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self._port}", "--server.address=127.0.0.1"]
+        with self._log.open("ab") as log:
+            environment = {**os.environ, "MMER_RUNS": str(self.runs)}
+            self._server = subprocess.Popen([*command, "--server.headless=true"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self._server.poll() is None, self._log.read_text(errors="replace")
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail(f"the app did not start: {self._log.read_text(errors='replace')}")
+
+    def end(self) -> None:
+        assert self._server is not None
+        self._server.terminate()
+        self._server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def app(chromium_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train-page")
+    app = App(folder / "runs", folder / "log")
+    app.start()
+    yield app
+    app.end()
+    for job in jobs.listed(app.runs)[0]:
+        for process in job.state.get("processes", []):
+            if alive(process):
+                os.kill(process["pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def page(app, browser):
+    """The Train page in a fresh window; what goes wrong in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    problems: list[str] = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    visit(page, app)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def visit(page, app: App) -> None:
+    page.goto(f"{app.url}/train")
+    page.get_by_role("heading", name="New training").wait_for()
+
+
+def fill_made_up(page) -> None:
+    page.get_by_role("button", name="Try it on made-up features").click()
+    page.get_by_role("button", name="Start training").wait_for()
+    page.locator("[data-test-script-state='notRunning']").wait_for()
+
+
+def test_a_training_from_start_to_the_results_page(page, app):
+    fill_made_up(page)
+    expect(page.get_by_text("No speaker, dialogue, file or transcript")).to_be_visible()
+    shown = page.get_by_test_id("stCode").last.inner_text().strip()
+    page.get_by_role("button", name="Start training").click()
+    link = page.get_by_role("link", name="Results of made-up-4-early")
+    link.wait_for()
+    (job,) = jobs.listed(app.runs)[0]
+    assert job.status is Status.FINISHED
+    assert " ".join(shown.split()) == jobs.shown(job.commands[0])
+    accuracy = CVRun.open(app.runs / "made-up-4-early").metrics["text+audio+visual"]["accuracy"][0]
+    assert accuracy > 0.4, "made-up classes can be told apart, by people who were not in training"
+    link.click()
+    page.wait_for_url(re.compile(r"/results\?run=made-up-4-early"))
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def test_a_training_outlives_the_page_and_the_app_and_can_be_stopped_and_continued(page, app):
+    fill_made_up(page)
+    page.get_by_role("spinbutton", name="Epochs").fill("3000")
+    page.keyboard.press("Tab")
+    page.get_by_text("Advanced settings").click()
+    page.get_by_role("spinbutton", name="Patience", exact=True).fill("0")
+    page.keyboard.press("Tab")
+    page.get_by_text("--epochs 3000 --patience 0").wait_for()
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for()
+    page.get_by_text(re.compile(r"epoch \d+ of at most 3000")).wait_for()
+    page.get_by_label(re.compile("by epoch")).first.wait_for()  # its curves
+
+    page.get_by_role("link", name="About").click()
+    page.get_by_role("heading", name="What the answers rest on").wait_for()
+    page.goto("about:blank")
+    app.end()
+    (job,) = [job for job in jobs.listed(app.runs)[0] if job.status is Status.RUNNING]
+    app.start()
+    assert jobs.read(job.path).status is Status.RUNNING
+
+    visit(page, app)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Go on").wait_for()
+    assert jobs.read(job.path).status is Status.STOPPED
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for()
+    assert jobs.read(job.path).state["attempt"] == 2
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Go on").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_screen(page, app, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    fill_made_up(page)
+    wide = "e => [e.scrollWidth, e.clientWidth]"
+    scroll, client = page.get_by_test_id("stMain").evaluate(wide)
+    assert scroll <= client
