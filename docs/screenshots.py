@@ -16,6 +16,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
+#: {name: (address, pixels shown at 1280, pixels shown at 390)}; Analyze is taken with an answer on it.
+PAGES = {
+    "results": ("/results?run=ravdess-8-crossmodal", 1640, 1900),
+    "comparison": ("/results?run=ravdess-8-crossmodal,ravdess-8-s0-early,ravdess-8-s0-late_mean", 1640, 1900),
+    "ablation": ("/ablation?run=ravdess-8-s4-ensemble", 1640, 1900),
+    "train": ("/train", 1640, 1900),
+    "live": ("/live", 900, 1100),
+    "about": ("/about", 1640, 1900),
+}
 
 
 def main() -> None:
@@ -40,14 +49,16 @@ def take_all(browser: Browser, address: str) -> None:
     page = open_page(browser, address, 1280, "light")
     save(page, "analyze-empty.png", 560)
     answer_sample(page)
-    save(page, "analyze.png", 1570)
+    save(page, "analyze.png", 2100)
     page.get_by_text("Voice", exact=True).first.click()
     page.get_by_text("Switched off above").wait_for()
-    save(page, "analyze-without-voice.png", 1570)
+    save(page, "analyze-without-voice.png", 1100)
     phone = open_page(browser, address, 390, "dark")
     answer_sample(phone)
-    save(phone, "analyze-phone.png", 1640)
-    save(open_page(browser, f"{address}/about", 1280, "dark"), "about.png", 1640)
+    save(phone, "analyze-phone.png", 1900)
+    for name, (path, height, phone_height) in PAGES.items():
+        save(open_page(browser, f"{address}{path}", 1280, "dark" if name == "about" else "light"), f"{name}.png", height)
+        save(open_page(browser, f"{address}{path}", 390, "light"), f"{name}-phone.png", phone_height)
 
 
 def wait_until_up(address: str) -> None:

@@ -1,10 +1,83 @@
-"""Live."""
+"""Watch the camera and the microphone as they are read."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from ui.page import frame
+from ui.analysis import Source, choose
+from ui.cards import show_promises
+from ui.live_devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
+from ui.live_visit import LiveVisit, live_visit
+from ui.models import model_loader, show_loading
+from ui.page import PAGES, frame
+
+NOTICE = (
+    "Picture and sound go to the machine that runs this app and are read as they come. Nothing is stored: the last 10 seconds are held in memory "
+    "while this page is open, so that you can look at them again. Pressing Start is your consent; whoever else is in view or within earshot should "
+    "agree as well."
+)
+
+
+def controls(visit: LiveVisit) -> None:
+    """Pause, and keep the last seconds."""
+    assert visit.workers is not None
+    reader = visit.workers.reader
+    if st.button("Keep these last seconds", icon=":material/history:", help="Take the last 10 seconds to the Analyze page."):
+        kept = reader.keep()
+        if kept is None:
+            st.toast("Nothing has come in yet.", icon=":material/info:")
+        else:
+            visit.running = False
+            choose(Source(*kept, origin="live"))
+            st.switch_page(PAGES / "analyze.py")
+    reader.paused = st.toggle("Pause", key="live-pause", help="The picture runs on, but nothing is read or kept until you switch this off.")
+
+
+def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
+    """Picture on the left, answer on the right, evidence below."""
+    from ui.live_answer import show_live_answer, show_live_evidence
+    from ui.live_charts import STYLE
+    from ui.live_stream import show_stream
+
+    st.html(STYLE)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_stream(visit, servers)
+    if visit.running:
+        with right:
+            show_live_answer(visit, servers)
+        show_live_evidence(visit)
+
 
 with frame("Live"):
-    st.title("Live")
+    st.title("What emotion is showing now?")
+    visit = live_visit()
+    with st.container():  # always there, so that nothing below moves when the notice goes
+        usable = show_loading()
+    ready = usable and model_loader().ready
+    try:
+        servers = ice_servers()
+        setting_error = ""
+    except IceSettingsError as error:
+        servers, setting_error = [], str(error)
+    if not visit.running:
+        st.markdown("Watch face, voice and words being read as you speak, each on its own and all together.")
+        st.info(NOTICE, icon=":material/shield_person:")
+    if ready:
+        visit.prepare(model_loader().wait())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        start_button(visit.running, disabled=not ready, on_event=visit.take)
+        if ready and visit.running:
+            controls(visit)
+    if setting_error:
+        st.error(setting_error, icon=":material/error:")
+    if visit.failure:
+        st.error(visit.failure, icon=":material/error:")
+    elif not visit.running and visit.problems:
+        st.warning(" ".join(device_sentences(visit.problems, visit.kinds)), icon=":material/warning:")
+    if not visit.running and (sentence := reach_sentence(st.context.url, servers)):
+        st.info(sentence, icon=":material/info:")
+    if ready:
+        show_running(visit, servers)
+    if not visit.running:
+        show_promises()

@@ -1,4 +1,4 @@
-"""Ways to give a clip: drop a file, type a sentence, press a sample. Whatever was done last is what is shown."""
+"""Ways to give a clip: drop a file, record one, type a sentence, press a sample. Whatever was done last is what is shown."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import streamlit as st
 
 from mmer_core.config import ROOT
 from ui.analysis import Source, choose, chosen
+from ui.recorder import recorder
 
 FILE_TYPES = ("mp4", "mov", "mkv", "webm", "avi", "wav", "flac", "mp3", "m4a", "ogg", "jpg", "jpeg", "png", "webp")
 LONGEST_TEXT = 2000  # characters
+UPLOAD, RECORD = ":material/upload: Upload", ":material/videocam: Record"
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,22 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def intake() -> None:
-    """The uploader, the text field and the samples, side by side where there is room."""
+    """The uploader or the recorder, the text field and the samples, side by side where there is room."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.file_uploader(
-            "Drop a clip",
-            type=FILE_TYPES,
-            key="upload",
-            on_change=_take_upload,
-            help="A video, a sound or a picture, up to 200 MB; of a long clip the first minute is used. It is read on this machine and not kept.",
+        way = st.segmented_control(
+            "How to give a clip",
+            [UPLOAD, RECORD],
+            default=UPLOAD,
+            required=True,
+            key="intake-way",
+            label_visibility="collapsed",
+            help="Give a file that you have, or record one with camera and microphone.",
         )
+        if way == RECORD:
+            recorder()
+        else:
+            _uploader()
     with right:
         with st.form("typing", border=False, enter_to_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
@@ -64,6 +72,16 @@ def intake() -> None:
             st.caption("Or try", width="content")
             for sample in SAMPLES:
                 st.button(sample.title, key=f"sample-{sample.title}", icon=sample.icon, on_click=_take_sample, args=(sample,), help=sample.credit)
+
+
+def _uploader() -> None:
+    st.file_uploader(
+        "Drop a clip",
+        type=FILE_TYPES,
+        key="upload",
+        on_change=_take_upload,
+        help="A video, a sound or a picture, up to 200 MB; of a long clip the first minute is used. It is read on this machine and not kept.",
+    )
 
 
 def _take_upload() -> None:

@@ -1,0 +1,107 @@
+"""The Live page in a real browser whose fake camera shows a real face for a while and then nothing, and whose microphone hears a real voice."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fake_devices import arguments, write_camera, write_microphone
+from playwright.sync_api import expect
+
+from mmer_core.labels import EMOTIONS
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 180_000  # ms; models load and a connection is made on a machine that runs other tests as well
+EMOTION = re.compile(rf"({'|'.join(e.capitalize() for e in EMOTIONS)}) [<>]?\d+%")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    return write_camera(folder / "camera.mjpeg", face=8, nothing=8), write_microphone(folder / "microphone.wav")
+
+
+@pytest.fixture(scope="module")
+def open_live(browser, chromium_path, app_url, files):
+    """A function that opens the Live page in a browser with the fake devices asked for, and presses Start."""
+    browsers = []
+
+    def open_(**devices):
+        running = browser.browser_type.launch(executable_path=chromium_path, args=arguments(*files, **devices))
+        browsers.append(running)
+        context = running.new_context(viewport={"width": 390, "height": 900})
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{app_url}/live")
+        page.get_by_role("heading", name="What emotion is showing now?").wait_for()
+        page.get_by_text("Nothing is stored").wait_for()
+        start = page.get_by_role("button", name="Start", exact=True)
+        expect(start).to_be_enabled(timeout=PATIENCE)
+        start.click()
+        return page
+
+    yield open_
+    for running in browsers:
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def live(open_live):
+    """A page that streams."""
+    return open_live()
+
+
+def card(page, modality: str):
+    """The card that holds the modality's switch."""
+    return page.locator("[data-testid=stGrid] > *, [data-testid=stColumn]").filter(has=page.get_by_text(modality, exact=True)).last
+
+
+def test_a_label_appears_and_changes_with_the_picture(live):
+    expect(card(live, "Face")).to_contain_text(EMOTION, timeout=PATIENCE)
+    expect(live.locator(".mmer-answer")).to_contain_text("%", timeout=PATIENCE)
+    expect(card(live, "Face")).to_contain_text("No face in view.", timeout=PATIENCE)
+    expect(card(live, "Face")).to_contain_text(EMOTION, timeout=PATIENCE)
+
+
+def test_voice_is_read_and_the_timeline_moves(live):
+    expect(card(live, "Voice")).to_contain_text(EMOTION, timeout=PATIENCE)
+    timeline = live.get_by_role("img", name=re.compile("Probability of each emotion over the last minute"))
+    before = timeline.get_attribute("src")
+    expect(timeline).not_to_have_attribute("src", before, timeout=PATIENCE)
+
+
+def test_a_switch_takes_a_modality_out(live):
+    live.get_by_text("Voice", exact=True).click()
+    expect(card(live, "Voice")).to_contain_text("Switched off.", timeout=PATIENCE)
+    live.get_by_text("Voice", exact=True).click()
+    expect(card(live, "Voice")).not_to_contain_text("Switched off.", timeout=PATIENCE)
+
+
+def test_nothing_needs_scrolling_sideways_on_a_phone(live):
+    assert live.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_last_seconds_can_be_kept_and_the_page_lets_the_camera_go(live):
+    live.get_by_role("button", name="Keep these last seconds").click()
+    live.get_by_role("heading", name="What emotion is in this clip?").wait_for()
+    live.get_by_text("live.mp4").wait_for()
+    live.locator(".mmer-answer").wait_for()
+    live.get_by_role("link", name="Live").click()
+    live.get_by_role("button", name="Start", exact=True).wait_for()
+
+
+def test_without_a_camera_voice_and_words_go_on(open_live):
+    page = open_live(without_camera=True)
+    page.get_by_text("The camera was not found").wait_for()
+    page.get_by_text("Voice and words go on without the face.").wait_for()
+    expect(card(page, "Voice")).to_contain_text(EMOTION, timeout=PATIENCE)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).wait_for()
+
+
+def test_a_refused_permission_is_said_plainly(open_live):
+    page = open_live(refuse=True)
+    page.get_by_text("The camera was not allowed").wait_for()
+    page.get_by_text("The microphone was not allowed").wait_for()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
