@@ -49,7 +49,7 @@ def in_process(clip: Path, seconds: float) -> None:
     """Feed the clip to the workers and print what it took."""
     from mmer_core.live import LiveReader, LiveWorkers
     from mmer_core.predictor import Predictor
-    from ui.live_picture import draw
+    from ui.live.picture import draw
 
     predictor = Predictor.load()
     predictor.warm_up()

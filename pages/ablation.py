@@ -6,8 +6,8 @@ import streamlit as st
 
 from mmer_core.runs.run import RunError
 from ui import runs
-from ui.ablation_clip_view import show_last_clip
-from ui.ablation_view import show_run
+from ui.ablation.clip import show_last_clip
+from ui.ablation.run import show_run
 from ui.page import PAGES, frame
 from ui.phrases import plain, sentence_case
 

@@ -12,10 +12,10 @@ from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
 from mmer_core.labels import MODALITY_TITLES
+from ui.about.charts import class_bars, class_figures, subset_bars
+from ui.about.model_card import card_body, data_table, fused_table, label_table, part_table
 from ui.export import offer_figure
 from ui.figure import STILL, subset_title
-from ui.model_card import card_body, data_table, fused_table, label_table, part_table
-from ui.model_charts import class_bars, class_figures, subset_bars
 from ui.page import frame, ink
 from ui.phrases import sentence_case
 

@@ -7,14 +7,14 @@ import logging
 import streamlit as st
 
 from mmer_core.media import MediaError
-from ui.analysis import Analysis, Source, analyse, chosen
-from ui.answer import show_answer
-from ui.cards import show_promises
-from ui.intake import intake
+from ui.analyze.analysis import Analysis, Source, analyse, chosen
+from ui.analyze.answer import show_answer
+from ui.analyze.cards import show_promises
+from ui.analyze.intake import intake
+from ui.analyze.progress import Progress
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import frame
 from ui.phrases import plain, sentence_case
-from ui.progress import Progress
 
 log = logging.getLogger(__name__)
 

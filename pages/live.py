@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.analysis import Source, choose
-from ui.cards import show_promises
-from ui.live_devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
-from ui.live_visit import LiveVisit, live_visit
+from ui.analyze.analysis import Source, choose
+from ui.analyze.cards import show_promises
+from ui.live.devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
+from ui.live.visit import LiveVisit, live_visit
 from ui.models import model_loader, show_loading
 from ui.page import PAGES, frame
 
@@ -35,9 +35,9 @@ def controls(visit: LiveVisit) -> None:
 
 def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
     """Picture on the left, answer on the right, evidence below."""
-    from ui.live_answer import show_live_answer, show_live_evidence
-    from ui.live_charts import STYLE
-    from ui.live_stream import show_stream
+    from ui.live.answer import show_live_answer, show_live_evidence
+    from ui.live.charts import STYLE
+    from ui.live.stream import show_stream
 
     st.html(STYLE)
     left, right = st.columns([3, 2], gap="medium")

@@ -8,9 +8,9 @@ from mmer_core.runs.run import RunError
 from ui import runs
 from ui.page import PAGES, frame
 from ui.phrases import plain, sentence_case
-from ui.run_compare_view import show_comparison
-from ui.run_table import chosen, show_broken, show_table, show_training
-from ui.run_view import show_run
+from ui.results.comparison import show_comparison
+from ui.results.run import show_run
+from ui.results.table import chosen, show_broken, show_table, show_training
 
 with frame("Results"):
     st.title("What was right, and what was not")

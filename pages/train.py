@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.page import frame
-from ui.training_form import filled_form
-from ui.training_start import show_start
-from ui.training_watch import show_trainings
+from ui.train.form import filled_form
+from ui.train.start import show_start
+from ui.train.watch import show_trainings
 
 
 @st.fragment

@@ -19,7 +19,7 @@ from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
 from mmer_core.speech import Transcript
 from tiny_predictor import make_clip, make_predictor
 from ui import models
-from ui.analysis import KEPT
+from ui.analyze.analysis import KEPT
 
 HEARD = "what a day"
 
@@ -365,7 +365,17 @@ def test_about_shows_the_shipped_figures_as_charts_with_words_for_them(predictor
 
 def test_screens_load_no_heavy_library():
     """torch takes seconds to import; the first page must not wait for it."""
-    code = "import ui.answer, ui.intake, ui.models, ui.page, ui.progress, ui.model_card, ui.timeline_view, ui.clip_report"
+    screens = (
+        "analyze.answer",
+        "analyze.intake",
+        "analyze.progress",
+        "analyze.timeline",
+        "analyze.clip_report",
+        "about.model_card",
+        "models",
+        "page",
+    )
+    code = "import " + ", ".join(f"ui.{name}" for name in screens)
     run = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in run.stderr.splitlines() if line.startswith("import time:")}
     assert "streamlit" in loaded

@@ -6,7 +6,7 @@ import pytest
 from fake_devices import arguments, write_camera, write_microphone
 from playwright.sync_api import expect
 
-from ui.recorder import WAYS
+from ui.analyze.recorder import WAYS
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.predictor import Predictor
 from tiny_predictor import make_clip, make_predictor
 from ui import models, runs
-from ui.analysis import Analysis, Source
+from ui.analyze.analysis import Analysis, Source
 
 THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 TITLE = "What is each modality worth?"

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from mmer_core.config import ROOT
 from tiny_predictor import make_predictor
 from ui import models
-from ui.live_visit import LiveVisit
+from ui.live.visit import LiveVisit
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from mmer_core.runs import jobs
 from mmer_core.runs.jobs import Status
 from mmer_core.runs.process_identity import alive
 from mmer_core.runs.run import CVRun
-from ui import models, runs, training_start
+from ui import models, runs
+from ui.train import start as training_start
 
 PATIENCE = 90  # seconds; a training of a few seconds on two busy cores
 

@@ -18,9 +18,9 @@ from mmer_core.runs.summary import summarise
 from mmer_core.runs.writer import RunWriter
 from tiny_predictor import make_clip, make_predictor
 from ui import report
-from ui.analysis import Source
-from ui.clip_report import clip_report
-from ui.run_report import run_report
+from ui.analyze.analysis import Source
+from ui.analyze.clip_report import clip_report
+from ui.results.run_report import run_report
 
 EVIL = '"><img src=x onerror=alert(1)></script><script>alert(2)</script>'
 
@@ -155,7 +155,7 @@ def test_columns_of_numbers_stand_right_and_gaps_show():
 def test_the_card_of_a_finished_run_offers_its_report(tmp_path):
     def script(folder: str) -> None:
         from mmer_core.runs.run import CVRun
-        from ui.run_card import show_card
+        from ui.results.run_card import show_card
 
         show_card(CVRun.open(folder))
 

@@ -1,0 +1,109 @@
+"""The model's figures as charts for the About page: pure functions from a checkpoint's record, free of Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mmer_core.labels import Modality, parse_subset
+from ui.about.model_card import in_words
+from ui.figure import OUTLINE, emotion_colour, emotion_name, quiet, subset_colour, subset_title
+
+_MEASURES = {"recall": "found (recall)", "f1": "F1"}  # in the order of preference
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One measure of every emotion for one modality.
+
+    Attributes:
+        modality: that was alone.
+        measure: "recall" or "f1".
+        what: where it was measured, in words.
+        n: utterances or pictures.
+        values: {emotion: value in [0, 1]}.
+    """
+
+    modality: Modality
+    measure: str
+    what: str
+    n: int
+    values: Mapping[str, float]
+
+    @property
+    def caption(self) -> str:
+        """The axis in words: "Found (recall), RAVDESS, n = 1,440"."""
+        title = _MEASURES[self.measure]
+        return f"{title[:1].upper()}{title[1:]}, {self.what}, n = {self.n:,}"
+
+
+def class_figures(record: Mapping[str, Any]) -> list[ClassFigures]:
+    """For each modality the measurement with the most emotions, the first of equals; none for a modality without."""
+    found = []
+    for name in record["modalities"]:
+        candidates = list(_found(Modality(name), record["figures"].get(name) or {}, ()))
+        if candidates:
+            found.append(max(candidates, key=lambda c: len(c.values)))
+    return found
+
+
+def _found(modality: Modality, figures: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[ClassFigures]:
+    for measure in _MEASURES:
+        values = figures.get(measure)
+        if isinstance(values, Mapping):
+            yield ClassFigures(modality, measure, ", ".join(path), _count(figures), {str(k): float(v) for k, v in values.items()})
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and name not in _MEASURES:
+            yield from _found(modality, value, (*path, in_words(name)))
+
+
+def _count(figures: Mapping[str, Any]) -> int:
+    """n of a measurement, or of the first of its variations."""
+    if isinstance(figures.get("n"), int):
+        return int(figures["n"])
+    return next((_count(v) for v in figures.values() if isinstance(v, Mapping) and "n" in v), 0)
+
+
+def class_bars(figures: ClassFigures, ink: str | None = None) -> go.Figure:
+    """One bar for each emotion, in its colour and the order of the record."""
+    names = [emotion_name(e) for e in figures.values]
+    values = [100 * v for v in figures.values.values()]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=names,
+            orientation="h",
+            marker={"color": [emotion_colour(e) for e in figures.values], "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
+            text=[f"{v:.1f} %" for v in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_xaxes(visible=False, range=[0, 130], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticks="", ticklabelstandoff=6, tickfont={"size": 13})
+    return quiet(figure, ink, height=30 * len(names) + 10, left=96, bargap=0.3)
+
+
+def subset_bars(record: Mapping[str, Any], ink: str | None = None) -> go.Figure:
+    """Mean recall (UA) of every subset of the modalities, fewest modalities first."""
+    rows = record["figures"]["fused"]["subsets"]
+    ordered = sorted(rows, key=lambda name: len(parse_subset(name)))
+    figure = go.Figure(
+        go.Bar(
+            x=[100 * rows[name]["ua"] for name in ordered],
+            y=[subset_title(name) for name in ordered],
+            orientation="h",
+            marker={"color": [subset_colour(name) for name in ordered], "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
+            text=[f"{100 * rows[name]['ua']:.1f} %" for name in ordered],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_xaxes(visible=False, range=[0, 125], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticks="", ticklabelstandoff=6, tickfont={"size": 13})
+    return quiet(figure, ink, height=34 * len(ordered) + 10, left=150, bargap=0.3)

@@ -1,0 +1,1 @@
+"""Giving a clip and reading its answer."""

@@ -1,0 +1,121 @@
+"""The report on one clip: everything the Analyze page says about it, in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmer_core.labels import EMOTIONS, MODALITY_TITLES
+from mmer_core.media import display_name
+from mmer_core.prediction import Prediction
+from mmer_core.timeline import Timeline, disagreements
+from ui import report
+from ui.analyze.analysis import Source
+from ui.analyze.charts import contribution_steps, describe, emotion_bars
+from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
+from ui.figure import emotion_colour, emotion_name, percent, points
+from ui.phrases import CAVEAT, OVER_TIME_CAVEAT, agreement_sentence, certainty, contribution_sentence, margin_sentence, seconds
+
+if TYPE_CHECKING:
+    from mmer_core.predictor import Observation
+
+
+def clip_report(
+    source: Source, observation: Observation, prediction: Prediction, timeline: Timeline | None, frames: tuple[np.ndarray, ...] = ()
+) -> str:
+    """One HTML file about a clip; of the clip itself it holds only the words, and the frames that are given.
+
+    Args:
+        source: what was given; its bytes are not used.
+        observation: what was found, with the words as they were last edited.
+        prediction: the answer with the modalities that are switched on.
+        timeline: the same over time; None for a short clip.
+        frames: (H, W, 3) uint8 pictures to show; none by default.
+    """
+    name = "A sentence" if source.data is None else display_name(source.name)
+    body = [
+        *_answer(prediction, name),
+        *_modalities(prediction),
+        *_over_time(timeline),
+        *_words(observation, timeline),
+        *([report.heading("Frames"), report.pictures(frames, "A frame of the clip")] if frames else []),
+        *_identity(source, observation, prediction, name),
+        *report.limits(),
+        *report.not_for(),
+    ]
+    return report.document(f"{prediction.label.capitalize()}: {name}", body)
+
+
+def _answer(prediction: Prediction, name: str) -> Iterator[str]:
+    said = f"{percent(prediction.probability)}, {certainty(prediction.probability)}. {margin_sentence(prediction.probabilities)}"
+    lines = [said, agreement_sentence(prediction)] if prediction.used else ["Nothing to go by: this is how often each emotion came up in training."]
+    yield (
+        f'<div class="answer" style="--accent:{emotion_colour(prediction.label)}"><small>{escape(name)} reads as</small>'
+        f"<h1>{escape(emotion_name(prediction.label))}</h1>{''.join(report.paragraph(line) for line in lines if line)}</div>"
+    )
+    yield report.figure(emotion_bars(prediction.probabilities, None, report.INK), describe(prediction.probabilities))
+    yield report.paragraph(CAVEAT, quiet=True)
+    yield from (report.paragraph(note) for note in prediction.notes)
+
+
+def _modalities(prediction: Prediction) -> Iterator[str]:
+    yield report.heading("What each says on its own")
+    used = {MODALITY_TITLES[m]: prediction.modalities[m].probabilities or {} for m in prediction.used}
+    rows = [[emotion_name(e), *(f"{100 * p[e]:.1f}" for p in used.values()), f"{100 * prediction.probabilities[e]:.1f}"] for e in EMOTIONS]
+    yield report.table(rows, ["Emotion", *used, "Together"], "Probability in per cent.")
+    absent = [f"{MODALITY_TITLES[m]}: {o.reason or 'nothing to go by'}" for m, o in prediction.modalities.items() if m not in prediction.used]
+    if absent:
+        yield report.heading("Not used", 3)
+        yield report.bullets(absent)
+    yield report.heading(f"What led to {prediction.label}")
+    moved = {m: prediction.contributions[m] for m in prediction.used}
+    alt = ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in moved.items())
+    yield report.figure(contribution_steps(moved, prediction.probability, prediction.label, report.INK), f"Steps to the answer: {alt}")
+    yield report.bullets(f"{MODALITY_TITLES[m]}: {contribution_sentence(prediction, m)}" for m in prediction.used)
+    yield report.paragraph("Each step is a Shapley value: what one modality adds, averaged over every order of adding them.", quiet=True)
+
+
+def _over_time(timeline: Timeline | None) -> Iterator[str]:
+    if timeline is None:
+        return
+    yield report.heading("Over time")
+    yield report.figure(timeline_figure(timeline, report.INK), describe_timeline(timeline))
+    yield report.paragraph(
+        f"Colour is the strongest emotion, height its probability, a thin grey line nothing to go by. {OVER_TIME_CAVEAT}", quiet=True
+    )
+    found = disagreements(timeline)
+    if found:
+        yield report.heading("Where they disagree", 3)
+        yield report.table([[f"{clock(s.start)} – {clock(s.end)}", stretch_sentence(s)] for s in found], ["Time", "Who says what"])
+
+
+def _words(observation: Observation, timeline: Timeline | None) -> Iterator[str]:
+    text = observation.clip.text
+    if not text:
+        return
+    yield report.heading("Words" + (", as they were heard" if observation.heard else ""))
+    if timeline is not None and timeline.phrases:
+        yield report.table([[f"{clock(p.start)} – {clock(p.end)}", p.text] for p in timeline.phrases], ["Time", "Said"])
+    else:
+        yield f"<blockquote>{escape(text)}</blockquote>"
+
+
+def _identity(source: Source, observation: Observation, prediction: Prediction, name: str) -> Iterator[str]:
+    clip = observation.clip
+    yield report.heading("What was read, and by what")
+    faces = clip.faces
+    yield report.facts(
+        {
+            "Given": name,
+            "Kind": clip.kind,
+            **({"Length": seconds(clip.duration)} if clip.duration else {}),
+            **({"Face": f"found in {len(faces)} of {faces.frames_seen} frames; {faces.rule}"} if faces is not None else {}),
+            "SHA-256": source.digest,
+            "Model": prediction.model.get("name", "?"),
+            "Model SHA-256": prediction.model.get("sha256", "?"),
+            "Switched on": ", ".join(MODALITY_TITLES[m].lower() for m in prediction.used) or "nothing",
+        }
+    )

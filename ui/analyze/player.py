@@ -1,0 +1,124 @@
+"""The clip itself: player, picture or words; and the strings that pull the player from elsewhere on the page.
+
+The scrubber and the list of moments move the player in the browser, without asking the server, so nothing is reloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.labels import MODALITY_COLOURS, Modality
+from mmer_core.media import display_name
+from ui.analyze.analysis import Analysis, Source
+from ui.analyze.intake import credit_of
+from ui.phrases import plain, seconds
+
+#: Containers that browsers play, with the media type to announce: Chromium plays QuickTime files only under the name of MP4.
+_PLAYED = {"video/mp4": "video/mp4", "video/quicktime": "video/mp4", "video/webm": "video/webm"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of the clip, seconds, and what to write beside its time."""
+
+    start: float
+    end: float
+    text: str
+
+
+_SCRIPT = (Path(__file__).parent / "player.js").read_text(encoding="utf-8")
+_SCRUBBER = st.components.v2.component(
+    "mmer_scrubber",
+    html='<div class="line"></div><input type="range" min="0" step="0.1" aria-label="Move the player"><output></output>',
+    css="""
+:host, div { display: block; }
+.line { position: absolute; width: 2px; background: var(--st-text-color); opacity: 0.7; pointer-events: none; }
+input { display: block; margin: 0; height: 1.5rem; accent-color: var(--st-primary-color); cursor: pointer; }
+output { display: block; font-size: 0.875rem; color: var(--st-text-color); opacity: 0.8; min-height: 1.3em; }
+""",
+    js=_SCRIPT,
+)
+_MOMENTS = st.components.v2.component(
+    "mmer_moments",
+    html="<ol></ol>",
+    css="""
+ol { list-style: none; margin: 0; padding: 0; max-height: 17rem; overflow-y: auto; }
+button {
+  display: flex; flex-wrap: wrap; gap: 0 0.9rem; width: 100%; text-align: left; font: inherit; font-size: 0.95rem; color: inherit;
+  background: none; border: 0; border-radius: 0.4rem; padding: 0.45rem 0.5rem; cursor: pointer;
+}
+button:hover, button:focus-visible { background: var(--st-secondary-background-color); outline-color: var(--st-primary-color); }
+time { color: var(--st-primary-color); font-variant-numeric: tabular-nums; min-width: 8.2em; }
+""",
+    js=_SCRIPT,
+)
+
+
+def scrubber(figure: str, duration: float, margins: tuple[int, int], subtitles: Sequence[Moment]) -> None:
+    """A slider under a figure over time: it follows the player and moves it, as does a click on the figure; the player shows the subtitles.
+
+    Args:
+        figure: key of the figure.
+        duration: seconds that the figure's time axis spans.
+        margins: pixels left and right of the time axis.
+        subtitles: in order of time.
+    """
+    data = {"figure": figure, "duration": duration, "margins": margins, "subtitles": [asdict(s) for s in subtitles]}
+    _SCRUBBER(data=data, key=f"scrubber-{figure}")
+
+
+def moments(key: str, listed: Sequence[Moment]) -> None:
+    """A list of moments; each moves the player to its start."""
+    _MOMENTS(data={"moments": [asdict(m) for m in listed]}, key=key)
+
+
+def show_clip(analysis: Analysis) -> None:
+    """Whatever was given, as a person would look at it, with its name and length."""
+    with st.container(key="player"):
+        _show_media(analysis)
+    clip, source = analysis.observation.clip, analysis.source
+    if source.data is not None:
+        st.caption(plain(display_name(source.name)) + (f" · {seconds(clip.duration)}" if clip.duration else ""))
+    if credit := credit_of(source):
+        st.caption(credit)
+
+
+def _show_media(analysis: Analysis) -> None:
+    clip, source = analysis.observation.clip, analysis.source
+    if source.data is None:
+        st.html(_quote(source.text or ""))
+    elif clip.kind == "picture":
+        st.image(source.data, width="stretch", alt="The picture that was given")
+    elif clip.kind == "audio":
+        st.audio(source.data, format=source.mime, alt="The sound that was given")
+    elif _plays(source):
+        st.video(source.data, format=_PLAYED[source.mime], alt="The clip that was given")
+    else:
+        _show_frames(analysis)
+
+
+def _plays(source: Source) -> bool:
+    """Whether common browsers can be expected to play the video: H.265 is refused by most."""
+    assert source.data is not None
+    return source.mime in _PLAYED and b"hvc1" not in source.data and b"hev1" not in source.data
+
+
+def _show_frames(analysis: Analysis) -> None:
+    """Frames and sound of a video that a browser can't play."""
+    with st.grid(3, min_column_width=100, gap="xsmall"):
+        for frame in analysis.strip:
+            st.image(frame, width="stretch", alt="A frame of the clip")
+    waveform = analysis.observation.clip.waveform
+    if waveform is not None:
+        st.audio(waveform, sample_rate=SAMPLE_RATE, alt="The sound of the clip")
+    st.caption("Browsers can't play this format, so here are its frames and its sound.")
+
+
+def _quote(text: str) -> str:
+    return f'<blockquote class="mmer-quote" style="--accent:{MODALITY_COLOURS[Modality.TEXT]}">{escape(text)}</blockquote>'

@@ -1,0 +1,93 @@
+"""The answer over time on the Analyze page: figure, scrubber, where the modalities disagree, files to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from mmer_core.labels import Modality
+from mmer_core.timeline import OPINION, Timeline, cues, disagreements, subtitles
+from ui.analyze.analysis import KEPT, Analysis
+from ui.analyze.player import Moment, moments, scrubber
+from ui.analyze.timeline_charts import LEFT, RIGHT, describe_timeline, shown_emotions, stretch_sentence, timeline_figure, timeline_table
+from ui.export import offer_figure, offer_table
+from ui.figure import CONFIG, emotion_colour, emotion_name, percent
+from ui.page import ink
+from ui.phrases import OVER_TIME_CAVEAT
+
+if TYPE_CHECKING:
+    from mmer_core.predictor import Observation, Predictor
+    from mmer_core.sliding_windows import Windows
+
+_FIGURE = "timeline"
+
+
+def timeline_of(observation: Observation, predictor: Predictor, use: Collection[Modality]) -> Timeline | None:
+    """The timeline with the modalities in `use`; None for a clip that is too short or has nothing to go by. Windows are kept per visit."""
+    from mmer_core.sliding_windows import SHORTEST, fuse, length
+
+    clip = observation.clip
+    if length(clip) < SHORTEST or not observation.features:
+        return None
+    windows = _windows((clip.digest, clip.text or "", predictor.identity["sha256"]), observation, predictor)
+    return fuse(predictor, windows, use)
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False, scope="session")
+def _windows(key: tuple[str, str, str], _observation: Observation, _predictor: Predictor) -> Windows:
+    """The windows of a clip, keyed by its digest, its words and the model."""
+    from mmer_core.sliding_windows import look
+
+    return look(_predictor, _observation)
+
+
+def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
+    """Everything about the clip over time, for one with a timeline."""
+    st.markdown("#### Over time", help="Click on the figure, move the slider or press a line of the list: the player goes there.")
+    figure = timeline_figure(timeline, ink())
+    st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
+    said = [Moment(c.start, c.end, f"{emotion_name(c.label)} {percent(c.probability)}") for c in cues(timeline)]
+    scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), said)
+    st.html(legend(timeline))
+    _show_disagreements(timeline)
+    st.caption(OVER_TIME_CAVEAT)
+    name = f"timeline-{analysis.digest[:8]}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        offer_figure(figure, name)
+        offer_table(timeline_table(timeline), name)
+        st.download_button(
+            "Subtitles",
+            lambda: subtitles(timeline),
+            key="subtitles",
+            file_name=f"emotion-{analysis.digest[:8]}.vtt",
+            mime="text/vtt",
+            icon=":material/subtitles:",
+            type="tertiary",
+            on_click="ignore",
+            help="The emotion as a subtitle file (WebVTT) for any player.",
+        )
+
+
+def legend(timeline: Timeline) -> str:
+    """The emotions that the figure shows, each in its colour; a grey line for what is absent."""
+    dot = "display:inline-block;width:0.8em;height:0.8em;border-radius:0.2em;margin-right:0.35em"
+    entries = [f'<span><i style="{dot};background:{emotion_colour(e)}"></i>{emotion_name(e)}</span>' for e in shown_emotions(timeline)]
+    body = "".join([*entries, "<span>height: probability · thin grey: absent</span>"])
+    return f'<div style="display:flex;flex-wrap:wrap;gap:0.2rem 1rem;font-size:0.9rem;opacity:0.9">{body}</div>'
+
+
+def _show_disagreements(timeline: Timeline) -> None:
+    found = disagreements(timeline)
+    st.markdown("##### Where they disagree")
+    if sum(not np.isnan(p).all() for p in timeline.opinions.values()) < 2:
+        st.caption("Nothing to compare: fewer than two modalities are there and switched on.")
+    elif not found:
+        st.caption("Nowhere for a second or more.")
+    else:
+        total = sum(s.end - s.start for s in found)
+        count = "1 stretch" if len(found) == 1 else f"{len(found)} stretches"
+        st.caption(f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all; who is below {percent(OPINION)} has no say.")
+        moments("disagreements", [Moment(s.start, s.end, stretch_sentence(s)) for s in found])

@@ -1,0 +1,1 @@
+"""The running camera and microphone."""

@@ -1,0 +1,126 @@
+"""What the Live page says beside and below the picture, renewed twice a second."""
+
+from __future__ import annotations
+
+import math
+import time
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
+from mmer_core.live import Moment
+from mmer_core.prediction import Prediction
+from ui.figure import emotion_colour, emotion_name, percent
+from ui.live.charts import live_bars, live_timeline
+from ui.live.devices import device_sentences, no_connection_sentence
+from ui.live.stream import PATIENCE, playing
+from ui.live.visit import LiveVisit
+from ui.phrases import agreement_sentence, certainty, seconds, sentence_case
+
+EVERY = 0.5  # seconds
+
+
+@st.fragment(run_every=EVERY)
+def show_live_answer(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
+    """The emotion, large, and the probabilities; and whether the connection stands."""
+    assert visit.workers is not None
+    moment = visit.workers.now()
+    _watch_connection(visit, servers)
+    st.html(_headline(moment, visit))
+    probabilities = moment.prediction.probabilities if moment.prediction else dict.fromkeys(_names(visit), 0.0)
+    st.html(live_bars(probabilities))
+
+
+@st.fragment(run_every=EVERY)
+def show_live_evidence(visit: LiveVisit) -> None:
+    """A switch and a verdict for each modality, the moving timeline, and how fast it all is."""
+    assert visit.workers is not None
+    reader = visit.workers.reader
+    moment = reader.now()
+    use = set()
+    with st.grid(len(reader.predictor.modalities), border=True):
+        for modality in reader.predictor.modalities:
+            title = MODALITY_TITLES[modality]
+            with st.container(gap="xsmall"):
+                if st.toggle(title, value=True, key=f"live-use-{modality}", persist_state="session", help=f"Let the {title.lower()} count."):
+                    use.add(modality)
+                st.html(_verdict(modality, moment))
+    reader.switch(use)
+    st.markdown("#### The last minute")
+    span = reader.settings.history
+    st.html(live_timeline(reader.timeline(), moment.at, span))
+    st.caption(_speed(moment))
+
+
+def _watch_connection(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
+    """End with a sentence, rather than hang, when no connection comes about."""
+    now = time.monotonic()
+    if playing():
+        visit.waiting_since = now
+    elif visit.running and now - visit.waiting_since > PATIENCE:
+        visit.fail(no_connection_sentence(st.context.url, servers))
+        st.rerun(scope="app")
+
+
+def _names(visit: LiveVisit) -> list[str]:
+    assert visit.workers is not None
+    return list(visit.workers.reader.predictor.record["labels"])
+
+
+def _headline(moment: Moment, visit: LiveVisit) -> str:
+    """The current emotion on its colour, or what is being waited for. Not announced: it changes too often for that."""
+    prediction = moment.prediction
+    if prediction is None or not prediction.used:
+        title, body, colour = "…", _waiting(moment, prediction), "#7C828A"
+    else:
+        title, colour = emotion_name(prediction.label), emotion_colour(prediction.label)
+        body = f"<strong>{percent(prediction.probability)}</strong>, {certainty(prediction.probability)}. {agreement_sentence(prediction)}"
+    lines = "".join(f"<p>{escape(line)}</p>" for line in (*_pause(visit), *_losses(moment, visit)))
+    text = f"<small>Right now it reads as</small><h2>{title}</h2><p>{body}</p>{lines}"
+    return f'<div class="mmer-answer" style="--accent:{colour}; min-height: 8.5rem">{text}</div>'
+
+
+def _pause(visit: LiveVisit) -> list[str]:
+    assert visit.workers is not None
+    return ["Paused: nothing is read until you go on."] if visit.workers.reader.paused else []
+
+
+def _waiting(moment: Moment, prediction: Prediction | None) -> str:
+    if not playing():
+        return "Connecting…"
+    if prediction is not None:
+        return "Nothing that is switched on can be seen or heard."
+    return "Waiting for a face or a voice." if moment.camera or moment.microphone else "Waiting for the first picture…"
+
+
+def _losses(moment: Moment, visit: LiveVisit) -> list[str]:
+    """Devices that do not deliver, though they were there at first."""
+    lines = device_sentences(visit.problems, visit.kinds)
+    if playing() and moment.camera is False and "video" in visit.kinds:
+        lines.append("No pictures come from the camera any more; voice and words go on.")
+    if playing() and moment.microphone is False and "audio" in visit.kinds:
+        lines.append("No sound comes from the microphone any more; the face goes on.")
+    return lines
+
+
+def _verdict(modality: Modality, moment: Moment) -> str:
+    """What one modality says now, or why it says nothing; for words, the words."""
+    opinion = moment.prediction.modalities[modality] if moment.prediction else None
+    if opinion is None or opinion.probabilities is None or opinion.label is None:
+        body = f'<span class="absent">{escape(sentence_case(opinion.reason if opinion and opinion.reason else "nothing yet"))}</span>'
+    else:
+        body = f"<span><strong>{emotion_name(opinion.label)}</strong> {percent(opinion.probabilities[opinion.label])}</span>"
+    words = f"<p class='mmer-promise'>“{escape(moment.words)}”</p>" if modality is Modality.TEXT and moment.words else ""
+    return f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">{body}</div>{words}'
+
+
+def _speed(moment: Moment) -> str:
+    """How far behind the answers are, measured on this machine."""
+    parts = [f"{moment.pictures_per_second:.0f} pictures per second"]
+    if not math.isnan(moment.face_delay):
+        parts.append(f"face read {seconds(moment.face_delay)} after its picture")
+    if not math.isnan(moment.voice_delay):
+        parts.append(f"voice within {seconds(moment.voice_delay)}")
+    return " · ".join(parts)

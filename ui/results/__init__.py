@@ -1,0 +1,1 @@
+"""Cross-validation runs: the table, one in full, several against each other."""

@@ -1,0 +1,1 @@
+"""Choosing, starting and watching a training."""
