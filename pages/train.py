@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.page import frame
+from ui.page import frame, trusted
 from ui.train.form import filled_form
 from ui.train.start import show_start
 from ui.train.watch import show_trainings
@@ -25,5 +25,12 @@ with frame("Train"):
         "Unless you ask for something else, every utterance is predicted by a model that has not met its speaker. "
         "Training goes on when you leave this page."
     )
-    show_trainings()
-    new_training()
+    if trusted():
+        show_trainings()
+        new_training()
+    else:
+        st.info(
+            "Training starts programs and reads folders on the machine that runs this app, so it is offered at that machine only. "
+            "Whoever starts the app can allow it to all visitors with MMER_TRUST_VISITORS=1.",
+            icon=":material/lock:",
+        )

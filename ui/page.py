@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,15 @@ def frame(title: str) -> Iterator[None]:
     st.html(ROOT / "ui" / "style.css")
     with st.container(horizontal_alignment="center"), st.container(width=WIDTH):
         yield
+
+
+def trusted() -> bool:
+    """Whether this visit may start processes and name folders of the machine that the app runs on.
+
+    A visitor at that machine may; from another one only if whoever started the app set `MMER_TRUST_VISITORS`.
+    """
+    address = st.context.ip_address  # no text for a visitor at this machine
+    return not isinstance(address, str) or bool(os.environ.get("MMER_TRUST_VISITORS"))
 
 
 def ink() -> str | None:

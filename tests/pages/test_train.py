@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mmer_core.config import ROOT
@@ -284,3 +285,14 @@ def test_damaged_files_of_a_training_do_not_take_the_page_down(page, folder):
     run(page)
     assert any("is not the record of a training" in w.value for w in page.warning)
     assert "running]" in told(page)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_visitor_from_another_machine_may_train_only_where_that_is_allowed(folder, monkeypatch, allowed):
+    monkeypatch.setattr(type(st.context), "ip_address", property(lambda self: "192.0.2.7"))
+    monkeypatch.setenv("MMER_TRUST_VISITORS", "1" if allowed else "")
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE).run()
+    at.switch_page("pages/train.py").run()
+    assert not at.exception
+    assert any("MMER_TRUST_VISITORS" in info.value for info in at.info) is not allowed
+    assert bool(at.selectbox) is allowed

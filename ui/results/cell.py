@@ -15,7 +15,7 @@ from mmer_core.runs.utterances import CorpusRequest, Utterances
 from ui import runs
 from ui.export import offer_table
 from ui.figure import CONFIG, emotion_name
-from ui.page import ink
+from ui.page import ink, trusted
 from ui.phrases import plain, sentence_case
 from ui.results.charts import probability_bars
 from ui.results.table import percents
@@ -155,7 +155,7 @@ def _show_corpus(run: CVRun, found: Utterances | None, problem: str) -> None:
         st.info(plain(found.note), icon=":material/info:")
     if problem:
         st.info(sentence_case(plain(problem)), icon=":material/folder_off:")
-    if problem or st.session_state.get(_where_key(run)):
+    if trusted() and (problem or st.session_state.get(_where_key(run))):
         shown = utterances.requested(run.record).shown or "ravdess:/data/ravdess"
         st.text_input(
             "Folder of the corpus on this machine",
