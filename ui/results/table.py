@@ -154,7 +154,7 @@ def _write_url(names: Sequence[str]) -> None:
 
 
 def _columns() -> list[str]:
-    return ["Corpus", "Classes", "Fusion", "Modalities", "Folds", *(SCORE_TITLES[m] for m in _SHOWN_SCORES), "Leakage", "Status", "Date", "Run"]
+    return ["Run", "Corpus", "Classes", "Fusion", "Modalities", "Folds", *(SCORE_TITLES[m] for m in _SHOWN_SCORES), "Leakage", "Status", "Date"]
 
 
 def _row(entry: RunEntry) -> list[Any]:
@@ -166,8 +166,8 @@ def _row(entry: RunEntry) -> list[Any]:
     leakage = record.get("leakage")
     verdict = leakage.get("verdict", "unknown") if isinstance(leakage, dict) else "unknown"
     name, classes, folds = record["corpus"]["name"], len(record["labels"]), record["plan"].get("folds")
-    about = [name, classes, record["fusion"]["name"], subset_title(modalities), folds]
-    return [*about, *scores, str(verdict), entry.status, record["created"][:10], entry.path.name]
+    about = [entry.path.name, name, classes, record["fusion"]["name"], subset_title(modalities), folds]
+    return [*about, *scores, str(verdict), entry.status, record["created"][:10]]
 
 
 def _column_config() -> dict[str, Any]:
