@@ -40,9 +40,11 @@ class Prediction:
         subsets: {"text+audio": {emotion: p}} for every subset of what is present and switched on.
         contributions: {modality: Shapley value} on `probability`; they sum to `probability` minus the prior of `label`; absent: 0.
         notes: sentences to read with the answer.
+        warnings: those of the notes that say why this answer may be worth less than the model's figures.
         timings: {step: seconds}.
         model: name and sha256.
         unsure_below: the probability below which an answer of this model is called unsure; 0 if the model states none.
+        coverage: share of held-out answers that reached it; 0 if the model does not say.
     """
 
     label: str
@@ -55,6 +57,8 @@ class Prediction:
     timings: dict[str, float] = field(default_factory=dict)
     model: dict[str, str] = field(default_factory=dict)
     unsure_below: float = 0.0
+    coverage: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def unsure(self) -> bool:

@@ -90,6 +90,11 @@ class Predictor:
         return self.model.modalities
 
     @property
+    def unsure_below(self) -> float:
+        """The probability below which an answer is called unsure; 0 if the model states none."""
+        return float(self.record.get("fusion", {}).get("unsure_below", 0.0))
+
+    @property
     def identity(self) -> dict[str, str]:
         """Name and sha256, as in JSON."""
         return {"name": self.record["name"], "sha256": checkpoint.fingerprint(self.record)}
@@ -188,6 +193,7 @@ class Predictor:
         winner = int(final.argmax())
         shares = shapley_values(present, lambda s: float(answers[in_order(s)][winner]))
         label = self.record["labels"][winner]
+        warnings = tuple(self._warnings(observation, present))
         return Prediction(
             label=label,
             probability=float(final[winner]),
@@ -195,10 +201,12 @@ class Predictor:
             modalities=self._opinions_of(observation, present, answers, switched_on),
             subsets={subset_name(s): as_probabilities(p.tolist()) for s, p in answers.items() if s},
             contributions={m: shares.get(m, 0.0) for m in self.modalities},
-            notes=(*observation.clip.notes, *self._notes(observation, present)),
+            notes=(*observation.clip.notes, *self._notes(present), *warnings),
             timings={**observation.timings, "fuse": time.perf_counter() - started},
             model=self.identity,
-            unsure_below=float(self.record.get("fusion", {}).get("unsure_below", 0.0)),
+            unsure_below=self.unsure_below,
+            coverage=float(self.record.get("fusion", {}).get("coverage", 0.0)),
+            warnings=warnings,
         )
 
     def _opinions_of(
@@ -215,18 +223,17 @@ class Predictor:
                 result[modality] = Opinion(False, reason)
         return result
 
-    def _notes(self, observation: Observation, present: tuple[Modality, ...]) -> Iterator[str]:
+    def _notes(self, present: tuple[Modality, ...]) -> Iterator[str]:
         if not present:
             yield "Nothing to go by: these are the class frequencies of the training data, not a reading of this input."
         elif len(present) == 1:
             yield f"This answer rests on one modality alone ({MODALITY_TITLES[present[0]].lower()})."
-        faces = observation.clip.faces
-        if faces is not None and faces.people > 1:
-            yield f"{faces.people} faces are in view; {faces.rule}."
-        yield from self._warnings(observation, present)
 
     def _warnings(self, observation: Observation, present: tuple[Modality, ...]) -> Iterator[str]:
-        """What is unlike anything the model was trained on."""
+        """What is unlike anything the model was trained on, and whose face it is where there are several."""
+        faces = observation.clip.faces
+        if Modality.VISUAL in present and faces is not None and faces.people > 1:
+            yield f"{faces.people} faces are in view; {faces.rule}."
         for modality in present:
             strangeness = self.known[modality].strangeness(observation.features[modality]) if modality in self.known else 0.0
             if strangeness > 1:

@@ -82,7 +82,8 @@ def fuse(predictor: Predictor, windows: Windows, use: Collection[Modality] | Non
     centres = (windows.starts + windows.ends) / 2
     edges = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [windows.duration]])
     fused = _answers(predictor, windows, present)
-    return Timeline(windows.starts, windows.ends, edges, tuple(predictor.record["labels"]), opinions, fused, reasons, windows.phrases)
+    labels = tuple(predictor.record["labels"])
+    return Timeline(windows.starts, windows.ends, edges, labels, opinions, fused, reasons, windows.phrases, predictor.unsure_below)
 
 
 def length(clip: Clip) -> float:

@@ -33,6 +33,7 @@ class Timeline:
         fused: (W, C) float64; NaN where nothing is present.
         reasons: {modality: why it is absent in each window, or None}.
         phrases: the sentences and when they are said.
+        unsure_below: the probability below which an answer is called unsure; 0 if the model states none.
     """
 
     starts: np.ndarray
@@ -43,6 +44,7 @@ class Timeline:
     fused: np.ndarray
     reasons: Mapping[Modality, tuple[str | None, ...]]
     phrases: tuple[Segment, ...] = ()
+    unsure_below: float = 0.0
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -64,12 +66,13 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Cue:
-    """A piece of time in which the fused answer is one emotion, with its mean probability."""
+    """A piece of time in which the fused answer is one emotion, with its mean probability, and whether that is too low to rely on."""
 
     start: float
     end: float
     label: str
     probability: float
+    unsure: bool = False
 
 
 def disagreements(timeline: Timeline) -> list[Stretch]:
@@ -88,11 +91,12 @@ def disagreements(timeline: Timeline) -> list[Stretch]:
 def cues(timeline: Timeline) -> list[Cue]:
     """The fused answer as stretches of one emotion, without the time in which nothing is present."""
     names = [None if np.isnan(row).any() else timeline.labels[int(row.argmax())] for row in timeline.fused]
-    return [
-        Cue(float(timeline.edges[a]), float(timeline.edges[b]), name, float(timeline.fused[a:b, timeline.labels.index(name)].mean()))
-        for a, b, name in equal_stretches(names)
-        if name is not None
-    ]
+    found = []
+    for a, b, name in equal_stretches(names):
+        if name is not None:
+            mean = float(timeline.fused[a:b, timeline.labels.index(name)].mean())
+            found.append(Cue(float(timeline.edges[a]), float(timeline.edges[b]), name, mean, mean < timeline.unsure_below))
+    return found
 
 
 def subtitles(timeline: Timeline) -> str:
@@ -100,6 +104,7 @@ def subtitles(timeline: Timeline) -> str:
     lines = ["WEBVTT", ""]
     for cue in cues(timeline):
         text = f"{EMOTION_SYMBOLS.get(cue.label, '')} {cue.label} {cue.probability:.0%}".strip()
+        text = f"unsure, perhaps {text}" if cue.unsure else text
         lines += [f"{_stamp(cue.start)} --> {_stamp(cue.end)}", text, ""]
     return "\n".join(lines)
 
