@@ -89,6 +89,7 @@ def save(page: Page, name: str, height: int) -> None:
     page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
     page.mouse.move(2, height / 2)
     page.locator("[data-test-script-state='notRunning']").wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_timeout(2500)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     for video in page.locator("video").all():

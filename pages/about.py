@@ -12,10 +12,11 @@ from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
 from mmer_core.labels import MODALITY_TITLES
+from ui.about.certainty import risk_lines, risk_sentence, risk_subsets, threshold_label, unlabelled_sentence, unlike_table, voice_table
 from ui.about.charts import class_bars, class_figures, subset_bars
 from ui.about.model_card import card_body, data_table, fused_table, label_table, part_table
 from ui.export import offer_figure
-from ui.figure import STILL, subset_title
+from ui.figure import CONFIG, STILL, subset_title
 from ui.page import frame, ink
 from ui.phrases import sentence_case
 
@@ -33,6 +34,8 @@ def show_model(folder: Path) -> None:
     st.markdown(data_table(record))
     show_parts(record)
     show_together(record)
+    show_certainty(record)
+    show_fairness(record)
     card = folder / "README.md"
     if card.is_file():
         with st.expander("The whole model card, with every figure", icon=":material/description:"):
@@ -73,6 +76,31 @@ def show_together(record: Mapping[str, Any]) -> None:
         offer_figure(chart, "model-subsets")
     with right:
         st.markdown(fused_table(record))
+
+
+def show_certainty(record: Mapping[str, Any]) -> None:
+    """What calling some answers unsure gains, and how often unlike input is warned of; nothing where the record does not say."""
+    if risk_subsets(record):
+        st.markdown("##### Knowing when not to know")
+        what = f"{sentence_case('scored on ' + record['figures']['fused']['what'])} The further left, the fewer and the surer answers."
+        st.caption(f"{risk_sentence(record)} {what}".strip())
+        chart = risk_lines(record, ink())
+        st.plotly_chart(chart, config=CONFIG, key="risk", alt=threshold_label(record))
+        offer_figure(chart, "model-risk-coverage")
+    if warned := unlike_table(record):
+        st.markdown("##### How often the warning about unlike input appears")
+        st.caption(
+            "An input farther from the training data than nearly all held-out input gets a warning: rare there, and better frequent on the rest."
+        )
+        st.markdown(warned)
+
+
+def show_fairness(record: Mapping[str, Any]) -> None:
+    """How the figures differ between groups of people, as far as the data tells them apart."""
+    if voices := voice_table(record):
+        st.markdown("##### For whom it works better")
+        st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(record)}")
+        st.markdown(voices)
 
 
 with frame("About"):

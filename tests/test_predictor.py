@@ -128,6 +128,9 @@ def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns(pr
     predictor.known = {Modality.AUDIO: far}
     assert [note for note in predictor.fuse(observation).notes if note.startswith("The sound is unlike those the model learned from")]
     assert not any("unlike" in note for note in predictor.fuse(observation, {Modality.VISUAL}).notes)
+    answer = predictor.fuse(observation)
+    assert len(answer.warnings) == 1
+    assert answer.warnings[0] in answer.notes
 
 
 @pytest.mark.parametrize(

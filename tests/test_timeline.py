@@ -221,6 +221,8 @@ def test_subtitles_are_webvtt_with_gaps_left_out():
         "00:00:01.500 --> 00:00:02.000",
         "😠 anger 60%",
     ]
+    unsure = subtitles(replace(made, unsure_below=0.61)).splitlines()
+    assert unsure[3] == "unsure, perhaps 😊 joy 60%"
 
 
 def test_equal_neighbours_make_one_stretch():

@@ -19,38 +19,36 @@ class Headline:
     Attributes:
         title: the emotion with its symbol, or "Unsure".
         colour: the emotion's, or a neutral one.
-        lead: what stands first under the title: the figure and what it means.
+        lead: what stands in bold under the title: how probable the emotion is, and which one where the title does not say it.
+        after: how the sentence that `lead` begins goes on.
         sentences: the rest, most important first.
     """
 
     title: str
     colour: str
     lead: str
+    after: str
     sentences: tuple[str, ...]
 
 
 def headline(prediction: Prediction) -> Headline:
     """What to say first about an answer."""
     name, figure = emotion_name(prediction.label), percent(prediction.probability)
-    agreement = agreement_sentence(prediction)
-    if not prediction.used:
-        said: tuple[str, ...] = (_NOTHING,)
-    elif prediction.unsure:
-        said = (unsure_sentence(prediction), agreement)
-    else:
-        said = (margin_sentence(prediction.probabilities), agreement)
-    said = tuple(s for s in said if s)
+    agreement = tuple(s for s in (agreement_sentence(prediction),) if s)
     if prediction.unsure:
-        return Headline(UNSURE, OUTLINE, f"{'most likely' if prediction.used else 'most frequent in training:'} {name}, {figure}", said)
-    return Headline(name, emotion_colour(prediction.label), f"{figure}, {certainty(prediction.probability)}." if prediction.used else "", said)
+        lead = f"{'Most likely' if prediction.used else 'Most frequent in training:'} {name}, {figure}"
+        return Headline(UNSURE, OUTLINE, lead, "", (unsure_sentence(prediction), *agreement) if prediction.used else (_NOTHING,))
+    colour = emotion_colour(prediction.label)
+    if not prediction.used:
+        return Headline(name, colour, "", "", (_NOTHING,))
+    return Headline(name, colour, figure, f", {certainty(prediction.probability)}. {margin_sentence(prediction.probabilities)}", agreement)
 
 
 def unsure_sentence(prediction: Prediction) -> str:
     """Why an answer is called unsure: "Below 49% it is called unsure; 80% of the answers to held-out data reach that and are given plainly." """
-    limit = percent(prediction.unsure_below)
-    if not prediction.coverage:
-        return f"Below {limit}, an answer is called unsure."
-    return f"Below {limit}, an answer is called unsure; {percent(prediction.coverage)} of the answers to held-out data reach that and are given plainly."
+    share = percent(prediction.coverage)
+    given = f"; {share} of the answers to held-out data reach that and are given plainly" if prediction.coverage else ""
+    return f"Below {percent(prediction.unsure_below)}, an answer is called unsure{given}."
 
 
 def short_answer(label: str, probability: float, unsure: bool) -> str:
@@ -59,17 +57,22 @@ def short_answer(label: str, probability: float, unsure: bool) -> str:
     return f"{UNSURE}, perhaps {said}" if unsure else said
 
 
-def headline_html(prediction: Prediction, before: str = "It reads as") -> str:
+def headline_html(prediction: Prediction) -> str:
     """The headline as a block on the answer's colour. Announced to screen readers when it changes."""
     found = headline(prediction)
-    lead = f'<p class="lead">{escape(found.lead)}</p>' if found.lead else ""
+    lead = f"<p><strong>{escape(found.lead)}</strong>{escape(found.after)}</p>" if found.lead else ""
     rest = "".join(f"<p>{escape(line)}</p>" for line in found.sentences)
-    kind = " unsure" if prediction.unsure else ""
-    title = f"<small>{escape(before)}</small><h2>{escape(found.title)}</h2>"
+    kind, before = (" unsure", "The answer is") if prediction.unsure else ("", "It reads as")
+    title = f"<small>{before}</small><h2>{escape(found.title)}</h2>"
     return f'<div class="mmer-answer{kind}" role="status" style="--accent:{found.colour}">{title}{lead}{rest}</div>'
 
 
-def warnings_html(prediction: Prediction) -> str:
-    """The notes that warn, compact, to stand directly under a headline; "" without any."""
-    lines = "".join(f"<li>{escape(sentence_case(w))}</li>" for w in prediction.warnings)
-    return f'<ul class="mmer-warnings" role="note" aria-label="Warnings">{lines}</ul>' if lines else ""
+def warnings_html(prediction: Prediction, hint: str = "") -> str:
+    """The notes that warn, compact, to stand directly under a headline; "" without any.
+
+    Args:
+        hint: what a person can do about them, if anything.
+    """
+    lines = "".join(f"<p>{escape(sentence_case(w))}</p>" for w in prediction.warnings)
+    lines += f"<small>{escape(hint)}</small>" if hint else ""
+    return f'<div class="mmer-warnings" role="note" aria-label="Warnings">{lines}</div>' if prediction.warnings else ""

@@ -28,7 +28,7 @@ CERTAINTY: tuple[tuple[float, str], ...] = (
     (0.9, "almost certain"),
     (0.7, "likely"),
     (0.5, "more likely than not"),
-    (0.35, "unsure"),
+    (0.35, "a lean, no more"),
     (0.0, "little more than a guess"),
 )
 CLOSE, CLEAR = 0.10, 0.30  # margins between first and second, as probability

@@ -16,6 +16,7 @@ from ui.ablation.tables import clip_rows
 from ui.analyze.analysis import Analysis, latest
 from ui.analyze.charts import describe, emotion_bars
 from ui.figure import CONFIG, emotion_name
+from ui.headline import UNSURE, unsure_sentence
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import PAGES, ink
 from ui.phrases import agreement_sentence, plain, sentence_case
@@ -48,7 +49,8 @@ def show_last_clip() -> None:
 
 @st.fragment
 def _switched(analysis: Analysis, predictor: Predictor) -> None:
-    observation = analysis.saying(st.session_state.get(f"words-{analysis.digest}", analysis.heard), predictor)
+    words, person = st.session_state.get(f"words-{analysis.digest}", analysis.heard), st.session_state.get(f"face-{analysis.digest}")
+    observation = analysis.corrected(words, person, predictor)
     with st.container(horizontal=True, gap="medium"):
         use = {m for m in predictor.modalities if _switch(analysis, observation, m)}
     prediction = predictor.fuse(observation, use)
@@ -75,11 +77,13 @@ def _switch(analysis: Analysis, observation: Observation, modality: Modality) ->
 
 
 def _show_answer(prediction: Prediction, everything: Prediction | None) -> None:
-    st.markdown(f"#### {emotion_name(prediction.label)}, {number(prediction.probability)}%")
+    said = f"{emotion_name(prediction.label)}, {number(prediction.probability)}%"
+    st.markdown(f"#### {UNSURE}, perhaps {said}" if prediction.unsure else f"#### {said}")
     reference = None if everything is None else everything.probabilities
     figure = emotion_bars(prediction.probabilities, reference, ink())
     st.plotly_chart(figure, config=CONFIG, key="clip-emotions", alt=describe(prediction.probabilities))
-    notes = ["The upright ticks mark the answer with everything on."] if everything is not None else []
+    notes = [unsure_sentence(prediction)] if prediction.unsure and prediction.used else []
+    notes += ["The upright ticks mark the answer with everything on."] if everything is not None else []
     if not prediction.used:
         notes.append("Nothing is switched on or found: this is only how often each emotion came up in training.")
     if agreement := agreement_sentence(prediction):

@@ -24,7 +24,7 @@ def data_table(record: Mapping[str, Any]) -> str:
         for name, entry in record["modalities"].items()
         for d in entry["data"]
     ]
-    return _table(("", "Trained on", "n", "Licence"), rows)
+    return table(("", "Trained on", "n", "Licence"), rows)
 
 
 def part_table(record: Mapping[str, Any]) -> str:
@@ -33,7 +33,7 @@ def part_table(record: Mapping[str, Any]) -> str:
     for name in record["modalities"]:
         for path, row in _main_scores(record["figures"][name]):
             rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", f"{path} (n = {row['n']:,})", *_scores(row)))
-    return _table(("", "Measured on", *_SCORES.values()), rows)
+    return table(("", "Measured on", *_SCORES.values()), rows)
 
 
 def fused_table(record: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def fused_table(record: Mapping[str, Any]) -> str:
     rows = []
     for name, row in record["figures"]["fused"]["subsets"].items():
         rows.append((" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row)))
-    return _table(("", *_SCORES.values()), rows)
+    return table(("", *_SCORES.values()), rows)
 
 
 def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, Mapping[str, Any]]]:
@@ -76,7 +76,7 @@ def label_table() -> str:
     for emotion in EMOTIONS:
         aliases = sorted(alias for alias, target in LABEL_ALIASES.items() if target == emotion)
         rows.append((f"{EMOTION_SYMBOLS[emotion]} **{emotion}**", ", ".join(aliases)))
-    return _table(("Emotion", "Also called"), rows)
+    return table(("Emotion", "Also called"), rows)
 
 
 def card_body(card: str) -> str:
@@ -86,6 +86,7 @@ def card_body(card: str) -> str:
     return "\n".join(f"##{line}" if line.startswith("#") else line for line in kept)
 
 
-def _table(header: tuple[str, ...], rows: Sequence[Sequence[str]]) -> str:
+def table(header: tuple[str, ...], rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a Markdown table; a bar in a cell is escaped."""
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows])

@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 
 from mmer_core.clip import Clip
+from mmer_core.labels import Modality
 from mmer_core.media import load_upload, text_clip
 from ui.models import ModelLoader
 
@@ -68,6 +69,7 @@ class Analysis:
     strip: list[np.ndarray]
     seconds: dict[str, float]
     _reworded: tuple[str, Observation] | None = field(default=None, repr=False)
+    _followed: dict[int, Observation] = field(default_factory=dict, repr=False)
 
     @property
     def digest(self) -> str:
@@ -77,6 +79,29 @@ class Analysis:
     def heard(self) -> str:
         """The words that were found or given at first; "" for none."""
         return self.observation.clip.text or ""
+
+    @property
+    def main(self) -> int | None:
+        """Whom of `Clip.people` the app follows unless told otherwise; None: nobody, or somebody who is not among them."""
+        clip = self.observation.clip
+        return next((i for i, p in enumerate(clip.people) if clip.faces is not None and np.array_equal(p.boxes, clip.faces.boxes)), None)
+
+    def corrected(self, words: str, person: int | None, predictor: Predictor) -> Observation:
+        """The observation with these words and the face of this one of `Clip.people`; only what is new is encoded.
+
+        Args:
+            person: anything but an index into `Clip.people` is the one that the app followed by itself.
+        """
+        observation = self.saying(words, predictor)
+        if person is None or person == self.main or person not in range(len(observation.clip.people)):
+            return observation
+        if person not in self._followed:
+            self._followed[person] = predictor.follow(self.observation, person)
+        seen = self._followed[person]
+        others = [m for m in predictor.modalities if m is not Modality.VISUAL]
+        features = {m: v for m, v in seen.features.items() if m not in others} | {m: v for m, v in observation.features.items() if m in others}
+        absent = {m: r for m, r in seen.absent.items() if m not in others} | {m: r for m, r in observation.absent.items() if m in others}
+        return replace(observation, clip=replace(observation.clip, faces=seen.clip.faces), features=features, absent=absent)
 
     def saying(self, words: str, predictor: Predictor) -> Observation:
         """The observation with these words; only the text encoder runs, and only when they are new."""

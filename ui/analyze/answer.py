@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mmer_core.labels import EMOTION_COLOURS, MODALITY_TITLES, Modality
+from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.prediction import Prediction
 from mmer_core.timeline import Timeline
 from ui.analyze.analysis import Analysis
 from ui.analyze.cards import show_face, show_opinion, show_voice, transcript_box
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.clip_report import clip_report
+from ui.analyze.face_choice import choose_face
 from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
 from ui.export import offer_figure
-from ui.figure import CONFIG, emotion_name, percent, points
+from ui.figure import CONFIG, percent, points
+from ui.headline import headline_html, warnings_html
 from ui.page import PAGES, ink
-from ui.phrases import CAVEAT, STEPS, agreement_sentence, certainty, margin_sentence, plain, seconds, sentence_case
+from ui.phrases import CAVEAT, STEPS, plain, seconds, sentence_case
 
 if TYPE_CHECKING:
     from mmer_core.predictor import Observation, Predictor
@@ -47,18 +49,21 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
     with cards[Modality.TEXT]:
         opinion_of_words = st.container()
         words = transcript_box(analysis)
-    observation = analysis.saying(words, predictor)
+    with cards[Modality.VISUAL]:
+        opinion_of_face = st.container()
+        person = choose_face(analysis)
+    observation = analysis.corrected(words, person, predictor)
     with switches:
         use = _switches(analysis, observation, predictor.modalities)
     prediction = predictor.fuse(observation, use)
     everything = predictor.fuse(observation) if set(prediction.used) < set(observation.features) else None
 
     with headline:
-        st.html(_headline(prediction))
+        st.html(headline_html(prediction) + warnings_html(prediction, _face_hint(observation, prediction)))
     with bars:
         _show_bars(prediction, everything)
-    for modality, place in cards.items():
-        with opinion_of_words if modality is Modality.TEXT else place:
+    for modality, place in (cards | {Modality.TEXT: opinion_of_words, Modality.VISUAL: opinion_of_face}).items():
+        with place:
             show_opinion(prediction, modality)
     with cards[Modality.AUDIO]:
         show_voice(analysis)
@@ -66,7 +71,7 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
         show_face(observation.clip)
     with moved:
         _show_contributions(prediction)
-    timeline = timeline_of(observation, predictor, prediction.used)
+    timeline = timeline_of(observation, predictor, prediction.used, person)
     if timeline is not None:
         with over_time:
             show_timeline(timeline, analysis)
@@ -74,6 +79,11 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
         _show_notes(prediction)
         _offer_files(prediction, analysis, observation, timeline)
         _show_times(prediction, analysis)
+
+
+def _face_hint(observation: Observation, prediction: Prediction) -> str:
+    several = len(observation.clip.people) > 1 and Modality.VISUAL in prediction.used
+    return "Another face can be chosen under Face, below." if several else ""
 
 
 def _card_places(modalities: tuple[Modality, ...]) -> dict[Modality, DeltaGenerator]:
@@ -100,18 +110,6 @@ def _switches(analysis: Analysis, observation: Observation, modalities: tuple[Mo
         if on:
             use.add(modality)
     return use
-
-
-def _headline(prediction: Prediction) -> str:
-    """The emotion, large, on its colour; how sure; by how much; who agrees. Announced to screen readers when it changes."""
-    lines = [f"<strong>{percent(prediction.probability)}</strong>, {certainty(prediction.probability)}. {margin_sentence(prediction.probabilities)}"]
-    if not prediction.used:
-        lines = ["Nothing is switched on or found, so this is only how often each emotion came up in training."]
-    elif agreement := agreement_sentence(prediction):
-        lines.append(agreement)
-    body = "".join(f"<p>{line}</p>" for line in lines)
-    title = f"<small>It reads as</small><h2>{emotion_name(prediction.label)}</h2>"
-    return f'<div class="mmer-answer" role="status" style="--accent:{EMOTION_COLOURS[prediction.label]}">{title}{body}</div>'
 
 
 def _show_bars(prediction: Prediction, everything: Prediction | None) -> None:
@@ -144,7 +142,8 @@ def _show_contributions(prediction: Prediction) -> None:
 def _show_notes(prediction: Prediction) -> None:
     st.markdown("#### Details")
     for note in prediction.notes:
-        st.info(plain(sentence_case(note)), icon=":material/info:")
+        if note not in prediction.warnings:  # those stand under the headline
+            st.info(plain(sentence_case(note)), icon=":material/info:")
 
 
 def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observation, timeline: Timeline | None) -> None:

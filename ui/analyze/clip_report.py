@@ -16,8 +16,9 @@ from ui import report
 from ui.analyze.analysis import Source
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
-from ui.figure import emotion_colour, emotion_name, percent, points
-from ui.phrases import CAVEAT, OVER_TIME_CAVEAT, agreement_sentence, certainty, contribution_sentence, margin_sentence, seconds
+from ui.figure import emotion_name, points
+from ui.headline import UNSURE, headline
+from ui.phrases import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, sentence_case
 
 if TYPE_CHECKING:
     from mmer_core.predictor import Observation
@@ -46,19 +47,22 @@ def clip_report(
         *report.limits(),
         *report.not_for(),
     ]
-    return report.document(f"{prediction.label.capitalize()}: {name}", body)
+    return report.document(f"{UNSURE if prediction.unsure else prediction.label.capitalize()}: {name}", body)
 
 
 def _answer(prediction: Prediction, name: str) -> Iterator[str]:
-    said = f"{percent(prediction.probability)}, {certainty(prediction.probability)}. {margin_sentence(prediction.probabilities)}"
-    lines = [said, agreement_sentence(prediction)] if prediction.used else ["Nothing to go by: this is how often each emotion came up in training."]
+    found = headline(prediction)
+    before = f"{name}: the answer is" if prediction.unsure else f"{name} reads as"
+    lines = (found.lead + found.after, *found.sentences)
     yield (
-        f'<div class="answer" style="--accent:{emotion_colour(prediction.label)}"><small>{escape(name)} reads as</small>'
-        f"<h1>{escape(emotion_name(prediction.label))}</h1>{''.join(report.paragraph(line) for line in lines if line)}</div>"
+        f'<div class="answer" style="--accent:{found.colour}"><small>{escape(before)}</small>'
+        f"<h1>{escape(found.title)}</h1>{''.join(report.paragraph(line) for line in lines if line)}</div>"
     )
+    if prediction.warnings:
+        yield report.bullets(f"Note: {sentence_case(w)}" for w in prediction.warnings)
     yield report.figure(emotion_bars(prediction.probabilities, None, report.INK), describe(prediction.probabilities))
     yield report.paragraph(CAVEAT, quiet=True)
-    yield from (report.paragraph(note) for note in prediction.notes)
+    yield from (report.paragraph(note) for note in prediction.notes if note not in prediction.warnings)
 
 
 def _modalities(prediction: Prediction) -> Iterator[str]:

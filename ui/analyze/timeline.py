@@ -15,6 +15,7 @@ from ui.analyze.player import Moment, moments, scrubber
 from ui.analyze.timeline_charts import LEFT, RIGHT, describe_timeline, shown_emotions, stretch_sentence, timeline_figure, timeline_table
 from ui.export import offer_figure, offer_table
 from ui.figure import CONFIG, emotion_colour, emotion_name, percent
+from ui.headline import short_answer
 from ui.page import ink
 from ui.phrases import OVER_TIME_CAVEAT
 
@@ -25,20 +26,24 @@ if TYPE_CHECKING:
 _FIGURE = "timeline"
 
 
-def timeline_of(observation: Observation, predictor: Predictor, use: Collection[Modality]) -> Timeline | None:
-    """The timeline with the modalities in `use`; None for a clip that is too short or has nothing to go by. Windows are kept per visit."""
+def timeline_of(observation: Observation, predictor: Predictor, use: Collection[Modality], person: int | None = None) -> Timeline | None:
+    """The timeline with the modalities in `use`; None for a clip that is too short or has nothing to go by. Windows are kept per visit.
+
+    Args:
+        person: whose face the observation has, as in `Analysis.corrected`.
+    """
     from mmer_core.sliding_windows import SHORTEST, fuse, length
 
     clip = observation.clip
     if length(clip) < SHORTEST or not observation.features:
         return None
-    windows = _windows((clip.digest, clip.text or "", predictor.identity["sha256"]), observation, predictor)
+    windows = _windows((clip.digest, clip.text or "", person, predictor.identity["sha256"]), observation, predictor)
     return fuse(predictor, windows, use)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False, scope="session")
-def _windows(key: tuple[str, str, str], _observation: Observation, _predictor: Predictor) -> Windows:
-    """The windows of a clip, keyed by its digest, its words and the model."""
+def _windows(key: tuple[str, str, int | None, str], _observation: Observation, _predictor: Predictor) -> Windows:
+    """The windows of a clip, keyed by its digest, its words, the person followed and the model."""
     from mmer_core.sliding_windows import look
 
     return look(_predictor, _observation)
@@ -49,7 +54,7 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
     st.markdown("#### Over time", help="Click on the figure, move the slider or press a line of the list: the player goes there.")
     figure = timeline_figure(timeline, ink())
     st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
-    said = [Moment(c.start, c.end, f"{emotion_name(c.label)} {percent(c.probability)}") for c in cues(timeline)]
+    said = [Moment(c.start, c.end, short_answer(c.label, c.probability, c.unsure)) for c in cues(timeline)]
     scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), said)
     st.html(legend(timeline))
     _show_disagreements(timeline)

@@ -99,7 +99,7 @@ def timeline_table(timeline: Timeline) -> pd.DataFrame:
 
 def describe_timeline(timeline: Timeline) -> str:
     """The fused row in words, for those who do not see it."""
-    parts = [f"{clock(c.start)} to {clock(c.end)} {c.label} {percent(c.probability)}" for c in cues(timeline)]
+    parts = [f"{clock(c.start)} to {clock(c.end)} {'unsure, perhaps ' if c.unsure else ''}{c.label} {percent(c.probability)}" for c in cues(timeline)]
     return "Emotion over time: " + ("; ".join(parts) or "nothing to go by")
 
 

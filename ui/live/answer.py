@@ -12,7 +12,8 @@ import streamlit as st
 from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
 from mmer_core.live import Moment
 from mmer_core.prediction import Prediction
-from ui.figure import emotion_colour, emotion_name, percent
+from ui.figure import OUTLINE, emotion_name, percent
+from ui.headline import headline
 from ui.live.charts import live_bars, live_timeline
 from ui.live.devices import device_sentences, no_connection_sentence
 from ui.live.stream import PATIENCE, playing
@@ -73,13 +74,16 @@ def _headline(moment: Moment, visit: LiveVisit) -> str:
     """The current emotion on its colour, or what is being waited for. Not announced: it changes too often for that."""
     prediction = moment.prediction
     if prediction is None or not prediction.used:
-        title, body, colour = "…", _waiting(moment, prediction), "#7C828A"
+        title, body, colour = "…", _waiting(moment, prediction), OUTLINE
     else:
-        title, colour = emotion_name(prediction.label), emotion_colour(prediction.label)
-        body = f"<strong>{percent(prediction.probability)}</strong>, {certainty(prediction.probability)}. {agreement_sentence(prediction)}"
+        found = headline(prediction)
+        title, colour = found.title, found.colour
+        sure = "" if prediction.unsure else f", {certainty(prediction.probability)}"
+        body = f"<strong>{escape(found.lead)}</strong>{sure}. {escape(agreement_sentence(prediction))}"
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*_pause(visit), *_losses(moment, visit)))
     text = f"<small>Right now it reads as</small><h2>{title}</h2><p>{body}</p>{lines}"
-    return f'<div class="mmer-answer" style="--accent:{colour}; min-height: 8.5rem">{text}</div>'
+    kind = " unsure" if prediction is not None and prediction.used and prediction.unsure else ""
+    return f'<div class="mmer-answer{kind}" style="--accent:{colour}; min-height: 8.5rem">{text}</div>'
 
 
 def _pause(visit: LiveVisit) -> list[str]:

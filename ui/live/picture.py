@@ -12,7 +12,10 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(picture: np.ndarray, moment: Moment) -> np.ndarray:
-    """A mirrored copy of the picture (H, W, 3) uint8 RGB, as a person expects to see themselves, with the face's box and the current emotion."""
+    """A mirrored copy of the picture (H, W, 3) uint8 RGB, as a person expects to see themselves, with the face's box and the current emotion.
+
+    An unsure one has a question mark and no colour of its own.
+    """
     drawn = cv2.flip(picture, 1)
     if moment.face is None:
         return drawn
@@ -21,10 +24,10 @@ def draw(picture: np.ndarray, moment: Moment) -> np.ndarray:
     x0, x1 = width - x1, width - x0
     line = max(2, width // 240)
     prediction = moment.prediction
-    colour = _rgb(emotion_colour(prediction.label)) if prediction else (200, 200, 200)
+    colour = _rgb(emotion_colour(prediction.label)) if prediction and not prediction.unsure else (200, 200, 200)
     cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, line, cv2.LINE_AA)
     if prediction:
-        _write(drawn, f"{prediction.label.capitalize()} {percent(prediction.probability)}", (x0, y0), colour, line)
+        _write(drawn, f"{prediction.label.capitalize()}{'?' if prediction.unsure else ''} {percent(prediction.probability)}", (x0, y0), colour, line)
     return drawn
 
 
