@@ -44,7 +44,7 @@ def predictor(monkeypatch):
 def app(predictor) -> AppTest:
     """The Analyze page, models loaded, nothing given yet."""
     models.model_loader().wait()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     assert not at.exception
     return at
 
@@ -269,7 +269,7 @@ def test_the_answer_is_still_there_after_a_look_at_another_page(app, small_video
 
 @pytest.mark.parametrize(("page", "title"), [("analyze", "What emotion is in this clip?"), ("about", "What the answers rest on")])
 def test_a_page_needs_nothing_that_only_the_door_sets_up(predictor, page, title):
-    at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=120)
     at.session_state["entered"] = True
     at.run()
     assert not at.exception
@@ -278,7 +278,7 @@ def test_a_page_needs_nothing_that_only_the_door_sets_up(predictor, page, title)
 
 def test_a_page_run_without_the_door_goes_through_it(predictor):
     """As a first visit by a deep link does; the browser tests follow a real one."""
-    at = AppTest.from_file(str(ROOT / "pages" / "about.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "pages" / "about.py"), default_timeout=120).run()
     assert not at.exception
     assert at.session_state["entered"]
     assert len(at.title) == 1
@@ -294,7 +294,7 @@ def test_the_page_does_not_wait_for_the_models(monkeypatch):
     monkeypatch.setattr(models, "load_predictor", slow)
     models.model_loader.clear()
     try:
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         assert "Models are loading (a few seconds, once)" in captions(at)
         assert at.file_uploader
         release.set()
@@ -323,7 +323,7 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_can_be_tried_again(mo
         with pytest.raises(models.ModelUnavailable):
             models.model_loader().wait()
         assert str(error) in caplog.text, "the log has what happened"
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         at.button(key="sample-A sentence").click().run()
         assert not at.exception
         assert at.error[0].value.startswith(sentence)
@@ -338,7 +338,7 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_can_be_tried_again(mo
 
 
 def test_about_says_what_it_is_not_for_and_lists_every_label(predictor):
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     at.switch_page("pages/about.py").run()
     assert not at.exception
     text = " ".join(m.value for m in at.markdown)
@@ -351,7 +351,7 @@ def test_about_says_what_it_is_not_for_and_lists_every_label(predictor):
 
 def test_about_shows_the_shipped_figures_as_charts_with_words_for_them(predictor):
     record = read_record(DEFAULT_CHECKPOINT)
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     at.switch_page("pages/about.py").run()
     assert not at.exception
     charts = {c.proto.id.rsplit("-", 1)[-1]: c.proto for c in at.get("plotly_chart")}

@@ -124,7 +124,7 @@ def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, pub
         "seconds": round(sum(row["seconds"] for row in history)),
         "seed": config.seed,
         "epochs": config.epochs,
-        "options": config.to_json() | {"cycles": list(config.cycles), "strengths": list(config.strengths)},
+        "options": config.to_json() | {"cycles": list(config.cycles)},
         "history": history,
         "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {config.seed} --cycles {','.join(map(str, config.cycles))}",
     }

@@ -28,8 +28,6 @@ class FaceTraining(JsonConfig):
         cycles: epochs of each cycle of the learning rate; every later one starts from the averaged weights of the one before (warm restart,
             Loshchilov and Hutter 2017).
         later_rate: peak of the learning rate in later cycles, as a share of that in the first.
-        strengths: of augmentation in each cycle, 1 for its full ranges; mixup is for full strength only. A gentle last cycle brings the network
-            back to pictures as they are (Touvron et al. 2019 show why that gap matters).
         held_out: share of the training pictures kept for choosing the epoch and the temperature.
         small_until: share of each cycle trained at 40 instead of 48 pixels, which takes two thirds of the time.
         warm_up: share of each cycle over which the learning rate rises; it then falls as a cosine.
@@ -39,9 +37,8 @@ class FaceTraining(JsonConfig):
     """
 
     seed: int = 0
-    cycles: tuple[int, ...] = (30, 55, 20)
+    cycles: tuple[int, ...] = (30, 55, 22)
     later_rate: float = 0.6
-    strengths: tuple[float, ...] = (1.0, 1.0, 0.5)
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -66,16 +63,6 @@ class FaceTraining(JsonConfig):
                 return cycle, epoch / length
             epoch -= length
         raise ValueError(f"the training has {self.epochs} epochs: there is none of number {self.epochs + int(epoch)}")
-
-    def strength(self, epoch: int) -> float:
-        """How strong the augmentation of that epoch is."""
-        cycle, at = self.place(epoch)
-        full = self.strengths[min(cycle, len(self.strengths) - 1)]
-        return full if cycle or at >= self.gentle_until else full * (0.25 + 0.75 * at / self.gentle_until)
-
-    def mixes(self, epoch: int) -> bool:
-        """Whether that epoch mixes pictures up."""
-        return self.strength(epoch) >= 1 and self.place(epoch)[1] < 0.9
 
     def rate(self, epoch: float) -> float:
         """The learning rate at that point of the training."""
@@ -114,7 +101,7 @@ class FaceTrainer:
         if cycle and not at:
             self._restart()
         side = 40 if at < self.config.small_until else 48
-        strength = self.config.strength(epoch)
+        strength = 1.0 if cycle or at >= self.config.gentle_until else 0.25 + 0.75 * at / self.config.gentle_until
         order = torch.randperm(len(self.y), generator=random)
         self.network.train()
         total = 0.0
@@ -132,7 +119,8 @@ class FaceTrainer:
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         target = functional.one_hot(y, len(EMOTIONS)).float()
-        if self.config.mixes(len(self.history)):
+        cycle, at = self.config.place(len(self.history))
+        if (cycle or at >= self.config.gentle_until) and at < 0.9:
             share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())
             x, target = share * x + (1 - share) * x.flip(0), share * target + (1 - share) * target.flip(0)
         with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -168,17 +168,6 @@ def test_the_learning_rate_rises_and_falls_in_every_cycle():
         config.place(30)
 
 
-def test_augmentation_grows_at_first_and_is_gentle_in_the_end():
-    config = FaceTraining(cycles=(10, 10, 10), strengths=(1.0, 1.0, 0.5))
-    strengths = [config.strength(epoch) for epoch in range(30)]
-    assert strengths[:5] == sorted(strengths[:5])
-    assert strengths[0] == 0.25
-    assert strengths[10:20] == [1.0] * 10
-    assert strengths[20:] == [0.5] * 10
-    mixed = [config.mixes(epoch) for epoch in range(30)]
-    assert mixed == [*[False] * 4, *[True] * 5, False, *[True] * 9, False, *[False] * 10]
-
-
 def test_a_checkpoint_of_another_training_is_refused(data, tmp_path):
     state = trainer(data, tmp_path / "a.safetensors")
     assert not state.resume()

@@ -43,7 +43,7 @@ def predictor(folder, monkeypatch) -> Predictor:
 
 
 def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.switch_page("pages/ablation.py")
     for name, value in query.items():
         at.query_params[name] = value
@@ -224,7 +224,7 @@ def test_every_figure_can_be_taken_away_and_says_what_it_shows(folder):
 
 def with_clip(predictor: Predictor, **changes) -> AppTest:
     """The page for a clip that was analysed on this visit."""
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     observation = predictor.observe(make_clip(**changes))
     source = Source("my_clip.mp4", b"...")
     at.session_state["analyses"] = {(source.digest, predictor.identity["sha256"]): Analysis(source, observation, [], {})}
@@ -294,7 +294,7 @@ def test_corrected_words_count(predictor):
 
 
 def test_a_clip_of_another_model_is_not_shown(predictor):
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     observation = replace(predictor.observe(make_clip()))
     at.session_state["analyses"] = {("digest", "another model"): Analysis(Source("clip.mp4", b""), observation, [], {})}
     at.switch_page("pages/ablation.py")

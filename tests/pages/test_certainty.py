@@ -39,7 +39,7 @@ def predictor(monkeypatch):
 def answered(predictor, small_video) -> AppTest:
     """The page with the answer to a film of two people."""
     models.model_loader().wait()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     at.file_uploader[0].upload("clip.mp4", small_video.read_bytes()).run()
     assert not at.exception
     return at
@@ -116,7 +116,7 @@ def test_a_chosen_face_and_corrected_words_go_together(answered, predictor):
 def test_one_face_leaves_nothing_to_choose(predictor, small_video, monkeypatch):
     monkeypatch.setattr(mmer_core.predictor, "find_faces", lambda clip: replace(clip, faces=make_clip().faces))
     models.model_loader().wait()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     at.file_uploader[0].upload("clip.mp4", small_video.read_bytes()).run()
     assert not at.exception
     assert not [c for c in at.get("button_group") if c.label == "Whose face to read"]

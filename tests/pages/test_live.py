@@ -17,7 +17,7 @@ def app(monkeypatch) -> AppTest:
     monkeypatch.setattr(models, "load_predictor", make_predictor)
     models.model_loader.clear()
     models.model_loader().wait()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.run()
     at.switch_page(str(ROOT / "pages" / "live.py"))
     yield at

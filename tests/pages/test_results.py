@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.switch_page("pages/results.py")
     for name, value in query.items():
         at.query_params[name] = value

@@ -38,7 +38,7 @@ def predictor(monkeypatch):
 @pytest.fixture
 def app(predictor) -> AppTest:
     models.model_loader().wait()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
 
 
 def give(at: AppTest, name: str, data: bytes) -> AppTest:

@@ -26,7 +26,7 @@ def page() -> AppTest:
         offer_figure(figure, "bars")
         offer_table(pd.DataFrame({"name": ["x, y", 'say "z"'], "value": [1.5, None]}), "table")
 
-    at = AppTest.from_function(script, default_timeout=30).run()
+    at = AppTest.from_function(script, default_timeout=120).run()
     assert not at.exception
     return at
 

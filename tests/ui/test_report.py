@@ -160,7 +160,7 @@ def test_the_card_of_a_finished_run_offers_its_report(tmp_path):
         show_card(CVRun.open(folder))
 
     finished_run(tmp_path / "run")
-    at = AppTest.from_function(script, kwargs={"folder": str(tmp_path / "run")}, default_timeout=30).run()
+    at = AppTest.from_function(script, kwargs={"folder": str(tmp_path / "run")}, default_timeout=120).run()
     assert not at.exception
     (button,) = (b for b in at.get("download_button") if b.key == "report-run")
     assert button.label == "Report"
