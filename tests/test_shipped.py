@@ -29,6 +29,7 @@ S0 = ("unimodal-audio", "unimodal-visual", "early", "late_vote", "late_mean", "l
 SHIPPED = (
     *(f"ravdess-{classes}-s0-{name}" for classes in (4, 8) for name in S0),
     *("ravdess-4-crossmodal", "ravdess-8-crossmodal", "ravdess-8-crossmodal-searched", "ravdess-8-visual-searched"),
+    *("ravdess-8-s1-early-mean", "ravdess-8-s1-early-max"),
     *("ravdess-4-s4-ensemble", "ravdess-8-s4-ensemble"),
     *(f"ravdess-8-s2-{name}" for name in ("unimodal-audio", "early", "late_weighted")),
     *(f"ravdess-8-s3-{name}" for name in ("mmb", "mmmla", "audio-attention", "audio-average", "audio-last", "audio-cls")),
