@@ -37,7 +37,7 @@ class FaceTraining(JsonConfig):
     """
 
     seed: int = 0
-    cycles: tuple[int, ...] = (30, 55, 22)
+    cycles: tuple[int, ...] = (30, 55)
     later_rate: float = 0.6
     batch: int = 128
     learning_rate: float = 2e-3
