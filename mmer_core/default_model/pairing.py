@@ -86,17 +86,16 @@ def paired_anew(table: FeatureTable, parts: Sequence[np.ndarray], seed: int) -> 
 def fold_logits(study: Study, fold: Fold) -> Logits:
     """Every method in one fold. Temperatures, weights and epochs come from the inner part."""
     trainer = Trainer(study)
-    singles = {m: _train(trainer, Experiment("unimodal", (m,), training=_S0), fold) for m in study.table.modalities}
-    opinions = {m: (_logits(c, fold.inner), _logits(c, fold.test)) for m, c in singles.items()}
+    opinions = {m: _answers(trainer, Experiment("unimodal", (m,), training=_S0), fold) for m in study.table.modalities}
     found = {f"{m} alone": _calibrated(inner, test, study.table.y[fold.inner]) for m, (inner, test) in opinions.items()}
     found[REFERENCE] = product_logits(study.table, fold, opinions, study.seed)
-    found["mean of the experts' probabilities"] = np.log(np.mean([np.exp(log_softmax(found[f"{m} alone"])) for m in singles], axis=0))
+    found["mean of the experts' probabilities"] = np.log(np.mean([np.exp(log_softmax(found[f"{m} alone"])) for m in opinions], axis=0))
     draws = [paired_anew(study.table, [fold.train, fold.inner], study.seed * 100 + 10 * fold.number + i) for i in range(VIEWS)]
     for how, own in (("unpaired draws", replace(study, table=draws[0], views=tuple(draws[1:]))), ("real pairs", study)):
         learner = Trainer(own)
         for name, config in LEARNED.items():
-            choice = _train(learner, Experiment(name, study.table.modalities, training=config), fold)
-            found[f"{name}, {how}"] = _calibrated(_logits(choice, fold.inner), _logits(choice, fold.test), study.table.y[fold.inner])
+            inner, test = _answers(learner, Experiment(name, study.table.modalities, training=config), fold)
+            found[f"{name}, {how}"] = _calibrated(inner, test, study.table.y[fold.inner])
     return found
 
 
@@ -113,9 +112,10 @@ def product_logits(table: FeatureTable, fold: Fold, opinions: Mapping[Modality, 
         return model.combine(given, torch.ones(len(fold.test), len(opinions), dtype=torch.bool))[0].numpy()
 
 
-def _train(trainer: Trainer, experiment: Experiment, fold: Fold) -> Choice:
+def _answers(trainer: Trainer, experiment: Experiment, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of the inner part, by a model that was not trained on it, and of the test part, by one that was trained on both."""
     choice = choose(trainer, experiment, fold, lambda part: lambda row: None)
-    return refitted(trainer, choice, fold)
+    return _logits(choice, fold.inner), _logits(refitted(trainer, choice, fold), fold.test)
 
 
 def _logits(choice: Choice, rows: np.ndarray) -> np.ndarray:

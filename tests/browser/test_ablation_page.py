@@ -13,7 +13,7 @@ from mmer_core.runs.run import CVRun
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30_000  # ms
+PATIENCE = 60_000  # ms
 NAME = "ravdess-8-s0-early"
 TITLE = "What is each modality worth?"
 

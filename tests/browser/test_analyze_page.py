@@ -14,7 +14,7 @@ from mmer_core.labels import EMOTIONS
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30_000  # ms, for a step that takes a fraction of a second on an idle machine
+PATIENCE = 60_000  # ms, for a step that takes a fraction of a second on an idle machine
 SAMPLE = ROOT / "samples" / "speech.mp4"
 
 
