@@ -32,6 +32,7 @@ SHIPPED = (
     *("ravdess-8-s1-early-mean", "ravdess-8-s1-early-max"),
     *("ravdess-4-s4-ensemble", "ravdess-8-s4-ensemble"),
     *(f"ravdess-8-s2-{name}" for name in ("unimodal-audio", "early", "late_weighted")),
+    *("ravdess-4-s3-mmb", "ravdess-4-s3-mmmla"),
     *(f"ravdess-8-s3-{name}" for name in ("mmb", "mmmla", "audio-attention", "audio-average", "audio-last", "audio-cls")),
     *(f"meld-7-{name}" for name in ("unimodal-text", "unimodal-metadata", "early", "late_mean")),
 )
