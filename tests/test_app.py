@@ -355,7 +355,7 @@ def test_about_shows_the_shipped_figures_as_charts_with_words_for_them(predictor
     at.switch_page("pages/about.py").run()
     assert not at.exception
     charts = {c.proto.id.rsplit("-", 1)[-1]: c.proto for c in at.get("plotly_chart")}
-    assert set(charts) == {*record["modalities"], "subsets"}
+    assert set(charts) == {*record["modalities"], "subsets", "risk"}
     shown = json.loads(charts["subsets"].spec)["data"][0]["x"]
     assert sorted(shown) == pytest.approx(sorted(100 * row["ua"] for row in record["figures"]["fused"]["subsets"].values()))
     for name in record["modalities"]:
