@@ -190,7 +190,11 @@ class Recorder {
   snap() {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [this.view.videoWidth, this.view.videoHeight];
-    if (!canvas.width) return; // the camera has not given a picture yet
+    if (!canvas.width) {
+      // The camera has not given a picture yet: take its first one, so that no press is lost.
+      this.view.addEventListener("loadeddata", () => this.phase === "ready" && this.snap(), { once: true });
+      return;
+    }
     canvas.getContext("2d").drawImage(this.view, 0, 0);
     canvas.toBlob((blob) => this.review(blob), "image/jpeg", 0.92);
   }
