@@ -1,7 +1,7 @@
 """Augmentation of sound and pictures (system S4): pure functions from an input and a generator to a new input. For training parts only.
 
 A changed copy of a corpus is extracted with an encoder's option augment (`mel_cnn:augment=1`), see `encoders.augmented`; what is done to
-sequences of features in each training step is in `sequence_augmentation`.
+sequences of features in each training step is in `training.sequence_augmentation`.
 """
 
 from __future__ import annotations

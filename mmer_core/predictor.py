@@ -133,13 +133,7 @@ class Predictor:
 
     def reword(self, observation: Observation, text: str) -> Observation:
         """The same observation with other words (an edited transcript); only the text encoder runs."""
-        clip = observation.clip.with_text(text)
-        features, absent = dict(observation.features), dict(observation.absent)
-        features.pop(Modality.TEXT, None)
-        absent.pop(Modality.TEXT, None)
-        if Modality.TEXT in self.modalities:
-            self._encode(Modality.TEXT, clip, features, absent)
-        return replace(observation, clip=clip, features=features, absent=absent, heard=False)
+        return replace(self._again(observation, Modality.TEXT, observation.clip.with_text(text)), heard=False)
 
     def follow(self, observation: Observation, person: int) -> Observation:
         """The same observation with the face of another person, counted from 0 at the left in `Clip.people`; only the face encoder runs.
@@ -150,11 +144,14 @@ class Predictor:
         people = observation.clip.people
         if not 0 <= person < len(people):
             raise ValueError(f"there is no face number {person + 1}: {len(people)} can be chosen, counted from the left")
-        clip = replace(observation.clip, faces=people[person])
-        features, absent = dict(observation.features), dict(observation.absent)
-        features.pop(Modality.VISUAL, None)
-        absent.pop(Modality.VISUAL, None)
-        self._encode(Modality.VISUAL, clip, features, absent)
+        return self._again(observation, Modality.VISUAL, replace(observation.clip, faces=people[person]))
+
+    def _again(self, observation: Observation, modality: Modality, clip: Clip) -> Observation:
+        """The observation with a clip that differs in one modality; only that modality's encoder runs."""
+        features = {m: x for m, x in observation.features.items() if m != modality}
+        absent = {m: reason for m, reason in observation.absent.items() if m != modality}
+        if modality in self.modalities:
+            self._encode(modality, clip, features, absent)
         return replace(observation, clip=clip, features=features, absent=absent)
 
     def _encode(self, modality: Modality, clip: Clip, features: dict[Modality, np.ndarray], absent: dict[Modality, str]) -> None:

@@ -42,6 +42,25 @@ def decoder_that(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def install_predictor(monkeypatch):
+    """A function that puts a predictor in the place of the shipped model, and what finds faces and words, if given, in that of the real ones."""
+    import mmer_core.predictor
+    from ui import models
+
+    def install(made, *, find_faces=None, transcript=None):
+        if find_faces is not None:
+            monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
+        if transcript is not None:
+            monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: transcript)
+        monkeypatch.setattr(models, "load_predictor", lambda: made)
+        models.model_loader.clear()
+        return made
+
+    yield install
+    models.model_loader.clear()
+
+
+@pytest.fixture
 def small_video(tmp_path) -> Path:
     """A two-second mp4 with moving colours and a tone, its index in front so that a cut file can still be read."""
     from media_factory import write_video

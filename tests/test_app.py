@@ -12,7 +12,6 @@ import pytest
 from media_factory import picture_bytes, write_sound
 from streamlit.testing.v1 import AppTest
 
-import mmer_core.predictor
 from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT, ROOT
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
@@ -25,19 +24,13 @@ HEARD = "what a day"
 
 
 @pytest.fixture
-def predictor(monkeypatch):
+def predictor(install_predictor):
     """A tiny predictor instead of the shipped model; faces and words are found at once."""
-    made = make_predictor()
 
     def find_faces(clip):
         return replace(clip, faces=replace(make_clip().faces, frames_seen=len(clip.frames)))
 
-    monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
-    monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: Transcript(HEARD, (), 0.0))
-    monkeypatch.setattr(models, "load_predictor", lambda: made)
-    models.model_loader.clear()
-    yield made
-    models.model_loader.clear()
+    return install_predictor(make_predictor(), find_faces=find_faces, transcript=Transcript(HEARD, (), 0.0))
 
 
 @pytest.fixture

@@ -6,9 +6,14 @@ server. Streamlit keeps Plotly to itself, hence the small script: it joins the f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+
+_MEDIA_TYPES = {".csv": "text/csv", ".html": "text/html", ".json": "application/json", ".vtt": "text/vtt"}
 
 _CSS = """
 div { display: flex; flex-wrap: wrap; gap: 0.25rem; }
@@ -95,6 +100,31 @@ _PICTURES = st.components.v2.component(
 )
 
 
+def offer_file(label: str, make: Callable[[], str], file_name: str, *, key: str, help: str, icon: str | None = None, quiet: bool = False) -> None:
+    """A button that saves a file; the page is not run again for it.
+
+    Args:
+        label: on the button.
+        make: called when the file is asked for, not before.
+        file_name: its ending says what it is.
+        key: unique on the page.
+        help: one sentence.
+        icon: before the label.
+        quiet: without a frame, for a button beside a figure or a table.
+    """
+    st.download_button(
+        label,
+        make,
+        file_name=file_name,
+        mime=_MEDIA_TYPES[Path(file_name).suffix],
+        key=key,
+        icon=icon,
+        type="tertiary" if quiet else "secondary",
+        on_click="ignore",
+        help=help,
+    )
+
+
 def offer_table(table: pd.DataFrame, name: str) -> None:
     """A button that saves a table as `name`.csv.
 
@@ -102,16 +132,14 @@ def offer_table(table: pd.DataFrame, name: str) -> None:
         table: as shown, index not included.
         name: of the file, without ending; also the key of the button, so unique on the page.
     """
-    st.download_button(
+    offer_file(
         "CSV",
         lambda: table.to_csv(index=False),
-        file_name=f"{name}.csv",
-        mime="text/csv",
+        f"{name}.csv",
         key=f"csv-{name}",
-        icon=":material/table:",
-        type="tertiary",
-        on_click="ignore",
         help="Save this table as comma-separated values.",
+        icon=":material/table:",
+        quiet=True,
     )
 
 
@@ -125,16 +153,8 @@ def offer_figure(figure: go.Figure, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"take-{name}"):
         st.caption(":material/download: Save as", width="content")
         _PICTURES(data={"name": name}, key=f"pictures-{name}", width="content", height="content")
-        st.download_button(
-            "HTML",
-            lambda: offline_page(figure),
-            file_name=f"{name}.html",
-            mime="text/html",
-            key=f"html-{name}",
-            type="tertiary",
-            on_click="ignore",
-            help="Save this figure as an interactive page that opens offline.",
-        )
+        page_help = "Save this figure as an interactive page that opens offline."
+        offer_file("HTML", lambda: offline_page(figure), f"{name}.html", key=f"html-{name}", help=page_help, quiet=True)
 
 
 def offline_page(figure: go.Figure) -> str:

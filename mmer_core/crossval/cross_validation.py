@@ -36,7 +36,7 @@ SELECTION = (
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment, where it is written, and the record it starts with (see `run_record`)."""
+    """One experiment, where it is written, and the record it starts with (see `crossval.record`)."""
 
     experiment: Experiment
     folder: Path

@@ -23,7 +23,7 @@ class Study:
         table: the corpus.
         folds: how it is cut.
         seed: of everything that is drawn.
-        side_by_side: train plain stacks of layers of all folds at once (see `stacks`).
+        side_by_side: train plain stacks of layers of all folds at once (see `crossval.stacks`).
         views: the table with augmented features, for training.
     """
 

@@ -225,7 +225,7 @@ class FeatureStore:
         return FeatureColumn(self.frames(encoder), start, length), f"{request}, {spec.source}, {spec.revision} ({encoder})", missing
 
     def table(self, manifest: Manifest, encoders: Mapping[Modality, str], *, groups: str = "speaker") -> FeatureTable:
-        """The features of a corpus from several encoders; nothing is copied into memory (see `corpus_features.feature_table`)."""
+        """The features of a corpus from several encoders; nothing is copied into memory (see `extraction.corpus_features`)."""
         from mmer_core.extraction.corpus_features import feature_table
 
         return feature_table(manifest, encoders, groups=groups, store=self)

@@ -2,7 +2,7 @@
 
 A run is a folder: run.json (what it is, its metrics, the sha256 of its files), folds.parquet (id, group, fold, role), predictions.parquet (id,
 fold, subset, y_true, p_<label>; out of fold, before temperature scaling), history.parquet (fold, part, epoch, losses and scores),
-progress.json while it runs, and fold_<k>/ with the model of each fold. `run_writer` writes them.
+progress.json while it runs, and fold_<k>/ with the model of each fold. `runs.writer` writes them.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class CVRun:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """{subset: scores with intervals, per class, calibration, confusion}; see `crossval.summarise`."""
+        """{subset: scores with intervals, per class, calibration, confusion}; see `runs.summary.summarise`."""
         return dict(self.record["metrics"])
 
     @cached_property

@@ -60,6 +60,27 @@ def app_url(start_app) -> str:
     return start_app()
 
 
+@pytest.fixture(scope="session")
+def reaching_beyond():
+    """A function that checks that a page of a given width does not scroll sideways, and lists what reaches beyond it nevertheless."""
+    script = (
+        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
+        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
+    )
+
+    def find(page, width: int) -> list[str]:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        return page.evaluate(script, width)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def wait_until_up():
+    """A function that waits for an app that was started: (address, process, its log)."""
+    return _wait_until_up
+
+
 def _wait_until_up(url: str, server: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -120,15 +120,10 @@ def test_the_switches_of_the_last_clip_move_its_answer(clip_page):
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("which", ["run_page", "clip_page"])
-def test_nothing_needs_scrolling_sideways(request, which, width, scheme):
+def test_nothing_needs_scrolling_sideways(request, which, width, scheme, reaching_beyond):
     page = request.getfixturevalue(which)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_timeout(800)  # figures are redrawn after the window
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    too_far = (
-        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
-        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
-    )
-    assert page.evaluate(too_far, width) == []
+    assert reaching_beyond(page, width) == []
     assert len(page.screenshot(full_page=True)) > 20_000

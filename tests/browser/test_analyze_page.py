@@ -130,17 +130,12 @@ def test_the_answer_can_be_taken_away(answered):
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_needs_scrolling_sideways(answered, width, scheme):
+def test_nothing_needs_scrolling_sideways(answered, width, scheme, reaching_beyond):
     page = answered
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_timeout(500)  # figures are redrawn after the window
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    too_far = (
-        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
-        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
-    )
-    assert page.evaluate(too_far, width) == []
+    assert reaching_beyond(page, width) == []
 
 
 def test_a_clip_without_speech_or_face_still_answers_or_says_why(app_url, open_page, tmp_path):

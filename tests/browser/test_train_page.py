@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,8 +28,8 @@ PATIENCE = 120_000  # ms; seconds on an idle machine
 class App:
     """The app with a folder of runs of its own; it can be ended and started again."""
 
-    def __init__(self, runs: Path, log: Path) -> None:
-        self.runs, self._log = runs, log
+    def __init__(self, runs: Path, log: Path, wait: Callable[[str, subprocess.Popen, Path], None]) -> None:
+        self.runs, self._log, self._wait = runs, log, wait
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
@@ -42,15 +41,7 @@ class App:
         with self._log.open("ab") as log:
             environment = {**os.environ, "MMER_RUNS": str(self.runs)}
             self._server = subprocess.Popen([*command, "--server.headless=true"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self._server.poll() is None, self._log.read_text(errors="replace")
-            try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.2)
-        pytest.fail(f"the app did not start: {self._log.read_text(errors='replace')}")
+        self._wait(self.url, self._server, self._log)
 
     def end(self) -> None:
         assert self._server is not None
@@ -59,9 +50,9 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app(chromium_path, tmp_path_factory):
+def app(chromium_path, tmp_path_factory, wait_until_up):
     folder = tmp_path_factory.mktemp("train-page")
-    app = App(folder / "runs", folder / "log")
+    app = App(folder / "runs", folder / "log", wait_until_up)
     app.start()
     yield app
     app.end()

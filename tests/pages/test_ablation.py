@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import streamlit as st
 from run_folders import edit, write_run
 from streamlit.testing.v1 import AppTest
 
@@ -15,7 +14,7 @@ from mmer_core.config import ROOT
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.predictor import Predictor
 from tiny_predictor import make_clip, make_predictor
-from ui import models, runs
+from ui import models
 from ui.analyze.analysis import Analysis, Source
 
 THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
@@ -23,23 +22,10 @@ TITLE = "What is each modality worth?"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder of runs that the page looks into."""
-    path = tmp_path / "runs"
-    path.mkdir()
-    monkeypatch.setattr(runs, "FOLDER", path)
-    st.cache_resource.clear()
-    return path
-
-
-@pytest.fixture
-def predictor(folder, monkeypatch) -> Predictor:
-    made = make_predictor()
-    monkeypatch.setattr(models, "load_predictor", lambda: made)
-    models.model_loader.clear()
+def predictor(folder, install_predictor) -> Predictor:
+    made = install_predictor(make_predictor())
     models.model_loader().wait()
-    yield made
-    models.model_loader.clear()
+    return made
 
 
 def open_page(**query: str) -> AppTest:

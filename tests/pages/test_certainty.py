@@ -18,21 +18,15 @@ RULE = "the largest, most central face was followed"
 
 
 @pytest.fixture
-def predictor(monkeypatch):
+def predictor(install_predictor):
     """A tiny predictor; every film shows two people, and the one on the left is followed."""
-    made = make_predictor()
 
     def find_faces(clip):
         main = replace(make_clip().faces, people=2, rule=RULE)
         people = (main, replace(main, crops=255 - main.crops, boxes=main.boxes + 100, rule="face 2 of 2, counted from the left, was followed"))
         return replace(clip, faces=main, people=people)
 
-    monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
-    monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: Transcript("what a day", (), 0.0))
-    monkeypatch.setattr(models, "load_predictor", lambda: made)
-    models.model_loader.clear()
-    yield made
-    models.model_loader.clear()
+    return install_predictor(make_predictor(), find_faces=find_faces, transcript=Transcript("what a day", (), 0.0))
 
 
 @pytest.fixture

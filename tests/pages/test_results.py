@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from media_factory import write_sound
 from run_folders import edit, settings, write_run
 from streamlit.testing.v1 import AppTest
@@ -17,19 +16,8 @@ from mmer_core.config import ROOT
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.runs.run import PROGRESS
 from mmer_core.runs.writer import RunWriter, write_table
-from ui import runs
 
 FOUR = EMOTIONS[:4]
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder of runs that the page looks into."""
-    path = tmp_path / "runs"
-    path.mkdir()
-    monkeypatch.setattr(runs, "FOLDER", path)
-    st.cache_resource.clear()
-    return path
 
 
 def open_page(**query: str) -> AppTest:

@@ -9,7 +9,6 @@ import pytest
 from media_factory import picture_bytes, write_sound, write_video
 from streamlit.testing.v1 import AppTest
 
-import mmer_core.predictor
 from mmer_core import sliding_windows
 from mmer_core.config import ROOT
 from mmer_core.labels import Modality
@@ -19,20 +18,14 @@ from ui import models
 
 
 @pytest.fixture
-def predictor(monkeypatch):
+def predictor(install_predictor):
     """A tiny predictor instead of the shipped model; faces in the first second, words throughout."""
-    made = make_predictor()
 
     def find_faces(clip):
         return replace(clip, faces=replace(make_clip().faces, frames_seen=len(clip.frames)))
 
-    monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
     said = Transcript("What a day. Really.", (Segment(0.0, 4.0, "What a day. Really."),), 0.0)
-    monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: said)
-    monkeypatch.setattr(models, "load_predictor", lambda: made)
-    models.model_loader.clear()
-    yield made
-    models.model_loader.clear()
+    return install_predictor(make_predictor(), find_faces=find_faces, transcript=said)
 
 
 @pytest.fixture

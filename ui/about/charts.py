@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,40 +70,31 @@ def _count(figures: Mapping[str, Any]) -> int:
 def class_bars(figures: ClassFigures, ink: str | None = None) -> go.Figure:
     """One bar for each emotion, in its colour and the order of the record."""
     names = [emotion_name(e) for e in figures.values]
-    values = [100 * v for v in figures.values.values()]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=names,
-            orientation="h",
-            marker={"color": [emotion_colour(e) for e in figures.values], "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
-            text=[f"{v:.1f} %" for v in values],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
-        )
-    )
-    figure.update_xaxes(visible=False, range=[0, 130], fixedrange=True)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, ticks="", ticklabelstandoff=6, tickfont={"size": 13})
-    return quiet(figure, ink, height=30 * len(names) + 10, left=96, bargap=0.3)
+    return _bars(names, list(figures.values.values()), [emotion_colour(e) for e in figures.values], ink, reach=130, row=30, left=96)
 
 
 def subset_bars(record: Mapping[str, Any], ink: str | None = None) -> go.Figure:
     """Mean recall (UA) of every subset of the modalities, fewest modalities first."""
     rows = record["figures"]["fused"]["subsets"]
     ordered = sorted(rows, key=lambda name: len(parse_subset(name)))
+    names, colours = [subset_title(name) for name in ordered], [subset_colour(name) for name in ordered]
+    return _bars(names, [rows[name]["ua"] for name in ordered], colours, ink, reach=125, row=34, left=150)
+
+
+def _bars(names: Sequence[str], shares: Sequence[float], colours: Sequence[str], ink: str | None, *, reach: float, row: int, left: int) -> go.Figure:
+    """One bar for each name with its share in percent behind it; `reach` is the axis in percent, `row` and `left` are pixels."""
     figure = go.Figure(
         go.Bar(
-            x=[100 * rows[name]["ua"] for name in ordered],
-            y=[subset_title(name) for name in ordered],
+            x=[100 * v for v in shares],
+            y=names,
             orientation="h",
-            marker={"color": [subset_colour(name) for name in ordered], "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
-            text=[f"{100 * rows[name]['ua']:.1f} %" for name in ordered],
+            marker={"color": colours, "line": {"color": OUTLINE, "width": 1}, "cornerradius": 3},
+            text=[f"{100 * v:.1f} %" for v in shares],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         )
     )
-    figure.update_xaxes(visible=False, range=[0, 125], fixedrange=True)
+    figure.update_xaxes(visible=False, range=[0, reach], fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticks="", ticklabelstandoff=6, tickfont={"size": 13})
-    return quiet(figure, ink, height=34 * len(ordered) + 10, left=150, bargap=0.3)
+    return quiet(figure, ink, height=row * len(names) + 10, left=left, bargap=0.3)

@@ -19,7 +19,7 @@ from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
 from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
-from ui.export import offer_figure
+from ui.export import offer_figure, offer_file
 from ui.figure import CONFIG, percent, points
 from ui.headline import headline_html, warnings_html
 from ui.page import PAGES, ink
@@ -151,14 +151,12 @@ def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observ
     stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
     with st.container(horizontal=True, vertical_alignment="center"):
         frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
-        st.download_button(
+        offer_file(
             "Report",
             lambda: clip_report(analysis.source, observation, prediction, timeline, tuple(analysis.strip) if frames else ()),
+            f"{stem}.html",
             key="report",
-            file_name=f"{stem}.html",
-            mime="text/html",
             icon=":material/description:",
-            on_click="ignore",
             help="All of this page's answer as one HTML file (5 MB) that opens offline and loads nothing.",
         )
         if analysis.strip:
@@ -167,14 +165,12 @@ def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observ
                 key=f"frames-{analysis.digest}",
                 help="Put a few frames of the clip into the report, which otherwise holds nothing of it but the words.",
             )
-        st.download_button(
+        offer_file(
             "Download JSON",
             lambda: json.dumps(_timed(prediction, analysis).to_json(), indent=2, ensure_ascii=False),
+            f"{stem}.json",
             key="download",
-            file_name=f"{stem}.json",
-            mime="application/json",
             icon=":material/download:",
-            on_click="ignore",
             help="This answer with all probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
         )
     st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")

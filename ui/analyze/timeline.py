@@ -13,7 +13,7 @@ from mmer_core.timeline import OPINION, Timeline, cues, disagreements, subtitles
 from ui.analyze.analysis import KEPT, Analysis
 from ui.analyze.player import Moment, moments, scrubber
 from ui.analyze.timeline_charts import LEFT, RIGHT, describe_timeline, shown_emotions, stretch_sentence, timeline_figure, timeline_table
-from ui.export import offer_figure, offer_table
+from ui.export import offer_figure, offer_file, offer_table
 from ui.figure import CONFIG, emotion_colour, emotion_name, percent
 from ui.headline import short_answer
 from ui.page import ink
@@ -63,15 +63,13 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         offer_figure(figure, name)
         offer_table(timeline_table(timeline), name)
-        st.download_button(
+        offer_file(
             "Subtitles",
             lambda: subtitles(timeline),
+            f"emotion-{analysis.digest[:8]}.vtt",
             key="subtitles",
-            file_name=f"emotion-{analysis.digest[:8]}.vtt",
-            mime="text/vtt",
             icon=":material/subtitles:",
-            type="tertiary",
-            on_click="ignore",
+            quiet=True,
             help="The emotion as a subtitle file (WebVTT) for any player.",
         )
 

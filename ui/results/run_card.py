@@ -11,7 +11,7 @@ import streamlit as st
 
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.runs.run import CVRun
-from ui.export import offer_table
+from ui.export import offer_file, offer_table
 from ui.figure import emotion_name
 from ui.phrases import plain, sentence_case
 from ui.results.run_report import run_report
@@ -40,24 +40,20 @@ def show_card(run: CVRun) -> None:
     for note in record.get("notes") or []:
         st.info(sentence_case(plain(str(note))), icon=":material/info:")
     if run.finished:
-        st.download_button(
+        offer_file(
             "Report",
             lambda: run_report(run),
-            file_name=f"{name}.html",
-            mime="text/html",
+            f"{name}.html",
             key=f"report-{name}",
             icon=":material/description:",
-            on_click="ignore",
             help="Scores, confusions, folds, training, calibration and this card as one HTML file (5 MB) that opens offline and loads nothing.",
         )
-    st.download_button(
+    offer_file(
         "run.json",
         lambda: json.dumps(record, indent=1, ensure_ascii=False),
-        file_name=f"{name}.json",
-        mime="application/json",
+        f"{name}.json",
         key=f"record-{name}",
         icon=":material/data_object:",
-        on_click="ignore",
         help="The whole record of the run: settings, figures, checks and the sha256 of its files.",
     )
 

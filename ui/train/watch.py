@@ -17,6 +17,7 @@ from ui import runs
 from ui.figure import CONFIG
 from ui.page import PAGES, ink
 from ui.phrases import plain, sentence_case
+from ui.results.charts import score
 from ui.train.charts import MEASURES, curves_chart, describe, worth_showing
 from ui.train.start import spoken
 
@@ -222,10 +223,7 @@ def _show_figures(job: Job) -> None:
 
 def _figure(values: Any) -> str:
     """ "76.9 [71.2, 83.0]" """
-    if not isinstance(values, list) or values[0] is None:
-        return "unknown"
-    value, low, high = (None if v is None else 100 * v for v in values)
-    return f"{value:.1f}" if low is None or high is None else f"{value:.1f} [{low:.1f}, {high:.1f}]"
+    return score(values) if isinstance(values, list) and values[0] is not None else "unknown"
 
 
 def _do(action: Any, job: Job) -> None:
