@@ -52,7 +52,8 @@ def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
 with frame("Live"):
     st.title("What emotion is showing now?")
     visit = live_visit()
-    with st.container():  # always there, so that nothing below moves when the notice goes
+    # Containers are always there: the button below must not be taken down and set up again with its hold on the devices.
+    with st.container():
         usable = show_loading()
     ready = usable and model_loader().ready
     try:
@@ -60,9 +61,10 @@ with frame("Live"):
         setting_error = ""
     except IceSettingsError as error:
         servers, setting_error = [], str(error)
-    if not visit.running:
-        st.markdown("Watch face, voice and words being read as you speak, each on its own and all together.")
-        st.info(NOTICE, icon=":material/shield_person:")
+    with st.container():
+        if not visit.running:
+            st.markdown("Watch face, voice and words being read as you speak, each on its own and all together.")
+            st.info(NOTICE, icon=":material/shield_person:")
     if ready:
         visit.prepare(model_loader().wait())
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -13,6 +13,13 @@ from mmer_core.config import ROOT
 SAMPLE = ROOT / "samples" / "speech.mp4"
 RATE = 10  # pictures per second; enough for a test, and easy on the machine
 SIZE = (320, 240)
+#: The streams that the page has got are put where the test can end them, as a camera that is unplugged does.
+REMEMBER_STREAMS = """
+  window.streams = [];
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => { const stream = await ask(wanted); window.streams.push(stream); return stream; };
+"""
+UNPLUG_CAMERA = "window.streams.flatMap(s => s.getVideoTracks()).forEach(t => { t.stop(); t.dispatchEvent(new Event('ended')); })"
 
 
 def write_camera(path: Path, *, face: float, nothing: float = 0.0) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from fake_devices import arguments, write_camera, write_microphone
+from fake_devices import REMEMBER_STREAMS, UNPLUG_CAMERA, arguments, write_camera, write_microphone
 from playwright.sync_api import expect
 
 from mmer_core.labels import EMOTIONS
@@ -33,6 +33,7 @@ def open_live(browser, chromium_path, app_url, files):
         context = running.new_context(viewport={"width": 390, "height": 900})
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
+        page.add_init_script(REMEMBER_STREAMS)
         page.goto(f"{app_url}/live")
         page.get_by_role("heading", name="What emotion is showing now?").wait_for()
         page.get_by_text("Nothing is stored").wait_for()
@@ -90,6 +91,22 @@ def test_the_last_seconds_can_be_kept_and_the_page_lets_the_camera_go(live):
     live.set_viewport_size({"width": 1280, "height": 900})  # the links of a narrow page lie behind a button
     live.get_by_role("link", name="Live").click()
     live.get_by_role("button", name="Start", exact=True).wait_for()
+
+
+def test_a_camera_unplugged_while_it_runs_leaves_voice_and_words(open_live):
+    page = open_live()
+    expect(card(page, "Face")).to_contain_text(EMOTION, timeout=PATIENCE)
+    for frame in page.frames:
+        frame.evaluate(UNPLUG_CAMERA)
+    page.get_by_text("The camera was taken away.").wait_for()
+    page.get_by_text("Voice and words go on without the face.").wait_for()
+    expect(card(page, "Face")).not_to_contain_text(EMOTION, timeout=PATIENCE)
+    timeline = page.get_by_role("img", name=re.compile("Probability of each emotion over the last minute"))
+    expect(card(page, "Voice")).to_contain_text(EMOTION, timeout=PATIENCE)
+    before = timeline.get_attribute("src")
+    expect(timeline).not_to_have_attribute("src", before, timeout=PATIENCE)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Start", exact=True).wait_for()
 
 
 def test_without_a_camera_voice_and_words_go_on(open_live):

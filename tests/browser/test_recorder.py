@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_devices import arguments, write_camera, write_microphone
+from fake_devices import REMEMBER_STREAMS, UNPLUG_CAMERA, arguments, write_camera, write_microphone
 from playwright.sync_api import expect
 
 from ui.analyze.recorder import WAYS
@@ -11,13 +11,6 @@ from ui.analyze.recorder import WAYS
 pytestmark = pytest.mark.browser
 
 PATIENCE = 60_000  # ms
-#: The streams that the page has got are put where the test can end them, as a camera that is unplugged does.
-REMEMBER_STREAMS = """
-  window.streams = [];
-  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async (wanted) => { const stream = await ask(wanted); window.streams.push(stream); return stream; };
-"""
-UNPLUG_CAMERA = "window.streams.flatMap(s => s.getVideoTracks()).forEach(t => { t.stop(); t.dispatchEvent(new Event('ended')); })"
 
 
 @pytest.fixture(scope="module")

@@ -28,13 +28,14 @@ async function open() {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const button = parentElement.querySelector("button");
-  const here = held.get(parentElement) ?? { tracks: [], busy: false };
+  const here = held.get(parentElement) ?? { tracks: [], busy: false, running: false };
   held.set(parentElement, here);
   const release = () => {
     here.tracks.forEach((track) => ((track.onended = null), track.stop()));
     here.tracks = [];
   };
-  if (!data.running) release(); // the page stopped by itself
+  if (here.running && !data.running) release(); // the page stopped by itself
+  here.running = data.running;
   const label = () => {
     button.textContent = here.busy ? "Waiting for your permission…" : data.running ? "Stop" : "Start";
     button.className = data.running ? "" : "go";
