@@ -5,8 +5,9 @@ sound in pieces of 20 ms. Every picture is read, drawn on, and coded and decoded
 Delay of the face: from a picture's arrival to the answer that includes it. Delay of the voice: from the arrival of a sound that is just too late for
 one window to the answer from the next. Memory: resident set, at the start of each tenth of the run.
 
-With --browser the whole app runs, and a headless Chromium with the clip as its fake camera tells how many pictures per second it shows; it takes most
-of two cores for itself.
+With --browser the whole app runs, and a headless Chromium with the clip as its fake camera tells how many pictures per second it shows, and how long
+after the camera gave a picture it is on the screen again with box and emotion: every picture carries its number as a row of black and white fields.
+Chromium takes most of two cores for itself.
 """
 
 from __future__ import annotations
@@ -164,23 +165,67 @@ def in_browser(seconds: float) -> None:
         server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(10)
-            files = fake_devices.write_camera(Path(folder) / "c.mjpeg", face=8), fake_devices.write_microphone(Path(folder) / "m.wav")
+            files = fake_devices.write_camera(Path(folder) / "c.mjpeg", face=8, mark=number), fake_devices.write_microphone(Path(folder) / "m.wav")
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=fake_devices.arguments(*files))
             page = browser.new_page()
             page.set_default_timeout(120_000)
+            page.add_init_script(fake_devices.REMEMBER_STREAMS)
             page.goto("http://localhost:8597/live")
             page.locator("button.go:enabled").click()
-            video = page.frame_locator("iframe[title*=webrtc]").locator("video")
+            video = page.frame_locator("iframe[title*=webrtc]").locator("video").first
             page.get_by_text("pictures per second · face read").wait_for()
             before = shown_by(video)
+            video.evaluate(WATCH)
             for _ in range(max(1, round(seconds / 5))):
                 page.wait_for_timeout(5000)
                 print(page.get_by_text("pictures per second").inner_text())
             print(f"shown by the browser         {(shown_by(video) - before) / (5 * max(1, round(seconds / 5))):6.1f} per second")
+            delays = [milliseconds / 1000 for milliseconds in video.evaluate("() => window.delays")]
+            report("camera to screen", set(delays))
             browser.close()
         finally:
             server.terminate()
             server.wait(10)
+
+
+def number(picture: np.ndarray, count: int) -> None:
+    """Write the count, modulo 256, along the lower edge: two fields that tell left from right, then eight bits, the highest first."""
+    bits = [1, 0, *(count >> (7 - i) & 1 for i in range(8))]
+    height, width = picture.shape[0] // 8, picture.shape[1] // len(bits)
+    for i, bit in enumerate(bits):
+        picture[-height:, i * width : (i + 1) * width] = 235 if bit else 20
+
+
+#: In the frame that streams: note when the camera's own pictures and the app's come by, and how far a number's two times lie apart.
+WATCH = """shown => {
+  window.delays = [];
+  const given = {};
+  const canvas = document.createElement("canvas");
+  canvas.width = 100; canvas.height = 8;
+  const draw = canvas.getContext("2d", { willReadFrequently: true });
+  const read = (video, mirrored) => {
+    draw.drawImage(video, 0, video.videoHeight * 15 / 16, video.videoWidth, video.videoHeight / 32, 0, 0, 100, 8);
+    const grey = draw.getImageData(0, 4, 100, 1).data;
+    let bits = [...Array(10).keys()].map((i) => (grey[4 * (10 * i + 5) + 1] > 128 ? 1 : 0));
+    if (mirrored) bits = bits.reverse();
+    return bits[0] === 1 && bits[1] === 0 ? bits.slice(2).reduce((sum, bit) => 2 * sum + bit, 0) : null;
+  };
+  const follow = (video, see) => {
+    const next = (now) => { see(now); video.requestVideoFrameCallback(next); };
+    video.requestVideoFrameCallback(next);
+  };
+  const camera = document.createElement("video");
+  camera.muted = true;
+  camera.srcObject = new MediaStream(window.streams.at(-1).getVideoTracks());
+  document.body.append(camera);
+  camera.style = "position:fixed;width:2px;height:2px";
+  camera.play();
+  follow(camera, (now) => { const n = read(camera, false); if (n !== null) given[n] = now; });
+  follow(shown, (now) => {
+    const n = read(shown, true);
+    if (n !== null && given[n] && now - given[n] < 5000) { window.delays.push(now - given[n]); delete given[n]; }
+  });
+}"""
 
 
 def shown_by(video) -> int:

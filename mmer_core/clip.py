@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -96,3 +97,11 @@ class Clip:
         """The same clip saying something else; blank text counts as none."""
         cleaned = (text or "").strip()
         return replace(self, text=cleaned or None)
+
+    def after(self, turns: Sequence[str]) -> Clip:
+        """The same clip with other turns of a conversation before it, oldest first; blank ones do not count."""
+        said = tuple(turn.strip() for turn in turns if turn.strip())
+        if not said and self.dialogue is None:
+            return self
+        place = self.dialogue or Dialogue(len(said), len(said) + 1, self.duration)
+        return replace(self, dialogue=replace(place, previous=said))

@@ -7,7 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from mmer_core import metrics
+from mmer_core.clip import Dialogue
 from mmer_core.corpora.manifest import Manifest
 from mmer_core.labels import Modality, canonical_label, subset_name, subsets
 from mmer_core.media import MediaError, load_clip, text_clip
@@ -26,12 +27,13 @@ ITEMS_PER_JOB = 20
 
 @dataclass(frozen=True)
 class Item:
-    """One row of a manifest: a file, or words, or both."""
+    """One row of a manifest: a file, or words, or both, and where they stand in a conversation."""
 
     id: str
     label: str
     path: Path | None = None
     text: str | None = None
+    dialogue: Dialogue | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def items_of(manifest: Manifest) -> tuple[list[Item], list[Skipped]]:
         except ValueError as error:
             skipped.append(Skipped(utterance.id, str(error)))
             continue
-        items.append(Item(utterance.id, label, utterance.path, utterance.text))
+        items.append(Item(utterance.id, label, utterance.path, utterance.text, utterance.dialogue))
     return items, skipped
 
 
@@ -135,7 +137,7 @@ def score(predictor: Predictor, item: Item) -> Answer | Skipped:
         clip = text_clip(item.text or "") if item.path is None else load_clip(item.path, text=item.text)
     except MediaError as error:
         return Skipped(item.id, str(error))
-    observation = predictor.observe(clip)
+    observation = predictor.observe(replace(clip, dialogue=item.dialogue))
     answers = answer_subsets(predictor, observation)
     if not answers:
         return Skipped(item.id, "; ".join(f"{m}: {reason}" for m, reason in observation.absent.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,6 +90,12 @@ class Predictor:
         return self.model.modalities
 
     @property
+    def reads_dialogue(self) -> bool:
+        """Whether what was said before the words counts."""
+        encoder = self.encoders.get(Modality.TEXT)
+        return isinstance(encoder, SentenceEncoder) and encoder.context > 0
+
+    @property
     def unsure_below(self) -> float:
         """The probability below which an answer is called unsure; 0 if the model states none."""
         return float(self.record.get("fusion", {}).get("unsure_below", 0.0))
@@ -131,9 +137,16 @@ class Predictor:
                     self._encode(modality, clip, features, absent)
         return Observation(clip, features, absent, watch.seconds, heard, spoken)
 
-    def reword(self, observation: Observation, text: str) -> Observation:
-        """The same observation with other words (an edited transcript); only the text encoder runs."""
-        return replace(self._again(observation, Modality.TEXT, observation.clip.with_text(text)), heard=False)
+    def reword(self, observation: Observation, text: str, before: Sequence[str] | None = None) -> Observation:
+        """The same observation with other words (an edited transcript); only the text encoder runs.
+
+        Args:
+            before: what was said before them, oldest first; as it was by default.
+        """
+        clip = observation.clip.with_text(text)
+        clip = clip if before is None else clip.after(before)
+        heard = observation.heard and clip.text == observation.clip.text
+        return replace(self._again(observation, Modality.TEXT, clip), heard=heard)
 
     def follow(self, observation: Observation, person: int) -> Observation:
         """The same observation with the face of another person, counted from 0 at the left in `Clip.people`; only the face encoder runs.

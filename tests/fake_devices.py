@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,15 +23,23 @@ REMEMBER_STREAMS = """
 UNPLUG_CAMERA = "window.streams.flatMap(s => s.getVideoTracks()).forEach(t => { t.stop(); t.dispatchEvent(new Event('ended')); })"
 
 
-def write_camera(path: Path, *, face: float, nothing: float = 0.0) -> Path:
-    """A raw MJPEG file: `face` seconds of the sample's picture, then `nothing` seconds of plain grey; Chromium repeats it."""
+def write_camera(path: Path, *, face: float, nothing: float = 0.0, mark: Callable[[np.ndarray, int], None] | None = None) -> Path:
+    """A raw MJPEG file: `face` seconds of the sample's picture, then `nothing` seconds of plain grey; Chromium repeats it.
+
+    Args:
+        mark: draws on a picture (H, W, 3) uint8 RGB that is the n-th, counted from 0.
+    """
     with av.open(str(SAMPLE)) as source, av.open(str(path), "w", format="mjpeg") as target:
         stream = target.add_stream("mjpeg", rate=RATE, width=SIZE[0], height=SIZE[1], pix_fmt="yuvj420p")
         wanted, count = 0.0, 0
         for frame in source.decode(video=0):
             if frame.time is None or frame.time < wanted or count >= face * RATE:
                 continue
-            target.mux(stream.encode(_timed(frame.reformat(*SIZE, format="yuvj420p", dst_color_range="JPEG"), count)))
+            picture = frame.reformat(*SIZE, format="rgb24").to_ndarray()
+            if mark is not None:
+                mark(picture, count)
+            shown = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            target.mux(stream.encode(_timed(shown.reformat(format="yuvj420p", dst_color_range="JPEG"), count)))
             wanted, count = wanted + 1 / RATE, count + 1
         for _ in range(round(nothing * RATE)):
             grey = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), 96, np.uint8), format="rgb24")

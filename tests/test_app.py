@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
+import tomllib
 from dataclasses import replace
 
 import pytest
@@ -157,6 +159,19 @@ def test_corrected_words_change_the_answer_and_can_be_restored(app, small_video,
     assert not [b for b in app.button if "Restore" in b.label]
 
 
+def test_what_was_said_before_is_read_with_the_words(app, small_video, predictor, monkeypatch):
+    upload(app, "clip.mp4", small_video.read_bytes())
+    assert len(app.text_area) == 1, "this model reads no dialogue"
+    monkeypatch.setattr(type(predictor), "reads_dialogue", True)
+    app.run()
+    before = {m: e.calls for m, e in predictor.encoders.items()}
+    told = next(area for area in app.text_area if area.label.startswith("Said before it"))
+    told.set_value("Did you get the job?\n\n  They called. ").run()
+    assert {m for m, e in predictor.encoders.items() if e.calls > before[m]} == {Modality.TEXT}
+    assert predictor.encoders[Modality.TEXT].clip.dialogue.previous == ("Did you get the job?", "They called.")
+    assert predictor.encoders[Modality.TEXT].clip.text == HEARD
+
+
 def test_words_alone(app, predictor):
     app.text_input[0].set_value("I am so <b>glad</b>")
     next(b for b in app.button if b.label == "Read").click().run()
@@ -297,6 +312,23 @@ def test_the_page_does_not_wait_for_the_models(monkeypatch):
     finally:
         release.set()
         models.model_loader.clear()
+
+
+def test_loaded_models_are_no_work_for_the_garbage_collector(monkeypatch):
+    """A full collection over all that the models consist of stops the interpreter for .1 s, which the Live page feels."""
+    monkeypatch.setattr(models, "HEAD_START", 0.0)
+    monkeypatch.setattr("mmer_core.predictor.Predictor.load", classmethod(lambda cls: make_predictor()))
+    gc.unfreeze()
+    models.load_predictor()
+    try:
+        assert gc.get_freeze_count() > len(gc.get_objects())
+    finally:
+        gc.unfreeze()
+
+
+def test_no_collection_is_forced_after_every_run():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["runner"]["postScriptGC"] is False
 
 
 @pytest.mark.parametrize(

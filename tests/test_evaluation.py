@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmer_core import evaluation, metrics
+from mmer_core.clip import Dialogue
 from mmer_core.evaluation import Answer, Evaluation, Item, Skipped, answer_subsets, evaluate
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from mmer_core.media import MediaError
@@ -51,6 +52,13 @@ def test_a_bad_file_is_a_row_with_its_reason(predictor, clips, tmp_path):
     assert data["subsets"]["visual"]["n"] == 1
     assert data["subsets"]["text"]["n"] == 2
     assert data["n"] == 2
+
+
+def test_what_was_said_before_reaches_the_encoder(predictor, clips, tmp_path):
+    place = Dialogue(1, 2, 1.0, ("Did you get it?",))
+    for path in (None, "whole"):
+        evaluate(tmp_path, [Item("1", "joy", path, "Yes!", place)])
+        assert predictor.encoders[Modality.TEXT].clip.dialogue == place
 
 
 def test_json_is_what_other_programs_read(predictor, clips, tmp_path):

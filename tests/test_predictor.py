@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mmer_core.clip import Dialogue
 from mmer_core.commands.predict import describe
 from mmer_core.encoders.text import FOREIGN_PIECES, MiniLmEncoder
 from mmer_core.familiarity import Familiarity
@@ -81,6 +82,16 @@ def test_rewording_runs_the_text_encoder_only(predictor):
     assert predictor.fuse(changed).probabilities != predictor.fuse(observation).probabilities
     back = predictor.reword(changed, "I am glad")
     assert predictor.fuse(back).probabilities == predictor.fuse(observation).probabilities
+
+
+def test_words_can_be_put_behind_what_was_said_before(predictor):
+    observation = predictor.observe(make_clip())
+    behind = predictor.reword(observation, "I am glad", ("Did you get it?", "  ", "They called."))
+    assert behind.clip.dialogue == Dialogue(2, 3, 1.0, ("Did you get it?", "They called."))
+    assert predictor.reword(behind, "I am sad").clip.dialogue == behind.clip.dialogue
+    assert predictor.reword(behind, "I am glad", ()).clip.dialogue.previous == ()
+    assert predictor.reword(observation, "I am glad", ()).clip.dialogue is None
+    assert not predictor.reads_dialogue
 
 
 def test_rewording_to_nothing_leaves_no_words(predictor):

@@ -20,9 +20,11 @@ class TinyEncoder:
     def __init__(self, modality: Modality) -> None:
         self.spec = EncoderSpec(f"tiny_{modality}", modality, DIM, "this project", "1", "MIT", "simple statistics")
         self.calls = 0
+        self.clip: Clip | None = None  # the one read last
 
     def encode(self, clip: Clip) -> np.ndarray:
         self.calls += 1
+        self.clip = clip
         if self.spec.modality is Modality.TEXT:
             if clip.text is None:
                 raise Absent(clip.absent.get(Modality.TEXT, "no words: nothing was said or typed"))

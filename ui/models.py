@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -26,12 +27,17 @@ HEAD_START = 1.0  # seconds in which the first page gets out, before importing t
 
 
 def load_predictor() -> Predictor:
-    """Read the shipped model and run it once. Imports torch, so it belongs in the loader's thread."""
+    """Read the shipped model and run it once. Imports torch, so it belongs in the loader's thread.
+
+    What is there by then stays until the end, so the garbage collector need not look at it again: that would stop the interpreter for .1 s at a time.
+    """
     time.sleep(HEAD_START)
     from mmer_core.predictor import Predictor
 
     predictor = Predictor.load()
     predictor.warm_up()
+    gc.collect()
+    gc.freeze()
     return predictor
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", type=Path, nargs="?", help="video, sound or picture; may be left out when --text is given")
     parser.add_argument("--text", help="what was said; instead of speech recognition")
+    parser.add_argument("--before", action="append", default=[], metavar="TEXT", help="a turn said before it; repeatable, oldest first")
     parser.add_argument(
         "--without", action="append", default=[], metavar="MODALITY", type=parse_modality, help="switch off text, audio or visual; repeatable"
     )
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("nothing to analyse: name a clip or give --text")
     started = time.perf_counter()
     clip = text_clip(args.text) if args.clip is None else load_clip(args.clip, text=args.text)
+    clip = clip.after(args.before)
     decoded = time.perf_counter()
     predictor = Predictor.load(args.checkpoint)
     loaded = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Training of the default model's face network on FER2013.
+"""Training of the default model's two face networks on FER2013.
 
-Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N]`.
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--taught N]`.
 
-Training can be stopped at any time and goes on at the last whole epoch: `WORK/face_checkpoint.safetensors` holds all that it needs.
+Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ from torch.nn import functional
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
-from mmer_core.encoders.face_network import FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_network import FaceEnsemble, FaceNetwork, as_input, embed_flipped, load_network, save_network
 from mmer_core.labels import EMOTIONS
+
+TAUGHT_EPOCHS = 64
 
 
 @torch.inference_mode()
-def flip_logits(network: FaceNetwork, images: np.ndarray) -> Tensor:
+def flip_logits(network: FaceNetwork | FaceEnsemble, images: np.ndarray) -> Tensor:
     """Logits (N, 7) float32 of uint8 pictures (N, 48, 48), mean of each picture and its mirror image."""
     network.eval()
     parts = [network.head(embed_flipped(network, part.contiguous(memory_format=torch.channels_last))) for part in as_input(images).split(256)]
@@ -50,33 +53,55 @@ def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def train_face(data: Path, work: Path, seed: int = 0, cycles: tuple[int, ...] = FaceTraining.cycles) -> dict[str, Any]:
-    """Train on `data/fer2013/train.npz`, measure once on `public_test.npz`, and write the results to `work`.
+def train_face(data: Path, work: Path, seed: int = 0, cycles: tuple[int, ...] = FaceTraining.cycles, taught: int = TAUGHT_EPOCHS) -> dict[str, Any]:
+    """Train two networks on `data/fer2013/train.npz`, measure them once on `public_test.npz`, and write the results to `work`.
 
+    The second learns from the labels and from the first one's answers; what is shipped is the mean of both, each at its own temperature.
     Writes face.safetensors (half precision), face.json (what this returns) and face_validation.parquet (test-time-flip logits of
-    public_test). The epoch and the temperature are chosen on pictures held out of train.npz.
+    public_test). Epochs and temperatures are chosen on pictures held out of train.npz.
+
+    Args:
+        cycles: epochs of each cycle of the first network.
+        taught: epochs of the second.
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
         ValueError: `work` holds a checkpoint of a training with other options.
     """
-    config = FaceTraining(seed=seed, cycles=cycles)
     work.mkdir(parents=True, exist_ok=True)
     public = read_fer2013(data / "fer2013" / "public_test.npz")
-    pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), config.held_out, seed)
-    trainer = FaceTrainer(config, pictures, work / "face_checkpoint.safetensors")
-    if trainer.resume():
-        print(f"face: going on after epoch {len(trainer.history)}", flush=True)
-    while len(trainer.history) < config.epochs:
-        _run_epoch(trainer, held)
-    chosen = FaceNetwork()
-    chosen.load_state_dict(trainer.best)
-    save_network(chosen, work / "face.safetensors")
-    result = _report(load_network(work / "face.safetensors"), trainer, held, public, work)
+    pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), FaceTraining.held_out, seed)
+    first = FaceTrainer(FaceTraining(seed=seed, cycles=cycles), pictures, work / "face_checkpoint.safetensors")
+    teacher = _train_to_the_end(first, held)
+    second = FaceTrainer(
+        taught_training(seed, taught), pictures, work / "face_taught_checkpoint.safetensors", flip_logits(teacher, pictures.images).softmax(1)
+    )
+    networks = [teacher, _train_to_the_end(second, held)]
+    temperatures = [fit_temperature(flip_logits(network, held.images).numpy(), held.labels) for network in networks]
+    save_network(FaceEnsemble(networks, temperatures), work / "face.safetensors")
+    named = dict(zip(("labels alone", "labels and the first one's answers"), networks, strict=True))
+    shipped = load_network(work / "face.safetensors")
+    result = _report(shipped, [first, second], held, public, work) | {"tried": _tried({**named, "mean of both": shipped}, held, public)}
     (work / "face.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     score = result["figures"]["public_test"]
     print(f"face: public_test accuracy {score['accuracy']:.4f}, UA {score['ua']:.4f}, weighted F1 {score['weighted_f1']:.4f}", flush=True)
     return result
+
+
+def taught_training(seed: int, epochs: int) -> FaceTraining:
+    """The second network's options: other random numbers, half of each target from the first network, one cycle, most of it on small pictures."""
+    return FaceTraining(seed=seed + 1, cycles=(epochs,), taught=0.5, label_smoothing=0.0, gentle_until=0.2, small_until=0.8)
+
+
+def _train_to_the_end(trainer: FaceTrainer, held: LabelledFaces) -> FaceNetwork:
+    """Train from the last checkpoint on; returns the network of the epoch that is best on the held-out pictures."""
+    if trainer.resume():
+        print(f"face: going on after epoch {len(trainer.history)}", flush=True)
+    while len(trainer.history) < trainer.config.epochs:
+        _run_epoch(trainer, held)
+    chosen = FaceNetwork()
+    chosen.load_state_dict(trainer.best)
+    return chosen.eval().to(memory_format=torch.channels_last)
 
 
 def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
@@ -94,7 +119,17 @@ def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
     print(f"face: epoch {len(trainer.history)}/{trainer.config.epochs}: {numbers}, {trainer.history[-1]['seconds']:.0f} s", flush=True)
 
 
-def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, public: LabelledFaces, work: Path) -> dict[str, Any]:
+def _tried(networks: Mapping[str, FaceNetwork | FaceEnsemble], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
+    """Accuracy of each before the class frequencies are weighed, on the held-out pictures, which choose, and on public_test, which does not."""
+    parts = {"held_out": held, "public_test": public}
+
+    def accuracies(network: FaceNetwork | FaceEnsemble) -> dict[str, float]:
+        return {part: round(figures(flip_logits(network, faces.images).numpy(), faces.labels)["accuracy"], 4) for part, faces in parts.items()}
+
+    return [{"recipe": name} | accuracies(network) for name, network in networks.items()]
+
+
+def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], held: LabelledFaces, public: LabelledFaces, work: Path) -> dict[str, Any]:
     """Measure the weights as they were written, and write the table of logits."""
     held_logits, logits = flip_logits(network, held.images), flip_logits(network, public.images)
     table = pd.DataFrame({"id": [f"fer2013/public_test/{i}" for i in range(len(public))], "label": [EMOTIONS[i] for i in public.labels]})
@@ -102,31 +137,39 @@ def _report(network: FaceNetwork, trainer: FaceTrainer, held: LabelledFaces, pub
     for column, name in enumerate(EMOTIONS):
         table[f"logit_{name}"] = logits[:, column].numpy()
     table.to_parquet(work / "face_validation.parquet", index=False)
-    config, history = trainer.config, trainer.history
-    accuracies = [row["held_out_accuracy"] for row in history]
+    first, second = trainers
     temperature = fit_temperature(held_logits.numpy(), held.labels)
-    prior = np.bincount(trainer.y.numpy(), minlength=len(EMOTIONS)) / len(trainer.y)
+    prior = np.bincount(first.y.numpy(), minlength=len(EMOTIONS)) / len(first.y)
     share = fit_prior_share(held_logits.numpy() / temperature, held.labels, prior)
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
+    cycles, epochs = ",".join(map(str, first.config.cycles)), second.config.epochs
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
         "expert": "frames",
         "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
-        "data": [{"name": "FER2013 (train)", "n": len(trainer.y), "licence": "research use"}],
+        "data": [{"name": "FER2013 (train)", "n": len(first.y), "licence": "research use"}],
         "prior": {name: float(value) for name, value in zip(EMOTIONS, prior, strict=True)},
         "figures": {name: figures(leaning_less(z.numpy(), temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
         "temperature": temperature,
         "prior_share": share,
-        "selection": "epoch and temperature on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
-        "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
+        "selection": "epochs and temperatures on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "parameters": sum(p.numel() for p in network.parameters()),
-        "seconds": round(sum(row["seconds"] for row in history)),
-        "seed": config.seed,
-        "epochs": config.epochs,
-        "options": config.to_json() | {"cycles": list(config.cycles)},
-        "history": history,
-        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {config.seed} --cycles {','.join(map(str, config.cycles))}",
+        "seconds": round(sum(row["seconds"] for trainer in trainers for row in trainer.history)),
+        "seed": first.config.seed,
+        "networks": [_record(trainer) for trainer in trainers],
+        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {first.config.seed} --cycles {cycles} --taught {epochs}",
+    }
+
+
+def _record(trainer: FaceTrainer) -> dict[str, Any]:
+    """One network's options and how its training went."""
+    accuracies = [row["held_out_accuracy"] for row in trainer.history]
+    return {
+        "options": trainer.config.to_json() | {"cycles": list(trainer.config.cycles)},
+        "epochs": trainer.config.epochs,
+        "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
+        "history": trainer.history,
     }
 
 
@@ -140,10 +183,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds fer2013/train.npz and fer2013/public_test.npz")
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and the results")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cycles", type=_numbers, default=FaceTraining.cycles, metavar="N,N", help="epochs of each cycle")
+    parser.add_argument("--cycles", type=_numbers, default=FaceTraining.cycles, metavar="N,N", help="epochs of each cycle of the first network")
+    parser.add_argument("--taught", type=int, default=TAUGHT_EPOCHS, metavar="N", help="epochs of the second network, which the first one teaches")
     options = parser.parse_args()
     try:
-        train_face(options.data, options.work, options.seed, options.cycles)
+        train_face(options.data, options.work, options.seed, options.cycles, options.taught)
     except (FileNotFoundError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 

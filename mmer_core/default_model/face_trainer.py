@@ -34,6 +34,8 @@ class FaceTraining(JsonConfig):
         gentle_until: share of the first cycle over which augmentation grows from a quarter to its full strength; mixup starts after it.
         mixup: parameter of the Beta distribution of mixup (Zhang et al. 2018); off in the last tenth of each cycle.
         average: decay per step of the running average of the weights that is kept and measured.
+        taught: share of a teacher's probabilities in the targets, in [0, 1]; the labels are the rest (distillation, Hinton et al. 2015). Many labels
+            of FER2013 are doubtful, and a network that learned them all says which.
     """
 
     seed: int = 0
@@ -50,6 +52,7 @@ class FaceTraining(JsonConfig):
     average: float = 0.998
     held_out: float = 0.1
     small_until: float = 0.6
+    taught: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -76,10 +79,16 @@ class FaceTraining(JsonConfig):
 class FaceTrainer:
     """The state of one training: network, running average of its weights, optimizer, history."""
 
-    def __init__(self, config: FaceTraining, pictures: LabelledFaces, checkpoint: Path) -> None:
+    def __init__(self, config: FaceTraining, pictures: LabelledFaces, checkpoint: Path, teacher: Tensor | None = None) -> None:
+        """`teacher` is (N, 7) float32, its probabilities for `pictures`; needed where `config.taught` is above 0."""
         self.config = config
         self.checkpoint = checkpoint
         self.x, self.y = as_input(pictures.images), torch.from_numpy(pictures.labels)
+        self.targets = functional.one_hot(self.y, len(EMOTIONS)).float()
+        if config.taught:
+            if teacher is None:
+                raise ValueError(f"a share of {config.taught} of the targets is a teacher's, but none was given")
+            self.targets.lerp_(teacher, config.taught)
         self.steps = math.ceil(len(pictures) / config.batch)
         torch.manual_seed(config.seed)
         self.network = _channels_last(FaceNetwork(config.dropout))
@@ -109,7 +118,7 @@ class FaceTrainer:
             rate = self.config.rate(epoch + step / self.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            loss = self._loss(augment(self.x[index], side, strength, random), self.y[index])
+            loss = self._loss(augment(self.x[index], side, strength, random), self.targets[index])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -117,8 +126,7 @@ class FaceTrainer:
             total += loss.item() * len(index)
         return total / len(self.y)
 
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        target = functional.one_hot(y, len(EMOTIONS)).float()
+    def _loss(self, x: Tensor, target: Tensor) -> Tensor:
         cycle, at = self.config.place(len(self.history))
         if (cycle or at >= self.config.gentle_until) and at < 0.9:
             share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())

@@ -6,7 +6,8 @@ Everything is chosen on dialogues held out of MELD's training part; the developm
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,27 @@ from torch import Tensor
 from mmer_core import metrics
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
-from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining
+from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining, average
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
-Judge = Callable[[tuple[str, ...]], np.ndarray]
-#: What is tried; true if the training begins on GoEmotions.
-RECIPES = {"adapters, MELD alone": False, "adapters, GoEmotions then MELD": True}
+Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is tried: whether the training begins on GoEmotions, and whether MELD's utterances are also shown behind the turns before them."""
+
+    first: bool
+    in_dialogue: bool
+
+
+RECIPES = {
+    "adapters, MELD alone": Recipe(False, False),
+    "adapters, GoEmotions then MELD": Recipe(True, False),
+    "adapters, GoEmotions then MELD in its dialogues": Recipe(True, True),
+}
 
 
 def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | None = None) -> dict[str, Any]:
@@ -45,47 +59,64 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     work.mkdir(parents=True, exist_ok=True)
     train, dev, first = read_meld(data / "meld", "train"), read_meld(data / "meld", "dev"), read_goemotions(data / "goemotions")
     learn, held = hold_out(train, options.held_out, seed)
-    tried = _frozen(learn, held, dev)
+    stages = _Stages(work, options)
     trainer = TextTrainer(options, seed)
-    history: dict[str, list[dict[str, float]]] = {}
-
-    def stage(name: str, start: Mapping[str, Tensor], corpus: Utterances, epochs: int, rate: float) -> dict[str, Tensor]:
-        trainer.load(start)
-        checkpoint = work / f"text_stage_{len(history)}.safetensors"
-        history[name] = Stage(name, trainer, corpus, epochs=epochs, rate=rate, checkpoint=checkpoint).run()
-        return trainer.tensors()
-
     fresh = trainer.tensors()
-    starts = {False: fresh, True: stage("GoEmotions", fresh, first, options.first_epochs, options.first_rate)}
-    held_logits = {}
-    for recipe, begins in RECIPES.items():
-        stage(recipe, starts[begins], learn, options.epochs, options.rate)
-        tried.append(_tried(recipe, lambda texts: trainer.logits(trainer.tokens(texts)), held, dev))
-        held_logits[recipe] = trainer.logits(trainer.tokens(held.texts))
-    best = max(RECIPES, key=lambda recipe: next(row["held_out"] + row["held_out_bare"] for row in tried if row["recipe"] == recipe))
-    trained = stage(f"{best}, all dialogues", starts[RECIPES[best]], train, options.epochs, options.rate)
-    save_file({name: tensor.half() for name, tensor in trained.items()}, work / "text.safetensors")
+    starts = {False: fresh, True: stages.run("GoEmotions", trainer, fresh, first)}
+    tried, held_logits = _frozen(learn, held, dev), {}
+    for name, recipe in RECIPES.items():
+        stages.run(name, trainer, starts[recipe.first], learn, recipe)
+        tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
+        held_logits[name] = trainer.answer(held.texts)
+    best = max(RECIPES, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
+    recipe = RECIPES[best]
+    trained, single = [], []
+    for member in range(seed, seed + options.seeds):
+        trainer = TextTrainer(options, member)
+        trained.append(stages.run(f"{best}, all dialogues, seed {member}", trainer, starts[recipe.first], train, recipe))
+        single.append(_scores("dev", dev, trainer.answer, recipe.in_dialogue))
+    save_file({name: tensor.half() for name, tensor in average(trained).items()}, work / "text.safetensors")
     report = _report(options, seed, train, best, first)
     prior = np.array(list(report["prior"].values()))
     temperature = fit_temperature(held_logits[best], held.labels)
     share = fit_prior_share(held_logits[best] / temperature, held.labels, prior)
     report |= {
         "prior_share": share,
-        "figures": _measure(work, options, dev, lambda logits: leaning_less(logits, temperature, prior, share)),
+        "figures": _measure(work, report, dev, lambda logits: leaning_less(logits, temperature, prior, share)) | _spread(single),
         "tried": tried,
-        "history": history,
-        "seconds": round(sum(row["seconds"] for epochs in history.values() for row in epochs)),
+        "history": stages.history,
+        "seconds": round(sum(row["seconds"] for epochs in stages.history.values() for row in epochs)),
     }
     (work / "text.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"text: MELD dev weighted F1 {report['figures']['MELD dev']['weighted_f1']:.4f}", flush=True)
     return report
 
 
+class _Stages:
+    """The stages of a training, each with a checkpoint in `work` by its number."""
+
+    def __init__(self, work: Path, options: TextTraining) -> None:
+        self.work, self.options = work, options
+        self.history: dict[str, list[dict[str, float]]] = {}
+
+    def run(
+        self, name: str, trainer: TextTrainer, start: Mapping[str, Tensor], corpus: Utterances, recipe: Recipe | None = None
+    ) -> dict[str, Tensor]:
+        """Train from `start` on; without a recipe on GoEmotions' terms. Returns what was trained."""
+        options = self.options
+        trainer.load(start)
+        epochs, rate = (options.epochs, options.rate) if recipe else (options.first_epochs, options.first_rate)
+        told = options.in_dialogue if recipe and recipe.in_dialogue else 0.0
+        checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
+        self.history[name] = Stage(name, trainer, corpus, epochs=epochs, rate=rate, checkpoint=checkpoint, in_dialogue=told).run()
+        return trainer.tensors()
+
+
 def _frozen(learn: Utterances, held: Utterances, dev: Utterances) -> list[dict[str, Any]]:
     """The baselines to beat: logistic regression on MiniLM as published, without and with copies that lack punctuation."""
     encoder = MiniLmEncoder()
 
-    def vectors(texts: tuple[str, ...]) -> np.ndarray:
+    def vectors(texts: Sequence[str]) -> np.ndarray:
         # one window is enough for an utterance; what has no words becomes zeros
         return np.stack([rows[0] if len(rows) else np.zeros(encoder.spec.dim, np.float32) for rows in encoder.encode_texts(texts)])
 
@@ -98,34 +129,56 @@ def _frozen(learn: Utterances, held: Utterances, dev: Utterances) -> list[dict[s
     return rows
 
 
-def _regress(model: LogisticRegression, vectors: Judge, texts: tuple[str, ...]) -> np.ndarray:
+def _regress(model: LogisticRegression, vectors: Callable[[Sequence[str]], np.ndarray], texts: Sequence[str], _before: object) -> np.ndarray:
     """(N, C) log probabilities; -inf for emotions that the training part lacks."""
     result = np.full((len(texts), len(EMOTIONS)), -np.inf)
     result[:, model.classes_] = model.predict_log_proba(vectors(texts))
     return result
 
 
-def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances) -> dict[str, Any]:
+def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances, in_dialogue: bool = False) -> dict[str, Any]:
     """Weighted F1 of one recipe on the held-out dialogues, which choose, and on the development part, which does not."""
-    row: dict[str, Any] = {"recipe": recipe}
-    for name, part in (("held_out", held), ("dev", dev)):
-        for suffix, texts in (("", part.texts), ("_bare", tuple(map(bare, part.texts)))):
-            row[name + suffix] = round(metrics.score_predictions(part.labels, logits(texts))["weighted_f1"], 4)
+    row = {"recipe": recipe} | _scores("held_out", held, logits, in_dialogue) | _scores("dev", dev, logits, in_dialogue)
     print(f"text: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
     return row
 
 
-def _measure(work: Path, options: TextTraining, dev: Utterances, answer: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
-    """Figures of the weights as they were written, on MELD's development part as it is and without punctuation; writes its raw logits.
+def _scores(name: str, part: Utterances, logits: Judge, in_dialogue: bool) -> dict[str, float]:
+    """Weighted F1 of a part met in each way."""
+    ways = {k: way for k, way in _ways(part).items() if in_dialogue or k != "_in_dialogue"}
+    return {name + k: round(metrics.score_predictions(part.labels, logits(*way))["weighted_f1"], 4) for k, way in ways.items()}
 
-    `answer` makes of raw logits those that the shipped model answers with.
+
+def _ways(part: Utterances) -> dict[str, tuple[tuple[str, ...], Sequence[Sequence[str]] | None]]:
+    """How utterances may be met: as they are, without punctuation, and behind the turns before them."""
+    return {"": (part.texts, None), "_bare": (tuple(map(bare, part.texts)), None), "_in_dialogue": (part.texts, part.before())}
+
+
+def _spread(single: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Mean and standard deviation of each seed's weighted F1 on the development part, before the class frequencies are weighed."""
+    if len(single) < 2:
+        return {}
+    columns = {k: np.array([row[k] for row in single]) for k in single[0]}
+    return {
+        f"MELD dev, {len(single)} seeds one by one": {
+            f"weighted_f1{k.removeprefix('dev')}_{what}": round(float(value), 4)
+            for k, v in columns.items()
+            for what, value in (("mean", v.mean()), ("sd", v.std(ddof=1)))
+        }
+    }
+
+
+def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """Figures of the weights as they were written, on MELD's development part as it is, without punctuation and in its dialogues.
+
+    Writes the raw logits of the part as it is. `answer` makes of raw logits those that the shipped model answers with.
     """
     weights = work / "text.safetensors"
-    encoder, expert = MiniLmEncoder(delta=weights), WordsNetwork(**_expert_options(options)).eval()
+    encoder = MiniLmEncoder(delta=weights, context=report["encoder_options"].get("context", 0))
+    expert = WordsNetwork(**report["expert_options"]).eval()
     expert.load_state_dict({k.removeprefix(EXPERT_PREFIX): v.float() for k, v in load_file(weights).items() if k.startswith(EXPERT_PREFIX)})
-    logits = {
-        name: _judge(encoder, expert, texts) for name, texts in (("MELD dev", dev.texts), ("MELD dev without punctuation", map(bare, dev.texts)))
-    }
+    names = {"": "MELD dev", "_bare": "MELD dev without punctuation", "_in_dialogue": "MELD dev in its dialogues"}
+    logits = {names[k]: _judge(encoder, expert, *way) for k, way in _ways(dev).items() if encoder.context or k != "_in_dialogue"}
     table = pd.DataFrame({"id": dev.ids, "label": [EMOTIONS[i] for i in dev.labels], "group": dev.groups})
     table[[f"logit_{name}" for name in EMOTIONS]] = logits["MELD dev"]
     table.to_parquet(work / "text_validation.parquet", index=False)
@@ -138,9 +191,10 @@ def _measure(work: Path, options: TextTraining, dev: Utterances, answer: Callabl
 
 
 @torch.inference_mode()
-def _judge(encoder: MiniLmEncoder, expert: WordsNetwork, texts: Iterable[str]) -> np.ndarray:
+def _judge(encoder: MiniLmEncoder, expert: WordsNetwork, texts: Sequence[str], before: Sequence[Sequence[str]] | None) -> np.ndarray:
     """(N, C) logits, one text after the other as the app does it."""
-    rows = [torch.from_numpy(x if len(x) else np.zeros((1, encoder.spec.dim), np.float32)).unsqueeze(0) for x in encoder.encode_texts(tuple(texts))]
+    vectors = encoder.encode_texts(texts, before)
+    rows = [torch.from_numpy(x if len(x) else np.zeros((1, encoder.spec.dim), np.float32)).unsqueeze(0) for x in vectors]
     return np.concatenate([expert(x, torch.zeros(x.shape[:2], dtype=torch.bool)).numpy() for x in rows])
 
 
@@ -152,11 +206,11 @@ def _report(options: TextTraining, seed: int, train: Utterances, recipe: str, fi
     """How to build the expert and what it was made of."""
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     data = [{"name": "MELD, training part", "n": len(train), "licence": "GPL-3.0 repository; dialogue of a television series"}]
-    if RECIPES[recipe]:
+    if RECIPES[recipe].first:
         data.append({"name": "GoEmotions, training part, comments with one label", "n": len(first), "licence": "Apache-2.0"})
     return {
         "encoder": "minilm",
-        "encoder_options": {"delta": "text.safetensors"},
+        "encoder_options": {"delta": "text.safetensors"} | ({"context": options.context} if RECIPES[recipe].in_dialogue else {}),
         "expert": "words",
         "expert_options": _expert_options(options),
         "prior": {emotion: round(float(p), 6) for emotion, p in zip(EMOTIONS, frequency, strict=True)},

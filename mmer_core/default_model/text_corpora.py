@@ -11,6 +11,8 @@ import pandas as pd
 
 from mmer_core.labels import EMOTIONS, canonical_label
 
+_TURNS = 8  # earlier turns that are handed on; encoders read fewer
+
 
 @dataclass(frozen=True)
 class Utterances:
@@ -23,6 +25,16 @@ class Utterances:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def before(self) -> list[tuple[str, ...]]:
+        """What was said before each utterance in its group, oldest first; groups are in the order in which they were spoken."""
+        said: dict[str, list[str]] = {}
+        turns = []
+        for text, group in zip(self.texts, self.groups, strict=True):
+            earlier = said.setdefault(group, [])
+            turns.append(tuple(earlier[-_TURNS:]))
+            earlier.append(text)
+        return turns
 
     def take(self, index: np.ndarray) -> Utterances:
         """The utterances at `index`, (K,) integers."""

@@ -19,13 +19,13 @@ from torch.nn import functional
 from mmer_core.config import JsonConfig
 from mmer_core.default_model.text_corpora import Utterances, bare
 from mmer_core.encoders.bert_network import adapters, add_adapters, pool
-from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, pad_tokens
+from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, Window, own_tokens, pad_tokens
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
 EXPERT_PREFIX = "expert."
 
-Rows = list[list[int]]
+Rows = list[Window]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class TextTraining(JsonConfig):
         warm_up: share of the steps over which the learning rate rises; it then falls as a cosine.
         held_out: share of MELD's training dialogues kept for choosing.
         longest: tokens of a text that are read in training.
+        context: tokens of the turns before an utterance that are read with it.
+        in_dialogue: share of the utterances that an epoch shows behind those turns; the others stand alone, as words without a history will.
+        seeds: trainings, each with other random numbers, whose adapters are averaged.
     """
 
     rank: int = 16
@@ -58,6 +61,9 @@ class TextTraining(JsonConfig):
     bare: float = 0.3
     held_out: float = 0.15
     longest: int = 64
+    context: int = 48
+    in_dialogue: float = 0.6
+    seeds: int = 3
 
 
 class TextTrainer:
@@ -66,7 +72,7 @@ class TextTrainer:
     def __init__(self, options: TextTraining, seed: int) -> None:
         torch.manual_seed(seed)
         self.options, self.seed = options, seed
-        self.encoder = MiniLmEncoder()
+        self.encoder = MiniLmEncoder(context=options.context)
         self.network = self.encoder.network
         self.network.dropout = options.dropout
         self.factors = add_adapters(self.network, options.rank)
@@ -85,18 +91,25 @@ class TextTrainer:
             for name, tensor in tensors.items():
                 named[name].copy_(tensor)
 
-    def tokens(self, texts: Sequence[str]) -> Rows:
-        """Token ids of each text, its first `longest` ones; a text without words keeps its two marks."""
-        windows = [self.encoder.windows(text) for text in texts]
-        marks = self.encoder.marks
-        return [[*w[0][: self.options.longest - 1], marks[1]] if w and len(w[0]) > self.options.longest else w[0] if w else marks for w in windows]
+    def tokens(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None) -> Rows:
+        """Each text's first `longest` tokens, behind the turns `before` it if there are any; a text without words keeps its two marks."""
+        rows = []
+        for i, text in enumerate(texts):
+            windows = self.encoder.windows(text) or [self.encoder.marks]
+            first = windows[0] if len(windows[0]) <= self.options.longest else [*windows[0][: self.options.longest - 1], self.encoder.marks[1]]
+            rows += self.encoder.in_dialogue([first], before[i] if before else ())
+        return rows
+
+    def answer(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None) -> np.ndarray:
+        """(N, C) float32 logits of texts behind the turns before them, if these are given."""
+        return self.logits(self.tokens(texts, before))
 
     def logits(self, rows: Rows, batch: int = 64) -> np.ndarray:
         """(N, C) float32 of tokenised texts."""
         self.network.eval()
         self.expert.eval()
         result = np.zeros((len(rows), len(EMOTIONS)), dtype=np.float32)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].tokens))
         with torch.inference_mode():
             for start in range(0, len(order), batch):
                 index = order[start : start + batch]
@@ -105,23 +118,44 @@ class TextTrainer:
 
     def classify(self, rows: Rows) -> Tensor:
         """(B, C) logits of B tokenised texts, with gradients to what is trained."""
-        tokens, mask = pad_tokens(rows)
+        tokens, mask = pad_tokens([row.tokens for row in rows])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = self.network(tokens, mask)
-        vectors = pool(states, mask).unsqueeze(1)
+        vectors = pool(states, own_tokens(mask, rows)).unsqueeze(1)
         return self.expert(vectors, torch.zeros(vectors.shape[:2], dtype=torch.bool))
+
+
+def average(trained: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several trainings that began at the same weights, by the names of `TextTrainer.tensors` (Wortsman et al. 2022, "Model soups").
+
+    The mean of products of low rank is one of the sum of their ranks: the factors lie side by side.
+    """
+    result = {}
+    for name in trained[0]:
+        parts = [tensors[name] for tensors in trained]
+        if name.endswith(".up"):
+            result[name] = torch.cat(parts, dim=1) / len(parts)
+        elif name.endswith(".down"):
+            result[name] = torch.cat(parts, dim=0)
+        else:
+            result[name] = torch.stack(parts).mean(0)
+    return result
 
 
 class Stage:
     """Some epochs of a trainer over one corpus, with a checkpoint after each."""
 
-    def __init__(self, name: str, trainer: TextTrainer, corpus: Utterances, *, epochs: int, rate: float, checkpoint: Path) -> None:
+    def __init__(
+        self, name: str, trainer: TextTrainer, corpus: Utterances, *, epochs: int, rate: float, checkpoint: Path, in_dialogue: float = 0.0
+    ) -> None:
         options = trainer.options
         self.name, self.trainer, self.epochs, self.rate, self.checkpoint = name, trainer, epochs, rate, checkpoint
-        self.rows = trainer.tokens(corpus.texts)
-        self.bare_rows = trainer.tokens([bare(text) for text in corpus.texts])
+        self.in_dialogue = in_dialogue
+        texts, without_marks, before = corpus.texts, [bare(text) for text in corpus.texts], corpus.before()
+        # by whether punctuation is gone, and whether the turns before are there
+        self.rows = {(lost, told): trainer.tokens(without_marks if lost else texts, before if told else None) for lost in (0, 1) for told in (0, 1)}
         self.labels = torch.from_numpy(corpus.labels)
-        self.steps = -(-len(self.rows) // options.batch)
+        self.steps = -(-len(corpus) // options.batch)
         self.parameters = [*trainer.factors, *trainer.expert.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=options.weight_decay)
         self.history: list[dict[str, float]] = []
@@ -143,10 +177,11 @@ class Stage:
         trainer, options, epoch = self.trainer, self.trainer.options, len(self.history)
         torch.manual_seed(trainer.seed * 1000 + epoch)
         rng = np.random.default_rng((trainer.seed, epoch))
-        plain = rng.random(len(self.rows)) < options.bare
-        rows = [b if p else r for r, b, p in zip(self.rows, self.bare_rows, plain, strict=True)]
+        lost = rng.random(len(self.labels)) < options.bare
+        told = rng.random(len(self.labels)) < self.in_dialogue if self.in_dialogue else np.zeros(len(self.labels), bool)
+        rows = [self.rows[int(a), int(b)][i] for i, (a, b) in enumerate(zip(lost, told, strict=True))]
         # texts of like length together, so that little is padding, in another mixture each time
-        order = np.argsort([len(row) for row in rows] + 4 * rng.random(len(rows)))
+        order = np.argsort([len(row.tokens) for row in rows] + 4 * rng.random(len(rows)))
         batches = [order[i : i + options.batch] for i in range(0, len(order), options.batch)]
         trainer.network.train()
         trainer.expert.train()
@@ -168,7 +203,7 @@ class Stage:
         return self.rate * (at / warm_up if at < warm_up else 0.5 * (1 + np.cos(np.pi * (at - warm_up) / (1 - warm_up))))
 
     def _fingerprint(self) -> str:
-        what = [self.name, self.epochs, self.rate, len(self.rows), self.trainer.seed, self.trainer.options.to_json()]
+        what = [self.name, self.epochs, self.rate, self.in_dialogue, len(self.labels), self.trainer.seed, self.trainer.options.to_json()]
         return json.dumps(what, sort_keys=True)
 
     def _save(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.text import NO_WORDS, SentenceEncoder, minilm_tokenizer, pad_tokens
+from mmer_core.encoders.text import NO_WORDS, SentenceEncoder, Window, minilm_tokenizer, pad_tokens
 from mmer_core.encoders.weights import HubFile, random_revision, random_weights
 from mmer_core.labels import Modality
 
@@ -82,7 +82,7 @@ class BertEncoder(SentenceEncoder):
         if not windows:
             said = (clip.text or "").strip()
             raise Absent("no words are left once special characters are gone" if said else clip.absent.get(Modality.TEXT, NO_WORDS))
-        return np.concatenate([self._states(w) for w in windows]) if self.sequence else self._embed(windows)
+        return np.concatenate([self._states(w) for w in windows]) if self.sequence else self._embed([Window(w) for w in windows])
 
     def windows(self, text: str) -> list[list[int]]:
         """Token ids of each window of a text, marks included; empty if there are no words."""
@@ -94,8 +94,8 @@ class BertEncoder(SentenceEncoder):
         with torch.inference_mode():
             return self.network(tokens, mask)[0, :-1].numpy()
 
-    def _embed(self, windows: list[list[int]]) -> np.ndarray:
-        tokens, mask = pad_tokens(windows)
+    def _embed(self, windows: Sequence[Window]) -> np.ndarray:
+        tokens, mask = pad_tokens([window.tokens for window in windows])
         with torch.inference_mode():
             states = self.network(tokens, mask)
             if self.pooling == "cls":

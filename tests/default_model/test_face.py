@@ -41,7 +41,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
-    return work, train_face(data, work, seed=3, cycles=(2,))
+    return work, train_face(data, work, seed=3, cycles=(2,), taught=2)
 
 
 def labelled(images, labels):
@@ -107,7 +107,7 @@ def test_training_writes_what_the_bundle_needs(trained):
     assert sum(result["prior"].values()) == pytest.approx(1)
     assert set(result["prior"]) == set(EMOTIONS)
     assert result["figures"]["public_test"]["n"] == 28
-    assert (work / "face.safetensors").stat().st_size < 10_000_000
+    assert (work / "face.safetensors").stat().st_size < 12_000_000
     assert FaceCnnEncoder(work / "face.safetensors").spec.dim == result["expert_options"]["dim"]
 
 
@@ -166,6 +166,26 @@ def test_the_learning_rate_rises_and_falls_in_every_cycle():
     assert rates[-1] < 0.02 * config.learning_rate
     with pytest.raises(ValueError, match="30 epochs"):
         config.place(30)
+
+
+def test_the_second_network_is_taught_by_the_first(trained, data):
+    _, result = trained
+    first, second = (network["options"] for network in result["networks"])
+    assert first["taught"] == 0
+    assert second["taught"] == 0.5
+    assert first["seed"] != second["seed"]
+    assert [row["recipe"] for row in result["tried"]] == ["labels alone", "labels and the first one's answers", "mean of both"]
+    assert all(0 <= row["held_out"] <= 1 and 0 <= row["public_test"] <= 1 for row in result["tried"])
+
+
+def test_a_teacher_takes_its_share_of_the_targets(data, tmp_path):
+    faces = read_fer2013(data / "fer2013" / "train.npz").take(np.arange(8))
+    answers = torch.full((8, 7), 1 / 7)
+    state = FaceTrainer(FaceTraining(taught=0.4), faces, tmp_path / "a.safetensors", answers)
+    assert torch.allclose(state.targets.sum(1), torch.ones(8))
+    assert torch.allclose(state.targets.gather(1, state.y[:, None]), torch.tensor(0.6 + 0.4 / 7))
+    with pytest.raises(ValueError, match=r"share of 0\.4 of the targets is a teacher's"):
+        FaceTrainer(FaceTraining(taught=0.4), faces, tmp_path / "a.safetensors")
 
 
 def test_a_checkpoint_of_another_training_is_refused(data, tmp_path):

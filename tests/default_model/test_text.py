@@ -12,7 +12,7 @@ from mmer_core.clip import Clip
 from mmer_core.default_model import text_trainer
 from mmer_core.default_model.text import train_text
 from mmer_core.default_model.text_corpora import bare, hold_out, read_goemotions, read_meld
-from mmer_core.default_model.text_trainer import TextTraining
+from mmer_core.default_model.text_trainer import TextTraining, average
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
@@ -27,7 +27,7 @@ PHRASES = {
     "surprise": ["Oh my God, you are pregnant?", "What? I can't believe it!", "Wow, I did not expect that!"],
 }
 GOEMOTIONS_LABELS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
-SHORT = TextTraining(rank=2, first_epochs=1, epochs=2, rate=5e-3, batch=16, held_out=0.3)
+SHORT = TextTraining(rank=2, first_epochs=1, epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2)
 
 
 def meld_table(dialogues: int) -> pd.DataFrame:
@@ -73,6 +73,14 @@ class TestCorpora:
         assert not set(learn.groups) & set(held.groups)
         assert sorted((*learn.ids, *held.ids)) == sorted(meld.ids)
 
+    def test_what_was_said_before_stays_within_the_dialogue(self, data):
+        meld = read_meld(data / "meld", "train")
+        before = meld.before()
+        assert before[7] == ()
+        assert before[10] == meld.texts[7:10]
+        assert before[13] == meld.texts[7:13]
+        assert read_goemotions(data / "goemotions").before() == [()] * 7
+
     def test_goemotions_leaves_out_comments_with_two_emotions(self, data):
         goemotions = read_goemotions(data / "goemotions")
         assert [EMOTIONS[label] for label in goemotions.labels] == list(EMOTIONS)
@@ -91,6 +99,14 @@ class TestCorpora:
 
 
 class TestTraining:
+    def test_the_mean_of_trainings_is_the_mean_of_their_weights(self):
+        torch.manual_seed(0)
+        trained = [{"adapter.a.up": torch.randn(5, 2), "adapter.a.down": torch.randn(2, 4), "expert.layers.1.bias": torch.randn(7)} for _ in range(3)]
+        mean = average(trained)
+        expected = sum(t["adapter.a.up"] @ t["adapter.a.down"] for t in trained) / 3
+        assert torch.allclose(mean["adapter.a.up"] @ mean["adapter.a.down"], expected, atol=1e-6)
+        assert torch.allclose(mean["expert.layers.1.bias"], sum(t["expert.layers.1.bias"] for t in trained) / 3)
+
     def test_it_learns(self, trained):
         report = json.loads((trained / "text.json").read_text(encoding="utf-8"))
         scores = report["figures"]["MELD dev"]
@@ -102,14 +118,17 @@ class TestTraining:
             "frozen, logistic regression, half without punctuation",
             "adapters, MELD alone",
             "adapters, GoEmotions then MELD",
+            "adapters, GoEmotions then MELD in its dialogues",
         ]
         assert all({"held_out", "held_out_bare", "dev", "dev_bare"} < set(row) for row in report["tried"])
+        assert all("held_out_in_dialogue" in row for row in report["tried"] if row["recipe"].startswith("adapters"))
+        assert {"weighted_f1_mean", "weighted_f1_sd", "weighted_f1_bare_mean"} <= set(report["figures"]["MELD dev, 2 seeds one by one"])
         assert report["prior"] == pytest.approx(dict.fromkeys(EMOTIONS, 1 / 7), abs=1e-5)
         assert (report["seed"], report["options"]["rank"]) == (3, 2)
 
     def test_the_written_weights_give_the_written_logits(self, trained):
         report = json.loads((trained / "text.json").read_text(encoding="utf-8"))
-        encoder = MiniLmEncoder(**{k: trained / v for k, v in report["encoder_options"].items()})
+        encoder = MiniLmEncoder(**{k: trained / v if k == "delta" else v for k, v in report["encoder_options"].items()})
         expert = WordsNetwork(**report["expert_options"]).eval()
         tensors = load_file(trained / "text.safetensors")
         assert {t.dtype for t in tensors.values()} == {torch.float16}
@@ -134,7 +153,7 @@ class TestTraining:
         def save_and_stop(stage: text_trainer.Stage) -> None:
             real(stage)
             count[0] += 1
-            if count[0] in (2, 6):
+            if count[0] in (2, 10):
                 raise Stopped
 
         monkeypatch.setattr(text_trainer.Stage, "_save", save_and_stop)
@@ -142,7 +161,7 @@ class TestTraining:
             with pytest.raises(Stopped):
                 train_text(data, tmp_path, seed=3, options=SHORT)
         train_text(data, tmp_path, seed=3, options=SHORT)
-        assert count[0] == 7
+        assert count[0] == 11
         expected, resumed = load_file(trained / "text.safetensors"), load_file(tmp_path / "text.safetensors")
         assert set(expected) == set(resumed)
         assert all(torch.equal(expected[name], resumed[name]) for name in expected)

@@ -15,7 +15,7 @@ import torch
 from mmer_core import encoders
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ModalityEncoder
-from mmer_core.encoders.face_network import FaceNetwork, save_network
+from mmer_core.encoders.face_network import FaceEnsemble, FaceNetwork, save_network
 from mmer_core.encoders.request import EncoderRequest
 
 #: An optional package brings one of them; without it, it is unavailable (see test_hand_made_features).
@@ -36,7 +36,7 @@ VARIANTS = {
 def face_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("face") / "face.safetensors"
     torch.manual_seed(0)
-    save_network(FaceNetwork(), path)
+    save_network(FaceEnsemble([FaceNetwork()]), path)
     return path
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from mmer_core import encoders
-from mmer_core.clip import Absent, Clip
+from mmer_core.clip import Absent, Clip, Dialogue
 from mmer_core.encoders import EncoderSpec, EncoderUnavailable, ModalityEncoder
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions
-from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, SentenceEncoder, plain_text
+from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, SentenceEncoder, own_tokens, plain_text
 from mmer_core.encoders.weights import sha256_of
 from mmer_core.labels import Modality
 
@@ -24,6 +25,10 @@ SPEC = EncoderSpec("tiny", Modality.TEXT, TINY.width, "this test", "random-0", "
 
 def say(text: str | None) -> Clip:
     return Clip("typed", "0" * 64, "text", text=text)
+
+
+def in_dialogue(text: str, *turns: str) -> Clip:
+    return replace(say(text), dialogue=Dialogue(len(turns), len(turns) + 1, 0.0, turns))
 
 
 @pytest.fixture
@@ -82,6 +87,47 @@ class TestContract:
     def test_typographic_marks_do_not_matter(self, tiny):
         assert plain_text(" “It’s…\n fine” – she said ") == '"It\'s... fine" - she said'
         assert np.array_equal(tiny.encode(say("you — were there")), tiny.encode(say("you - were   there")))
+
+
+class TestDialogue:
+    def test_what_was_said_before_changes_the_vector_of_what_is_said(self, tiny):
+        tiny.context = 12
+        alone, after_joy, after_sorrow = (tiny.encode(in_dialogue("what a day", *turns))[0] for turns in ((), ("i am happy",), ("i am sad",)))
+        assert not np.allclose(after_joy, alone, atol=1e-4)
+        assert not np.allclose(after_joy, after_sorrow, atol=1e-4)
+
+    def test_an_encoder_without_context_does_not_read_it(self, tiny):
+        assert np.array_equal(tiny.encode(in_dialogue("what a day", "i am sad")), tiny.encode(say("what a day")))
+
+    def test_only_the_own_words_are_pooled(self, tiny):
+        tiny.context = 12
+        (window,) = tiny.in_dialogue(tiny.windows("what a day"), ("i am sad",))
+        assert window.before == 1 + 3 + 1
+        assert window.tokens[window.before :] == tiny.windows("what a day")[0][1:]
+        mask = own_tokens(torch.ones(1, len(window.tokens), dtype=torch.bool), [window])
+        assert mask.sum() == 4  # three words and the closing mark
+
+    def test_the_latest_turns_fill_the_room_there_is(self, tiny):
+        tiny.context = 10
+        turns = ("the train is late today .", "i am so happy", "you were there")
+        (window,) = tiny.in_dialogue(tiny.windows("what a day"), turns)
+        assert window.before <= 1 + tiny.context
+        (known,) = tiny.in_dialogue(tiny.windows("what a day"), turns[1:])
+        assert window == known  # what is left of the room is too little for the oldest turn
+        (cut,) = tiny.in_dialogue(tiny.windows("what a day"), ("the train is late today . " * 3,))
+        assert cut.before == 1 + tiny.context
+
+    @pytest.mark.parametrize("turns", [(), ("",), ("  ", "")])
+    def test_nothing_before_is_no_context(self, tiny, turns):
+        tiny.context = 12
+        assert np.array_equal(tiny.encode(in_dialogue("what a day", *turns)), tiny.encode(say("what a day")))
+
+    def test_many_at_once_are_what_each_is_alone(self, tiny):
+        tiny.context = 12
+        texts, before = ["what a day", "", "i am so happy " * 4], [("i am sad",), ("you were there",), ()]
+        together = tiny.encode_texts(texts, before, batch=2)
+        for text, turns, rows in zip(texts, before, together, strict=True):
+            assert len(rows) == 0 if not text else np.allclose(rows, tiny.encode(in_dialogue(text, *turns)), atol=1e-6)
 
 
 class TestMiniLm:

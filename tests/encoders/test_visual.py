@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from mmer_core import encoders
 from mmer_core.clip import Absent, Clip, FaceTrack
-from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_network import SIDE, FaceEnsemble, FaceNetwork, as_input, embed_flipped, load_network, save_network
 from mmer_core.encoders.spec import EncoderUnavailable, ModalityEncoder
 from mmer_core.encoders.visual import FaceCnnEncoder, grey_faces
 from mmer_core.features.batch import FeatureBatch
@@ -21,16 +21,17 @@ from mmer_core.labels import EMOTIONS, Modality
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Random weights on disk, with normalisation statistics of some noise so that activations have a sane scale."""
+    """Random weights of two networks on disk, with normalisation statistics of some noise so that activations have a sane scale."""
     torch.manual_seed(0)
-    network = FaceNetwork().train()
-    for block in network.blocks:
-        torch.nn.init.ones_(block.norm2.weight)
-    with torch.no_grad():
-        for _ in range(3):
-            network(torch.rand(8, 1, SIDE, SIDE))
+    networks = FaceNetwork().train(), FaceNetwork().train()
+    for network in networks:
+        for block in network.blocks:
+            torch.nn.init.ones_(block.norm2.weight)
+        with torch.no_grad():
+            for _ in range(3):
+                network(torch.rand(8, 1, SIDE, SIDE))
     path = tmp_path_factory.mktemp("face") / "face.safetensors"
-    save_network(network, path)
+    save_network(FaceEnsemble(networks, temperatures=(0.5, 2.0)), path)
     return path
 
 
@@ -135,7 +136,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(EncoderUnavailable, match="text cannot be read"):
         FaceCnnEncoder(tmp_path / "text")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(EncoderUnavailable, match="not those of this project's face network"):
+    with pytest.raises(EncoderUnavailable, match="holds no face network of this project"):
         FaceCnnEncoder(tmp_path / "other.safetensors")
 
 
@@ -164,13 +165,24 @@ def test_the_same_head_serves_as_an_expert(weights, encoder, crops):
 
 
 def test_weights_survive_the_disk_in_half_precision(weights):
-    assert weights.stat().st_size < 10_000_000
+    assert weights.stat().st_size < 12_000_000
     network = load_network(weights)
     x = torch.rand(3, 1, SIDE, SIDE)
     with torch.inference_mode():
         assert torch.allclose(embed_flipped(network, x), embed_flipped(load_network(weights), x))
     assert not network.training
     assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+@pytest.mark.parametrize("temperatures", [None, (0.5, 2.0)])
+def test_networks_side_by_side_answer_with_the_mean_of_their_logits(temperatures):
+    networks = FaceNetwork().eval(), FaceNetwork().eval()
+    ensemble = FaceEnsemble(networks, temperatures).eval()
+    x = torch.rand(3, 1, SIDE, SIDE)
+    with torch.inference_mode():
+        expected = sum(network(x) / t for network, t in zip(networks, temperatures or (1, 1), strict=True)) / 2
+        assert torch.allclose(ensemble(x), expected, atol=1e-5)
+        assert ensemble.embed(x).shape == (3, ensemble.dim)
 
 
 def test_gradients_reach_every_parameter():

@@ -13,7 +13,7 @@ from mmer_core.prediction import Prediction
 from ui.ablation.scores import offer
 from ui.ablation.share_charts import number, share_table, signed
 from ui.ablation.tables import clip_rows
-from ui.analyze.analysis import Analysis, latest
+from ui.analyze.analysis import Analysis, latest, turns_in
 from ui.analyze.charts import describe, emotion_bars
 from ui.figure import CONFIG, emotion_name
 from ui.headline import UNSURE, unsure_sentence
@@ -50,7 +50,8 @@ def show_last_clip() -> None:
 @st.fragment
 def _switched(analysis: Analysis, predictor: Predictor) -> None:
     words, person = st.session_state.get(f"words-{analysis.digest}", analysis.heard), st.session_state.get(f"face-{analysis.digest}")
-    observation = analysis.corrected(words, person, predictor)
+    before = turns_in(st.session_state.get(f"before-{analysis.digest}"))
+    observation = analysis.corrected(words, person, predictor, before)
     with st.container(horizontal=True, gap="medium"):
         use = {m for m in predictor.modalities if _switch(analysis, observation, m)}
     prediction = predictor.fuse(observation, use)

@@ -68,7 +68,7 @@ class Analysis:
     observation: Observation
     strip: list[np.ndarray]
     seconds: dict[str, float]
-    _reworded: tuple[str, Observation] | None = field(default=None, repr=False)
+    _reworded: tuple[tuple[str, tuple[str, ...]], Observation] | None = field(default=None, repr=False)
     _followed: dict[int, Observation] = field(default_factory=dict, repr=False)
 
     @property
@@ -86,13 +86,14 @@ class Analysis:
         clip = self.observation.clip
         return next((i for i, p in enumerate(clip.people) if clip.faces is not None and np.array_equal(p.boxes, clip.faces.boxes)), None)
 
-    def corrected(self, words: str, person: int | None, predictor: Predictor) -> Observation:
+    def corrected(self, words: str, person: int | None, predictor: Predictor, before: tuple[str, ...] = ()) -> Observation:
         """The observation with these words and the face of this one of `Clip.people`; only what is new is encoded.
 
         Args:
+            before: what was said before the words, oldest first.
             person: anything but an index into `Clip.people` is the one that the app followed by itself.
         """
-        observation = self.saying(words, predictor)
+        observation = self.saying(words, predictor, before)
         if person is None or person == self.main or person not in range(len(observation.clip.people)):
             return observation
         if person not in self._followed:
@@ -103,13 +104,18 @@ class Analysis:
         absent = {m: r for m, r in seen.absent.items() if m not in others} | {m: r for m, r in observation.absent.items() if m in others}
         return replace(observation, clip=replace(observation.clip, faces=seen.clip.faces), features=features, absent=absent)
 
-    def saying(self, words: str, predictor: Predictor) -> Observation:
-        """The observation with these words; only the text encoder runs, and only when they are new."""
-        if words.strip() == self.heard.strip():
+    def saying(self, words: str, predictor: Predictor, before: tuple[str, ...] = ()) -> Observation:
+        """The observation with these words behind what was said before; only the text encoder runs, and only when they are new."""
+        if words.strip() == self.heard.strip() and not before:
             return self.observation
-        if self._reworded is None or self._reworded[0] != words:
-            self._reworded = (words, predictor.reword(self.observation, words))
+        if self._reworded is None or self._reworded[0] != (words, before):
+            self._reworded = ((words, before), predictor.reword(self.observation, words, before))
         return self._reworded[1]
+
+
+def turns_in(told: str | None) -> tuple[str, ...]:
+    """The turns of a conversation that a person typed, one a line."""
+    return tuple(line.strip() for line in (told or "").splitlines() if line.strip())
 
 
 def chosen() -> Source | None:

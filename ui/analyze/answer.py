@@ -13,7 +13,7 @@ from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.prediction import Prediction
 from mmer_core.timeline import Timeline
 from ui.analyze.analysis import Analysis
-from ui.analyze.cards import show_face, show_opinion, show_voice, transcript_box
+from ui.analyze.cards import show_face, show_opinion, show_voice, transcript_box, turns_before
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
@@ -49,10 +49,11 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
     with cards[Modality.TEXT]:
         opinion_of_words = st.container()
         words = transcript_box(analysis)
+        before = turns_before(analysis) if predictor.reads_dialogue else ()
     with cards[Modality.VISUAL]:
         opinion_of_face = st.container()
         person = choose_face(analysis)
-    observation = analysis.corrected(words, person, predictor)
+    observation = analysis.corrected(words, person, predictor, before)
     with switches:
         use = _switches(analysis, observation, predictor.modalities)
     prediction = predictor.fuse(observation, use)

@@ -9,7 +9,7 @@ import streamlit as st
 from mmer_core.clip import Clip
 from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
 from mmer_core.prediction import Opinion, Prediction
-from ui.analyze.analysis import KEPT, Analysis
+from ui.analyze.analysis import KEPT, Analysis, turns_in
 from ui.analyze.charts import describe, opinion_bars, sound_picture
 from ui.analyze.intake import LONGEST_TEXT
 from ui.figure import STILL, emotion_name, percent
@@ -94,6 +94,21 @@ def transcript_box(analysis: Analysis) -> str:
         )
         or ""
     )
+
+
+def turns_before(analysis: Analysis) -> tuple[str, ...]:
+    """What was said before the clip, a turn each, oldest first; nothing unless the person tells."""
+    with st.expander("What was said before it?"):
+        told = st.text_area(
+            "Said before it, one turn a line",
+            key=f"before-{analysis.digest}",
+            height=100,
+            max_chars=LONGEST_TEXT,
+            persist_state="session",
+            placeholder="Did you get the job?\nThey called this morning.",
+            help="The words are then read as an answer to these. Leave it empty if they stand alone.",
+        )
+    return turns_in(told)
 
 
 def show_voice(analysis: Analysis) -> None:

@@ -37,13 +37,14 @@ def timeline_of(observation: Observation, predictor: Predictor, use: Collection[
     clip = observation.clip
     if length(clip) < SHORTEST or not observation.features:
         return None
-    windows = _windows((clip.digest, clip.text or "", person, predictor.identity["sha256"]), observation, predictor)
+    before = clip.dialogue.previous if clip.dialogue else ()
+    windows = _windows((clip.digest, clip.text or "", before, person, predictor.identity["sha256"]), observation, predictor)
     return fuse(predictor, windows, use)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False, scope="session")
-def _windows(key: tuple[str, str, int | None, str], _observation: Observation, _predictor: Predictor) -> Windows:
-    """The windows of a clip, keyed by its digest, its words, the person followed and the model."""
+def _windows(key: tuple[str, str, tuple[str, ...], int | None, str], _observation: Observation, _predictor: Predictor) -> Windows:
+    """The windows of a clip, keyed by its digest, its words and those before them, the person followed and the model."""
     from mmer_core.sliding_windows import look
 
     return look(_predictor, _observation)
