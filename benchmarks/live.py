@@ -7,7 +7,7 @@ one window to the answer from the next. Memory: resident set, at the start of ea
 
 With --browser the whole app runs, and a headless Chromium with the clip as its fake camera tells how many pictures per second it shows, and how long
 after the camera gave a picture it is on the screen again with box and emotion: every picture carries its number as a row of black and white fields.
-Chromium takes most of two cores for itself.
+Memory is then that of the app's process. Chromium takes most of a core for itself.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 RATE = 24  # pictures per second
 SIZE = (640, 480)
 PAGE = 4096
+TENTHS = 10  # of the run, after each of which memory is looked at
 
 
 def main() -> None:
@@ -74,7 +75,7 @@ def in_process(clip: Path, seconds: float) -> None:
         answers += 1
         face.add(moment.face_delay)
         voice.add(moment.voice_delay)
-        if passed >= len(memory) * seconds / 10:
+        if passed >= len(memory) * seconds / TENTHS:
             memory.append(resident())
     memory.append(resident())
     spent = resource.getrusage(resource.RUSAGE_SELF)
@@ -144,9 +145,9 @@ class Coder:
         self._encoder.encode(frame)
 
 
-def resident() -> float:
-    """Megabytes of memory in use now (Linux), or at most so far."""
-    statm = Path("/proc/self/statm")
+def resident(process: int | str = "self") -> float:
+    """Megabytes of memory that a process uses now (Linux), or this one at most so far."""
+    statm = Path(f"/proc/{process}/statm")
     return int(statm.read_text().split()[1]) * PAGE / 1e6 if statm.exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
@@ -176,10 +177,13 @@ def in_browser(seconds: float) -> None:
             page.get_by_text("pictures per second · face read").wait_for()
             before = shown_by(video)
             video.evaluate(WATCH)
-            for _ in range(max(1, round(seconds / 5))):
-                page.wait_for_timeout(5000)
-                print(page.get_by_text("pictures per second").inner_text())
-            print(f"shown by the browser         {(shown_by(video) - before) / (5 * max(1, round(seconds / 5))):6.1f} per second")
+            memory = [resident(server.pid)]
+            for _ in range(TENTHS):
+                page.wait_for_timeout(1000 * seconds / TENTHS)
+                memory.append(resident(server.pid))
+                print(page.get_by_text("pictures per second").inner_text(), flush=True)
+            print(f"shown by the browser         {(shown_by(video) - before) / seconds:6.1f} per second")
+            print("resident memory, MB          " + " ".join(f"{m:.0f}" for m in memory))
             delays = [milliseconds / 1000 for milliseconds in video.evaluate("() => window.delays")]
             report("camera to screen", set(delays))
             browser.close()

@@ -12,22 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmer_core import checkpoint, encoders, familiarity
+from mmer_core import checkpoint, encoders, familiarity, remarks
 from mmer_core.attribution import shapley_values
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import EncoderUnavailable, ModalityEncoder
-from mmer_core.encoders.text import FOREIGN_PIECES, SentenceEncoder
+from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.faces import find_faces
 from mmer_core.familiarity import Familiarity
 from mmer_core.features.batch import FeatureBatch, collate
 from mmer_core.fusion.product import ProductOfExperts
-from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
+from mmer_core.labels import Modality, in_order, subset_name, subsets
 from mmer_core.prediction import Opinion, Prediction, as_probabilities
 from mmer_core.speech import Segment, SpeechUnavailable, Transcript, transcribe
 
 Progress = Callable[[str], None]
-_UNLIKE = {Modality.TEXT: "The words are", Modality.AUDIO: "The sound is", Modality.VISUAL: "The face is"}
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,8 @@ class Predictor:
         winner = int(final.argmax())
         shares = shapley_values(present, lambda s: float(answers[in_order(s)][winner]))
         label = self.record["labels"][winner]
-        warnings = tuple(self._warnings(observation, present))
+        heeded = {m: observation.features[m] for m in present}
+        warnings = tuple(remarks.warnings(observation.clip, heeded, self.known, self.encoders.get(Modality.TEXT)))
         return Prediction(
             label=label,
             probability=float(final[winner]),
@@ -211,7 +211,7 @@ class Predictor:
             modalities=self._opinions_of(observation, present, answers, switched_on),
             subsets={subset_name(s): as_probabilities(p.tolist()) for s, p in answers.items() if s},
             contributions={m: shares.get(m, 0.0) for m in self.modalities},
-            notes=(*observation.clip.notes, *self._notes(present), *warnings),
+            notes=(*observation.clip.notes, *remarks.basis(present), *warnings),
             timings={**observation.timings, "fuse": time.perf_counter() - started},
             model=self.identity,
             unsure_below=self.unsure_below,
@@ -232,28 +232,6 @@ class Predictor:
                 reason = observation.absent.get(modality, "switched off") if modality in switched_on else "switched off"
                 result[modality] = Opinion(False, reason)
         return result
-
-    def _notes(self, present: tuple[Modality, ...]) -> Iterator[str]:
-        if not present:
-            yield "Nothing to go by: these are the class frequencies of the training data, not a reading of this input."
-        elif len(present) == 1:
-            yield f"This answer rests on one modality alone ({MODALITY_TITLES[present[0]].lower()})."
-
-    def _warnings(self, observation: Observation, present: tuple[Modality, ...]) -> Iterator[str]:
-        """What is unlike anything the model was trained on, and whose face it is where there are several."""
-        faces = observation.clip.faces
-        if Modality.VISUAL in present and faces is not None and faces.people > 1:
-            yield f"{faces.people} faces are in view; {faces.rule}."
-        for modality in present:
-            strangeness = self.known[modality].strangeness(observation.features[modality]) if modality in self.known else 0.0
-            if strangeness > 1:
-                yield (
-                    f"{_UNLIKE[modality]} unlike those the model learned from ({strangeness:.1f} times the usual limit): "
-                    "nothing is known of how well it reads such input."
-                )
-        encoder, words = self.encoders.get(Modality.TEXT), observation.clip.text or ""
-        if Modality.TEXT in present and isinstance(encoder, SentenceEncoder) and encoder.pieces_per_word(words) > FOREIGN_PIECES:
-            yield "The words do not look like English, the only language that the model reads."
 
 
 def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:

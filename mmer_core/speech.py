@@ -21,7 +21,7 @@ import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
 
-REQUIREMENT = "moonshine-voice==0.0.65"  # later versions bring no model
+REQUIREMENT = "moonshine-voice==0.0.73"  # 0.0.65 keeps 5 MB of memory a minute; later versions bring no model that loads
 SILENT_LEVEL = -65.0  # dBFS: the loudest tenth of a second of a recording in which there is nothing to hear
 SPEECH_LEVEL = -20.0  # dBFS: quiet recordings are raised to this
 MAX_GAIN = 40.0  # dB

@@ -38,6 +38,7 @@ def load_predictor() -> Predictor:
     predictor.warm_up()
     gc.collect()
     gc.freeze()
+    gc.collect()  # how many objects survive this one decides how soon the next comes
     return predictor
 
 

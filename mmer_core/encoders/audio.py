@@ -27,7 +27,7 @@ SPEECH_WEIGHTS = WeightsFile(
     "assets/tiny-en/encoder_model.ort",
     "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
     13_281_600,
-    "moonshine-voice==0.0.65",
+    "moonshine-voice==0.0.73",
 )
 # What transformer layers 2 and 4 of 6 hand on. The last layer knows words rather than tone: on RAVDESS (8 classes, five folds by actor, SVM on mean,
 # std and max of the frames) it has UA .635, layers 2 and 4 have .729; with the layers chosen by training actors alone it is .726.
@@ -117,6 +117,7 @@ class VoiceFramesEncoder:
         name="voice_frames",
         modality=Modality.AUDIO,
         dim=VOICE_DIM,
+        # Versions 0.0.65 to 0.0.73 carry the same weights; the name stays, so that stored features and runs do.
         source="moonshine-voice 0.0.65, assets/tiny-en (layers 2 and 4); mel spectrogram and prosody of this project",
         revision=SPEECH_WEIGHTS.sha256,
         licence="MIT",

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from fake_devices import REMEMBER_STREAMS, arguments
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60_000  # ms; two busy cores load the models and analyse a clip well within
@@ -124,3 +125,27 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def open_with_devices(browser, chromium_path):
+    """A function that opens an address on a phone's width in a browser of its own, whose camera and microphone are these files.
+
+    The streams that the page gets can be ended as in `fake_devices.UNPLUG_CAMERA`.
+    """
+    browsers = []
+
+    def open_(url: str, files: tuple[Path, Path], *, patience: int = PATIENCE, **devices):
+        running = browser.browser_type.launch(executable_path=chromium_path, args=arguments(*files, **devices))
+        browsers.append(running)
+        context = running.new_context(viewport={"width": 390, "height": 900})
+        context.set_default_timeout(patience)
+        page = context.new_page()
+        page.add_init_script(REMEMBER_STREAMS)
+        page.goto(url)
+        page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    yield open_
+    for running in browsers:
+        running.close()

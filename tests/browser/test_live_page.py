@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from fake_devices import REMEMBER_STREAMS, UNPLUG_CAMERA, arguments, write_camera, write_microphone
+from fake_devices import UNPLUG_CAMERA, write_camera, write_microphone
 from playwright.sync_api import expect
 
 from mmer_core.labels import EMOTIONS
@@ -23,18 +23,11 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def open_live(browser, chromium_path, app_url, files):
+def open_live(open_with_devices, app_url, files):
     """A function that opens the Live page in a browser with the fake devices asked for, and presses Start."""
-    browsers = []
 
     def open_(**devices):
-        running = browser.browser_type.launch(executable_path=chromium_path, args=arguments(*files, **devices))
-        browsers.append(running)
-        context = running.new_context(viewport={"width": 390, "height": 900})
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.add_init_script(REMEMBER_STREAMS)
-        page.goto(f"{app_url}/live")
+        page = open_with_devices(f"{app_url}/live", files, patience=PATIENCE, **devices)
         page.get_by_role("heading", name="What emotion is showing now?").wait_for()
         page.get_by_text("Nothing is stored").wait_for()
         start = page.get_by_role("button", name="Start", exact=True)
@@ -42,9 +35,7 @@ def open_live(browser, chromium_path, app_url, files):
         start.click()
         return page
 
-    yield open_
-    for running in browsers:
-        running.close()
+    return open_
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_devices import REMEMBER_STREAMS, UNPLUG_CAMERA, arguments, write_camera, write_microphone
+from fake_devices import UNPLUG_CAMERA, write_camera, write_microphone
 from playwright.sync_api import expect
 
 from ui.analyze.recorder import WAYS
@@ -20,19 +20,13 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def open_recorder(browser, chromium_path, app_url, files):
-    """A function that opens the recorder in a browser with the fake devices asked for."""
-    browsers = []
+def open_recorder(open_with_devices, app_url, files):
+    """A function that opens the recorder in a browser with the fake devices asked for; it ends with the test, since its camera runs."""
+    pages = []
 
     def open_(way: str, **devices):
-        running = browser.browser_type.launch(executable_path=chromium_path, args=arguments(*files, **devices))
-        browsers.append(running)
-        context = running.new_context(viewport={"width": 390, "height": 900})
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.add_init_script(REMEMBER_STREAMS)
-        page.goto(app_url)
-        page.get_by_role("heading", level=1).wait_for()
+        page = open_with_devices(app_url, files, **devices)
+        pages.append(page)
         page.get_by_text("Record", exact=True).click()
         page.get_by_text(way, exact=True).click()
         page.get_by_text(WAYS[way.lower()][1]).wait_for()
@@ -40,8 +34,8 @@ def open_recorder(browser, chromium_path, app_url, files):
         return page
 
     yield open_
-    for running in browsers:
-        running.close()
+    for page in pages:
+        page.context.browser.close()
 
 
 def record(page, seconds: float) -> None:
