@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mmer_core import cli, media, predictor
-from mmer_core.labels import EMOTIONS, LABEL_ALIASES
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
 from tiny_predictor import make_clip, make_predictor
 
 
@@ -13,6 +13,7 @@ from tiny_predictor import make_clip, make_predictor
 def tiny(monkeypatch):
     model = make_predictor()
     monkeypatch.setattr(predictor.Predictor, "load", classmethod(lambda cls, folder: model))
+    return model
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -36,6 +37,11 @@ def test_predict_words_as_json(capsys):
     assert data["label"] in EMOTIONS
     assert data["modalities"]["text"]["present"]
     assert {"decode", "load", "text", "fuse"} <= set(data["timings"])
+
+
+def test_predict_hands_on_what_was_said_before(tiny):
+    assert cli.main(["predict", "--text", "Oh.", "--before", "I lost my job.", "--before", "My dog died as well."]) == 0
+    assert tiny.encoders[Modality.TEXT].clip.dialogue.previous == ("I lost my job.", "My dog died as well.")
 
 
 def test_predict_without_a_modality(monkeypatch, capsys, tmp_path):

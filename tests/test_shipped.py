@@ -7,6 +7,8 @@ import pytest
 from mmer_core import checkpoint
 from mmer_core.config import CHECKPOINTS, DEFAULT_CHECKPOINT
 from mmer_core.labels import EMOTIONS
+from mmer_core.media import text_clip
+from mmer_core.predictor import Predictor
 from mmer_core.runs.run import CVRun, list_runs
 
 RUNS = CHECKPOINTS / "runs"
@@ -23,6 +25,14 @@ def test_the_model_is_whole_and_states_its_data_licence_and_figures():
 
 def test_the_model_is_small():
     assert sum(f.stat().st_size for f in DEFAULT_CHECKPOINT.iterdir()) < 60e6
+
+
+def test_the_model_reads_words_as_an_answer_to_what_was_said_before():
+    predictor = Predictor.load()
+    alone = predictor.observe(text_clip("Oh."))
+    behind = predictor.reword(alone, "Oh.", ("I lost my job.", "My dog died as well."))
+    assert predictor.reads_dialogue
+    assert predictor.fuse(behind).probabilities["sadness"] > predictor.fuse(alone).probabilities["sadness"]
 
 
 S0 = ("unimodal-audio", "unimodal-visual", "early", "late_vote", "late_mean", "late_weighted")

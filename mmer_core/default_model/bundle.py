@@ -58,6 +58,7 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
             "coverage": COVERAGE,
             "seed": seed,
         },
+        "tried": {m.value: report["tried"] for m, report in reports.items() if "tried" in report},
         "figures": {
             **{m.value: report["figures"] for m, report in reports.items()},
             "fused": figures,

@@ -120,13 +120,18 @@ def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
 
 
 def _tried(networks: Mapping[str, FaceNetwork | FaceEnsemble], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
-    """Accuracy of each before the class frequencies are weighed, on the held-out pictures, which choose, and on public_test, which does not."""
-    parts = {"held_out": held, "public_test": public}
-
-    def accuracies(network: FaceNetwork | FaceEnsemble) -> dict[str, float]:
-        return {part: round(figures(flip_logits(network, faces.images).numpy(), faces.labels)["accuracy"], 4) for part, faces in parts.items()}
-
-    return [{"recipe": name} | accuracies(network) for name, network in networks.items()]
+    """Accuracy of each before the class frequencies are weighed and cross-entropy at its best temperature: on the held-out pictures, which choose,
+    and on public_test, which does not."""
+    rows = []
+    for name, network in networks.items():
+        row: dict[str, Any] = {"recipe": name}
+        for part, faces in (("held_out", held), ("public_test", public)):
+            logits = flip_logits(network, faces.images)
+            row[part] = round(figures(logits.numpy(), faces.labels)["accuracy"], 4)
+            calibrated = logits / fit_temperature(logits.numpy(), faces.labels)
+            row[f"{part}_cross_entropy"] = round(functional.cross_entropy(calibrated, torch.from_numpy(faces.labels)).item(), 4)
+        rows.append(row)
+    return rows
 
 
 def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], held: LabelledFaces, public: LabelledFaces, work: Path) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_the_second_network_is_taught_by_the_first(trained, data):
     assert second["taught"] == 0.5
     assert first["seed"] != second["seed"]
     assert [row["recipe"] for row in result["tried"]] == ["labels alone", "labels and the first one's answers", "mean of both"]
-    assert all(0 <= row["held_out"] <= 1 and 0 <= row["public_test"] <= 1 for row in result["tried"])
+    assert all(0 <= row[part] <= 1 and row[f"{part}_cross_entropy"] > 0 for row in result["tried"] for part in ("held_out", "public_test"))
 
 
 def test_a_teacher_takes_its_share_of_the_targets(data, tmp_path):
