@@ -130,7 +130,7 @@ def test_without_its_package_the_encoder_says_how_to_get_it(monkeypatch: pytest.
     monkeypatch.setenv("MMER_MODELS", str(tmp_path))
     (tmp_path / "encoder_model.ort").write_bytes(b"something else")
     monkeypatch.setattr("mmer_core.encoders.weights.find_spec", lambda name: None)
-    with pytest.raises(EncoderUnavailable, match=r"pip install moonshine-voice==0\.0\.65"):
+    with pytest.raises(EncoderUnavailable, match=r"pip install moonshine-voice==0\.0\.73"):
         audio.VoiceFramesEncoder()
 
 
