@@ -24,6 +24,7 @@ class LiveVisit:
     Attributes:
         running: Start was pressed, and Stop was not.
         kinds: what streams, of "video" and "audio".
+        asked: what streamed at the start. The connection is made for these and stays so when one is taken away: to make it anew could fail.
         problems: {kind: the browser's name for the error} of what does not.
         waiting_since: when the connection was last known to stand, or Start was pressed; `time.monotonic`.
         failure: why it ended by itself; "" if it did not.
@@ -33,6 +34,7 @@ class LiveVisit:
 
     running: bool = False
     kinds: set[str] = field(default_factory=set)
+    asked: frozenset[str] = frozenset()
     problems: dict[str, str] = field(default_factory=dict)
     waiting_since: float = 0.0
     failure: str = ""
@@ -45,6 +47,7 @@ class LiveVisit:
         if what == "start":
             self.problems = {k: str(e) for k, e in dict(event.get("problems") or {}).items() if k in NAMES}
             self.kinds = {k for k in event.get("found") or () if k in NAMES}
+            self.asked = frozenset(self.kinds)
             self.running, self.failure, self.waiting_since = bool(self.kinds), "", time.monotonic()
         elif what == "stop":
             self.running = False

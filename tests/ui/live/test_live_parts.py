@@ -69,6 +69,7 @@ def test_a_camera_taken_away_leaves_the_microphone_running_and_the_last_device_e
     visit.take({"what": "lost", "kind": "video"})
     assert visit.running
     assert visit.kinds == {"audio"}
+    assert visit.asked == {"video", "audio"}, "the connection stays as it was made"
     assert device_sentences(visit.problems, visit.kinds)[0] == "The camera was taken away."
     visit.take({"what": "lost", "kind": "audio"})
     assert not visit.running
