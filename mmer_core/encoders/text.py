@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from mmer_core.checkpoint import sha256_of
@@ -108,7 +108,7 @@ class SentenceEncoder:
 
     def windows(self, text: str) -> list[list[int]]:
         """Token ids of each window of a text, marks included; empty if there are no words."""
-        ids = self._tokenizer.encode(plain_text(text), add_special_tokens=False).ids
+        ids = self._pieces(text).ids
         size = self.window - 2
         first, last = self.marks
         return [[first, *ids[start : start + size], last] for start in range(0, len(ids), size)]
@@ -121,7 +121,7 @@ class SentenceEncoder:
             room = self.context - len(turns) - 1
             if room < _SHORTEST_TURN:
                 break
-            ids = self._tokenizer.encode(plain_text(turn), add_special_tokens=False).ids
+            ids = self._pieces(turn).ids
             turns = [*ids[-room:], last, *turns] if ids else turns
         if not turns:
             return [Window(window) for window in windows]
@@ -135,8 +135,12 @@ class SentenceEncoder:
         words = re.findall(r"[^\W\d_]+", text)
         if len(words) < _FEWEST_WORDS:
             return 0.0
-        pieces = self._tokenizer.encode(plain_text(text), add_special_tokens=False).tokens
+        pieces = self._pieces(text).tokens
         return sum(piece.startswith("##") for piece in pieces) / len(words)
+
+    def _pieces(self, text: str) -> Encoding:
+        """The text as the tokenizer cuts it, without marks."""
+        return self._tokenizer.encode(plain_text(text), add_special_tokens=False)
 
     def _embed(self, windows: Sequence[Window]) -> np.ndarray:
         tokens, mask = pad_tokens([window.tokens for window in windows])
