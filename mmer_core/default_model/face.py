@@ -1,6 +1,6 @@
-"""Training of the default model's two face networks on FER2013.
+"""Training of the default model's face networks on FER2013.
 
-Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--taught N]`.
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
@@ -22,16 +22,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
+from mmer_core.default_model.face_recipes import EPOCHS, Epochs, recipes
+from mmer_core.default_model.face_start import FACERES, STARTED_FROM, pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
-from mmer_core.encoders.face_network import FaceEnsemble, FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_network import FaceReader, as_input
+from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.labels import EMOTIONS
 
-TAUGHT_EPOCHS = 64
+MEAN = "mean of all"
 
 
 @torch.inference_mode()
-def flip_logits(network: FaceNetwork | FaceEnsemble, images: np.ndarray) -> Tensor:
+def flip_logits(network: FaceReader | FaceEnsemble, images: np.ndarray) -> Tensor:
     """Logits (N, 7) float32 of uint8 pictures (N, 48, 48), mean of each picture and its mirror image."""
     network.eval()
     parts = [network.head(embed_flipped(network, part.contiguous(memory_format=torch.channels_last))) for part in as_input(images).split(256)]
@@ -53,53 +57,51 @@ def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     }
 
 
-def train_face(data: Path, work: Path, seed: int = 0, cycles: tuple[int, ...] = FaceTraining.cycles, taught: int = TAUGHT_EPOCHS) -> dict[str, Any]:
-    """Train two networks on `data/fer2013/train.npz`, measure them once on `public_test.npz`, and write the results to `work`.
+def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -> dict[str, Any]:
+    """Train the networks of `recipes` on `data/fer2013/train.npz`, measure them once on `public_test.npz`, and write the results to `work`.
 
-    The second learns from the labels and from the first one's answers; what is shipped is the mean of both, each at its own temperature.
-    Writes face.safetensors (half precision), face.json (what this returns) and face_validation.parquet (test-time-flip logits of
-    public_test). Epochs and temperatures are chosen on pictures held out of train.npz.
-
-    Args:
-        cycles: epochs of each cycle of the first network.
-        taught: epochs of the second.
+    What is shipped is their mean, each at its own temperature. Writes face.safetensors (half precision), face.json (what this returns) and
+    face_validation.parquet (test-time-flip logits of public_test). Epochs and temperatures are chosen on pictures held out of train.npz.
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
+        EncoderUnavailable: the weights that one network starts from are not in MMER_MODELS.
         ValueError: `work` holds a checkpoint of a training with other options.
     """
     work.mkdir(parents=True, exist_ok=True)
     public = read_fer2013(data / "fer2013" / "public_test.npz")
     pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), FaceTraining.held_out, seed)
-    first = FaceTrainer(FaceTraining(seed=seed, cycles=cycles), pictures, work / "face_checkpoint.safetensors")
-    teacher = _train_to_the_end(first, held)
-    second = FaceTrainer(
-        taught_training(seed, taught), pictures, work / "face_taught_checkpoint.safetensors", flip_logits(teacher, pictures.images).softmax(1)
-    )
-    networks = [teacher, _train_to_the_end(second, held)]
-    temperatures = [fit_temperature(flip_logits(network, held.images).numpy(), held.labels) for network in networks]
+    trainers: list[FaceTrainer] = []
+    networks: list[FaceReader] = []
+    chosen = recipes(seed, epochs)
+    for recipe in chosen:
+        trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
+        networks.append(_train_to_the_end(trainers[-1], pictures, held, networks))
+    answers = {recipe.title: _answers(network, held, public) for recipe, network in zip(chosen, networks, strict=True)}
+    temperatures = [fit_temperature(held_logits, held.labels) for held_logits, _ in answers.values()]
     save_network(FaceEnsemble(networks, temperatures), work / "face.safetensors")
-    named = dict(zip(("labels alone", "labels and the first one's answers"), networks, strict=True))
     shipped = load_network(work / "face.safetensors")
-    result = _report(shipped, [first, second], held, public, work) | {"tried": _tried({**named, "mean of both": shipped}, held, public)}
+    answers[MEAN] = _answers(shipped, held, public)
+    _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
+    result = _report(shipped, trainers, answers[MEAN], held, public) | {"tried": _tried(answers, held, public)}
     (work / "face.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     score = result["figures"]["public_test"]
     print(f"face: public_test accuracy {score['accuracy']:.4f}, UA {score['ua']:.4f}, weighted F1 {score['weighted_f1']:.4f}", flush=True)
     return result
 
 
-def taught_training(seed: int, epochs: int) -> FaceTraining:
-    """The second network's options: other random numbers, half of each target from the first network, one cycle, most of it on small pictures."""
-    return FaceTraining(seed=seed + 1, cycles=(epochs,), taught=0.5, label_smoothing=0.0, gentle_until=0.2, small_until=0.8)
-
-
-def _train_to_the_end(trainer: FaceTrainer, held: LabelledFaces) -> FaceNetwork:
+def _train_to_the_end(trainer: FaceTrainer, pictures: LabelledFaces, held: LabelledFaces, teachers: Sequence[FaceReader]) -> FaceReader:
     """Train from the last checkpoint on; returns the network of the epoch that is best on the held-out pictures."""
+    config = trainer.config
     if trainer.resume():
         print(f"face: going on after epoch {len(trainer.history)}", flush=True)
-    while len(trainer.history) < trainer.config.epochs:
+    elif config.network == "mobile":
+        trainer.begin_from(pretrained(FACERES.locate(), pictures))
+    if config.taught and len(trainer.history) < config.epochs:
+        trainer.learn_from(torch.stack([flip_logits(teacher, pictures.images).softmax(1) for teacher in teachers]).mean(0))
+    while len(trainer.history) < config.epochs:
         _run_epoch(trainer, held)
-    chosen = FaceNetwork()
+    chosen = NETWORKS[config.network]()
     chosen.load_state_dict(trainer.best)
     return chosen.eval().to(memory_format=torch.channels_last)
 
@@ -119,51 +121,63 @@ def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
     print(f"face: epoch {len(trainer.history)}/{trainer.config.epochs}: {numbers}, {trainer.history[-1]['seconds']:.0f} s", flush=True)
 
 
-def _tried(networks: Mapping[str, FaceNetwork | FaceEnsemble], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
+def _answers(network: FaceReader | FaceEnsemble, held: LabelledFaces, public: LabelledFaces) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (N, 7) float32 on the held-out pictures and on public_test."""
+    return flip_logits(network, held.images).numpy(), flip_logits(network, public.images).numpy()
+
+
+def _tried(answers: Mapping[str, tuple[np.ndarray, np.ndarray]], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
     """Accuracy of each before the class frequencies are weighed and cross-entropy at its best temperature: on the held-out pictures, which choose,
     and on public_test, which does not."""
     rows = []
-    for name, network in networks.items():
+    for name, both in answers.items():
         row: dict[str, Any] = {"recipe": name}
-        for part, faces in (("held_out", held), ("public_test", public)):
-            logits = flip_logits(network, faces.images)
-            row[part] = round(figures(logits.numpy(), faces.labels)["accuracy"], 4)
-            calibrated = logits / fit_temperature(logits.numpy(), faces.labels)
+        for part, logits, faces in zip(("held_out", "public_test"), both, (held, public), strict=True):
+            row[part] = round(figures(logits, faces.labels)["accuracy"], 4)
+            calibrated = torch.from_numpy(logits / fit_temperature(logits, faces.labels))
             row[f"{part}_cross_entropy"] = round(functional.cross_entropy(calibrated, torch.from_numpy(faces.labels)).item(), 4)
         rows.append(row)
     return rows
 
 
-def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], held: LabelledFaces, public: LabelledFaces, work: Path) -> dict[str, Any]:
-    """Measure the weights as they were written, and write the table of logits."""
-    held_logits, logits = flip_logits(network, held.images), flip_logits(network, public.images)
+def _write_table(logits: np.ndarray, public: LabelledFaces, path: Path) -> None:
+    """The logits on public_test, from which the fusion is fitted."""
     table = pd.DataFrame({"id": [f"fer2013/public_test/{i}" for i in range(len(public))], "label": [EMOTIONS[i] for i in public.labels]})
     table["group"] = [digest[:16] for digest in public.digests]
     for column, name in enumerate(EMOTIONS):
-        table[f"logit_{name}"] = logits[:, column].numpy()
-    table.to_parquet(work / "face_validation.parquet", index=False)
-    first, second = trainers
-    temperature = fit_temperature(held_logits.numpy(), held.labels)
-    prior = np.bincount(first.y.numpy(), minlength=len(EMOTIONS)) / len(first.y)
-    share = fit_prior_share(held_logits.numpy() / temperature, held.labels, prior)
+        table[f"logit_{name}"] = logits[:, column]
+    table.to_parquet(path, index=False)
+
+
+def _report(
+    network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: tuple[np.ndarray, np.ndarray], held: LabelledFaces, public: LabelledFaces
+) -> dict[str, Any]:
+    """The record of the weights as they were written."""
+    held_logits, logits = answers
+    labels = trainers[0].y.numpy()
+    temperature = fit_temperature(held_logits, held.labels)
+    prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
+    share = fit_prior_share(held_logits / temperature, held.labels, prior)
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
-    cycles, epochs = ",".join(map(str, first.config.cycles)), second.config.epochs
+    epochs = " ".join(
+        f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(("cycles", "mobile", "taught"), trainers, strict=True)
+    )
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
         "expert": "frames",
         "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
-        "data": [{"name": "FER2013 (train)", "n": len(first.y), "licence": "research use"}],
+        "data": [{"name": "FER2013 (train)", "n": len(labels), "licence": "research use"}, *STARTED_FROM],
         "prior": {name: float(value) for name, value in zip(EMOTIONS, prior, strict=True)},
-        "figures": {name: figures(leaning_less(z.numpy(), temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
+        "figures": {name: figures(leaning_less(z, temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
         "temperature": temperature,
         "prior_share": share,
         "selection": "epochs and temperatures on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(sum(row["seconds"] for trainer in trainers for row in trainer.history)),
-        "seed": first.config.seed,
+        "seed": trainers[0].config.seed,
         "networks": [_record(trainer) for trainer in trainers],
-        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {first.config.seed} --cycles {cycles} --taught {epochs}",
+        "command": f"python -m mmer_core.default_model.face --data DIR --work DIR --seed {trainers[0].config.seed} {epochs}",
     }
 
 
@@ -188,12 +202,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds fer2013/train.npz and fer2013/public_test.npz")
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and the results")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cycles", type=_numbers, default=FaceTraining.cycles, metavar="N,N", help="epochs of each cycle of the first network")
-    parser.add_argument("--taught", type=int, default=TAUGHT_EPOCHS, metavar="N", help="epochs of the second network, which the first one teaches")
+    parser.add_argument("--cycles", type=_numbers, default=EPOCHS.cycles, metavar="N,N", help="epochs of each cycle of the first network")
+    parser.add_argument("--mobile", type=int, default=EPOCHS.mobile, metavar="N", help="epochs of the second network, from published weights")
+    parser.add_argument("--taught", type=int, default=EPOCHS.taught, metavar="N", help="epochs of the third, which the other two teach as well")
     options = parser.parse_args()
     try:
-        train_face(options.data, options.work, options.seed, options.cycles, options.taught)
-    except (FileNotFoundError, ValueError) as error:
+        train_face(options.data, options.work, options.seed, Epochs(options.cycles, options.mobile, options.taught))
+    except (EncoderUnavailable, FileNotFoundError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mmer_core.config import JsonConfig
 from mmer_core.default_model.fer2013 import LabelledFaces, augment
-from mmer_core.encoders.face_network import FaceNetwork, as_input
+from mmer_core.encoders.face_ensemble import NETWORKS
+from mmer_core.encoders.face_network import FaceReader, as_input
 from mmer_core.labels import EMOTIONS
 
 
@@ -25,6 +27,9 @@ class FaceTraining(JsonConfig):
     """Hyper-parameters, set by hand after a look at the held-out pictures; public_test had no part in it.
 
     Attributes:
+        network: which of `encoders.face_ensemble.NETWORKS`.
+        frozen: kernels, from the input on, that stay as they are where the network does not start from random weights: edges look alike everywhere,
+            and the first layers take the most time.
         cycles: epochs of each cycle of the learning rate; every later one starts from the averaged weights of the one before (warm restart,
             Loshchilov and Hutter 2017).
         later_rate: peak of the learning rate in later cycles, as a share of that in the first.
@@ -53,6 +58,8 @@ class FaceTraining(JsonConfig):
     held_out: float = 0.1
     small_until: float = 0.6
     taught: float = 0.0
+    network: str = "residual"
+    frozen: int = 0
 
     @property
     def epochs(self) -> int:
@@ -79,21 +86,19 @@ class FaceTraining(JsonConfig):
 class FaceTrainer:
     """The state of one training: network, running average of its weights, optimizer, history."""
 
-    def __init__(self, config: FaceTraining, pictures: LabelledFaces, checkpoint: Path, teacher: Tensor | None = None) -> None:
-        """`teacher` is (N, 7) float32, its probabilities for `pictures`; needed where `config.taught` is above 0."""
+    def __init__(self, config: FaceTraining, pictures: LabelledFaces, checkpoint: Path) -> None:
         self.config = config
         self.checkpoint = checkpoint
         self.x, self.y = as_input(pictures.images), torch.from_numpy(pictures.labels)
         self.targets = functional.one_hot(self.y, len(EMOTIONS)).float()
-        if config.taught:
-            if teacher is None:
-                raise ValueError(f"a share of {config.taught} of the targets is a teacher's, but none was given")
-            self.targets.lerp_(teacher, config.taught)
+        self._has_teacher = False
         self.steps = math.ceil(len(pictures) / config.batch)
         torch.manual_seed(config.seed)
-        self.network = _channels_last(FaceNetwork(config.dropout))
-        self.averaged = _channels_last(FaceNetwork()).eval()
+        self.network = _channels_last(NETWORKS[config.network](config.dropout))
+        self.averaged = _channels_last(NETWORKS[config.network]()).eval()
         self.averaged.load_state_dict(self.network.state_dict())
+        for layer in [m for m in self.network.modules() if isinstance(m, nn.Conv2d)][: config.frozen]:
+            layer.requires_grad_(False)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -101,8 +106,21 @@ class FaceTrainer:
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
 
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from these weights (a state of the network) instead of random ones; the head stays random."""
+        body = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+        for network in (self.network, self.averaged):
+            network.load_state_dict(network.state_dict() | body)
+
+    def learn_from(self, teacher: Tensor) -> None:
+        """Mix a teacher's probabilities for the pictures, (N, 7) float32, into the targets; needed where `config.taught` is above 0."""
+        self.targets.lerp_(teacher, self.config.taught)
+        self._has_teacher = True
+
     def train_epoch(self) -> float:
         """One pass over the pictures; returns the mean loss. Depends only on the state, the seed and the epoch's number."""
+        if self.config.taught and not self._has_teacher:
+            raise ValueError(f"a share of {self.config.taught} of the targets is a teacher's, but none was given")
         epoch = len(self.history)
         random = torch.Generator().manual_seed(self.config.seed * 1000 + epoch)
         torch.manual_seed(self.config.seed * 1000 + epoch)
@@ -187,5 +205,5 @@ class FaceTrainer:
         return True
 
 
-def _channels_last(network: FaceNetwork) -> FaceNetwork:
+def _channels_last(network: FaceReader) -> FaceReader:
     return network.to(memory_format=torch.channels_last)

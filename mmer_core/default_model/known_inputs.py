@@ -19,7 +19,8 @@ from mmer_core.default_model.fer2013 import clean, read_fer2013
 from mmer_core.default_model.text_corpora import bare, read_goemotions, read_meld
 from mmer_core.default_model.voice import SHIPPED_FOLD
 from mmer_core.default_model.voice_clips import cached_features, fill_cache, sounds_without_voice, voice_clips
-from mmer_core.encoders.face_network import SIDE, as_input, embed_flipped, load_network
+from mmer_core.encoders.face_ensemble import embed_flipped, load_network
+from mmer_core.encoders.face_network import SIDE, as_input
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.familiarity import Familiarity
 from mmer_core.labels import Modality

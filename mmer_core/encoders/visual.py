@@ -13,7 +13,8 @@ from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.face_network import SIDE, FaceEnsemble, as_input, embed_flipped, load_network
+from mmer_core.encoders.face_ensemble import FaceEnsemble, embed_flipped, load_network
+from mmer_core.encoders.face_network import SIDE, as_input
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.labels import Modality
 
@@ -28,7 +29,7 @@ def grey_faces(crops: np.ndarray) -> np.ndarray:
 
 @ENCODERS.register("face_cnn")
 class FaceCnnEncoder:
-    """This project's face networks, trained on FER2013: 512-d per frame in which the face was found, 256 for each of the two.
+    """This project's face networks, trained on FER2013: their embeddings side by side, for each frame in which the face was found.
 
     A linear classifier for these features lies in the same file, as `head.weight` (7, D) and `head.bias` (7,).
 

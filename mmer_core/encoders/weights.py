@@ -128,6 +128,34 @@ class HubFile:
 
 
 @dataclass(frozen=True)
+class PublishedFile:
+    """A file that a person fetches by hand, known by its content.
+
+    Attributes:
+        name: as published.
+        sha256: 64 hex digits.
+        size: bytes; files of another size are not even read.
+        how_to_get: what to do, after a colon.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    how_to_get: str
+
+    def locate(self) -> Path:
+        """The file; EncoderUnavailable with `how_to_get` if it is not there."""
+        found = self.find()
+        if found is None:
+            raise EncoderUnavailable(f"{self.name} with sha256 {self.sha256[:12]}… is not in the folder MMER_MODELS: {self.how_to_get}")
+        return found
+
+    def find(self) -> Path | None:
+        """Where the file is on this machine, under any name, or None."""
+        return _first(in_models_folder(Path(self.name).suffix), self.size, self.sha256)
+
+
+@dataclass(frozen=True)
 class ConvertedFile:
     """A file that a person makes from a published one, found by its name: its hash is recorded, but was not known before.
 

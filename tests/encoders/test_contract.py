@@ -15,7 +15,8 @@ import torch
 from mmer_core import encoders
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ModalityEncoder
-from mmer_core.encoders.face_network import FaceEnsemble, FaceNetwork, save_network
+from mmer_core.encoders.face_ensemble import FaceEnsemble, save_network
+from mmer_core.encoders.face_network import FaceNetwork
 from mmer_core.encoders.request import EncoderRequest
 
 #: An optional package brings one of them; without it, it is unavailable (see test_hand_made_features).

@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from mmer_core import encoders
 from mmer_core.clip import Absent, Clip, FaceTrack
-from mmer_core.encoders.face_network import SIDE, FaceEnsemble, FaceNetwork, as_input, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_flipped, load_network, save_network
+from mmer_core.encoders.face_mobile import Convolution
+from mmer_core.encoders.face_network import SIDE, FaceNetwork, as_input
 from mmer_core.encoders.spec import EncoderUnavailable, ModalityEncoder
 from mmer_core.encoders.visual import FaceCnnEncoder, grey_faces
 from mmer_core.features.batch import FeatureBatch
@@ -19,14 +21,20 @@ from mmer_core.fusion.product import FrameLinear
 from mmer_core.labels import EMOTIONS, Modality
 
 
+def alive(kind):
+    """A network with random weights in which every layer has a say from the start."""
+    network = NETWORKS[kind]()
+    for block in network.blocks if isinstance(network, FaceNetwork) else ():
+        torch.nn.init.ones_(block.norm2.weight)
+    return network
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Random weights of two networks on disk, with normalisation statistics of some noise so that activations have a sane scale."""
+    """Random weights of one network of each kind on disk, with normalisation statistics of some noise so that activations have a sane scale."""
     torch.manual_seed(0)
-    networks = FaceNetwork().train(), FaceNetwork().train()
+    networks = [alive(kind).train() for kind in NETWORKS]
     for network in networks:
-        for block in network.blocks:
-            torch.nn.init.ones_(block.norm2.weight)
         with torch.no_grad():
             for _ in range(3):
                 network(torch.rand(8, 1, SIDE, SIDE))
@@ -111,9 +119,9 @@ def test_no_face_is_absent_with_the_reason(encoder, crops):
 
 
 def test_the_record_changes_with_the_weights(encoder, weights, tmp_path):
-    tensors = load_file(weights)
-    tensors["head.bias"] = tensors["head.bias"] + 1
-    save_file(tensors, tmp_path / "other.safetensors")
+    network = load_network(weights)
+    network.head.bias.data += 1
+    save_network(network, tmp_path / "other.safetensors")
     other = FaceCnnEncoder(tmp_path / "other.safetensors")
     assert encoder.spec.needs_faces
     assert encoder.spec.modality is Modality.VISUAL
@@ -165,7 +173,7 @@ def test_the_same_head_serves_as_an_expert(weights, encoder, crops):
 
 
 def test_weights_survive_the_disk_in_half_precision(weights):
-    assert weights.stat().st_size < 12_000_000
+    assert weights.stat().st_size < 13_000_000
     network = load_network(weights)
     x = torch.rand(3, 1, SIDE, SIDE)
     with torch.inference_mode():
@@ -174,9 +182,23 @@ def test_weights_survive_the_disk_in_half_precision(weights):
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 
+def test_kernels_beyond_half_precision_survive_the_disk(tmp_path):
+    """A channel that hardly varied when normalisation was put back has a huge kernel; infinities in the file would make every answer NaN."""
+    network = alive("mobile").eval()
+    for layer in network.convolutions():
+        layer.norm.running_var.mul_(torch.rand(len(layer.norm.running_var)) + 0.5)
+        layer.rescale(10 ** torch.empty(len(layer.norm.weight)).uniform_(-6, 3))
+    assert max(layer.conv.weight.abs().max() for layer in network.convolutions()) > torch.finfo(torch.float16).max
+    save_network(FaceEnsemble([network]), tmp_path / "face.safetensors")
+    x = torch.rand(3, 1, SIDE, SIDE)
+    with torch.inference_mode():
+        assert torch.allclose(load_network(tmp_path / "face.safetensors")(x), network(x), atol=2e-3)
+        assert network(x).std(0).max() > 1e-3
+
+
 @pytest.mark.parametrize("temperatures", [None, (0.5, 2.0)])
 def test_networks_side_by_side_answer_with_the_mean_of_their_logits(temperatures):
-    networks = FaceNetwork().eval(), FaceNetwork().eval()
+    networks = [kind().eval() for kind in NETWORKS.values()]
     ensemble = FaceEnsemble(networks, temperatures).eval()
     x = torch.rand(3, 1, SIDE, SIDE)
     with torch.inference_mode():
@@ -185,12 +207,24 @@ def test_networks_side_by_side_answer_with_the_mean_of_their_logits(temperatures
         assert ensemble.embed(x).shape == (3, ensemble.dim)
 
 
-def test_gradients_reach_every_parameter():
-    network = FaceNetwork()
-    for block in network.blocks:
-        torch.nn.init.ones_(block.norm2.weight)
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_gradients_reach_every_parameter(kind):
+    network = alive(kind)
     network(torch.rand(4, 1, SIDE, SIDE)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+@pytest.mark.parametrize(("side", "first"), [(8, 0), (7, 1)])
+def test_a_stride_of_two_pads_as_tensorflow_does(side, first):
+    """SAME padding: the output has half the side, rounded up; an even side gets its one missing pixel at the end."""
+    layer = Convolution(1, 1, 3, 2).eval()
+    torch.nn.init.ones_(layer.conv.weight)
+    x = torch.rand(1, 1, side, side)
+    padded = torch.zeros(1, 1, 9, 9)
+    padded[..., first : first + side, first : first + side] = x
+    with torch.inference_mode():
+        expected = padded.unfold(2, 3, 2).unfold(3, 3, 2).sum((4, 5))
+        assert torch.allclose(layer(x), expected.clamp(0, 6), atol=1e-3)
 
 
 def test_importing_it_loads_no_model_hub():
