@@ -1,4 +1,4 @@
-"""The first weights of the face network that does not start from nothing.
+"""The first weights of the face networks that do not start from nothing.
 
 They are those of "faceres", a MobileNet that A. V. Savchenko ("Efficient facial representations for age, gender and identity recognition in
 organizing photo albums using multi-output ConvNet", PeerJ Computer Science 5, 2019) trained to tell the people of VGGFace2 apart, as published in
@@ -29,7 +29,7 @@ FACERES = PublishedFile(
 #: What these weights were learned from, for the model card.
 STARTED_FROM = (
     {
-        "name": "VGGFace2 (known people, no emotions), through the published weights faceres, from which one of the networks starts",
+        "name": "VGGFace2 (known people, no emotions), through the published weights faceres, from which two of the networks start",
         "n": 3_310_000,
         "licence": "weights: MIT, as given out with Human 3.3.6 (made by HSE_FaceRec_tf); pictures: from the web, for research",
     },

@@ -184,16 +184,22 @@ def test_weights_survive_the_disk_in_half_precision(weights):
 
 def test_kernels_beyond_half_precision_survive_the_disk(tmp_path):
     """A channel that hardly varied when normalisation was put back has a huge kernel; infinities in the file would make every answer NaN."""
-    network = alive("mobile").eval()
+    torch.manual_seed(0)
+    network = alive("mobile").train()
     for layer in network.convolutions():
-        layer.norm.running_var.mul_(torch.rand(len(layer.norm.running_var)) + 0.5)
+        layer.norm.momentum = 1.0
+    with torch.no_grad():
+        network(torch.rand(16, 1, SIDE, SIDE))
+    network.eval()
+    for layer in network.convolutions():
         layer.rescale(10 ** torch.empty(len(layer.norm.weight)).uniform_(-6, 3))
     assert max(layer.conv.weight.abs().max() for layer in network.convolutions()) > torch.finfo(torch.float16).max
     save_network(FaceEnsemble([network]), tmp_path / "face.safetensors")
     x = torch.rand(3, 1, SIDE, SIDE)
     with torch.inference_mode():
-        assert torch.allclose(load_network(tmp_path / "face.safetensors")(x), network(x), atol=2e-3)
-        assert network(x).std(0).max() > 1e-3
+        expected = network(x)
+        assert torch.allclose(load_network(tmp_path / "face.safetensors")(x), expected, atol=0.05 * expected.std().item())
+        assert expected.std(0).max() > 0.01
 
 
 @pytest.mark.parametrize("temperatures", [None, (0.5, 2.0)])
