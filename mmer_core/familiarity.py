@@ -50,8 +50,9 @@ class Familiarity:
 
     def distance(self, features: np.ndarray) -> float:
         """How far a clip's features, (T, D), lie from the training data: 1 is the usual distance of a training input."""
-        away = ((features.mean(axis=0, dtype=np.float64) - self.mean) / self.scale) @ self.whitening
-        return float(np.sqrt(np.mean(np.square(away))))
+        away = (features.mean(axis=0, dtype=np.float64) - self.mean) / self.scale
+        # in single precision: the live page asks for this with every picture, and the matrix has millions of numbers
+        return float(np.sqrt(np.mean(np.square(away.astype(np.float32) @ self.whitening), dtype=np.float64)))
 
     def strangeness(self, features: np.ndarray) -> float:
         """The distance as a multiple of the limit; above 1 the input is unlike the training data."""
