@@ -26,8 +26,8 @@ from mmer_core.default_model.face_recipes import EPOCHS, Epochs, recipes
 from mmer_core.default_model.face_start import FACERES, STARTED_FROM, pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
-from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_flipped, load_network, save_network
-from mmer_core.encoders.face_network import FaceReader, as_input
+from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_pictures, load_network, save_network
+from mmer_core.encoders.face_network import FaceReader
 from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.labels import EMOTIONS
 
@@ -38,8 +38,8 @@ MEAN = "mean of all"
 def flip_logits(network: FaceReader | FaceEnsemble, images: np.ndarray) -> Tensor:
     """Logits (N, 7) float32 of uint8 pictures (N, 48, 48), mean of each picture and its mirror image."""
     network.eval()
-    parts = [network.head(embed_flipped(network, part.contiguous(memory_format=torch.channels_last))) for part in as_input(images).split(256)]
-    return torch.cat(parts)
+    logits: Tensor = network.head(embed_pictures(network, images))
+    return logits
 
 
 def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
-        EncoderUnavailable: the weights that one network starts from are not in MMER_MODELS.
+        EncoderUnavailable: the weights that two networks start from are not in MMER_MODELS.
         ValueError: `work` holds a checkpoint of a training with other options.
     """
     work.mkdir(parents=True, exist_ok=True)

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmer_core import familiarity
 from mmer_core.default_model.fer2013 import clean, read_fer2013
 from mmer_core.default_model.text_corpora import bare, read_goemotions, read_meld
 from mmer_core.default_model.voice import SHIPPED_FOLD
 from mmer_core.default_model.voice_clips import cached_features, fill_cache, sounds_without_voice, voice_clips
-from mmer_core.encoders.face_ensemble import embed_flipped, load_network
-from mmer_core.encoders.face_network import SIDE, as_input
+from mmer_core.encoders.face_ensemble import embed_pictures, load_network
+from mmer_core.encoders.face_network import SIDE
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.familiarity import Familiarity
 from mmer_core.labels import Modality
@@ -113,10 +112,8 @@ def face_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
     public = read_fer2013(data / "fer2013" / "public_test.npz")
     train = clean(read_fer2013(data / "fer2013" / "train.npz"), public)
 
-    @torch.inference_mode()
     def embed(images: np.ndarray) -> np.ndarray:
-        parts = [embed_flipped(network, part.contiguous(memory_format=torch.channels_last)) for part in as_input(images).split(256)]
-        return torch.cat(parts).numpy()
+        return embed_pictures(network, images).numpy()
 
     return Vectors(
         embed(train.images[rng.permutation(len(train))[:SAMPLE]]),

@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmer_core.encoders.face_mobile import FaceMobileNet
-from mmer_core.encoders.face_network import FaceNetwork, FaceReader
+from mmer_core.encoders.face_network import FaceNetwork, FaceReader, as_input
 from mmer_core.labels import EMOTIONS
 
 #: Face networks by the name that trainings and files use.
@@ -65,6 +66,13 @@ def embed_flipped(network: FaceReader | FaceEnsemble, x: Tensor) -> Tensor:
     """
     both = network.embed(torch.cat([x, x.flip(3)]))
     return both.view(2, len(x), -1).mean(0)
+
+
+@torch.inference_mode()
+def embed_pictures(network: FaceReader | FaceEnsemble, images: np.ndarray, batch: int = 256) -> Tensor:
+    """`embed_flipped` of uint8 pictures (N, 48, 48), `batch` at a time: (N, D) float32."""
+    parts = as_input(images).split(batch)
+    return torch.cat([embed_flipped(network, part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
 
 def save_network(network: FaceEnsemble, path: Path) -> None:

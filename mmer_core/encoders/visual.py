@@ -6,15 +6,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from safetensors import SafetensorError
 
 from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.face_ensemble import FaceEnsemble, embed_flipped, load_network
-from mmer_core.encoders.face_network import SIDE, as_input
+from mmer_core.encoders.face_ensemble import FaceEnsemble, embed_pictures, load_network
+from mmer_core.encoders.face_network import SIDE
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.labels import Modality
 
@@ -66,10 +65,7 @@ class FaceCnnEncoder:
         """
         if clip.faces is None or len(clip.faces) == 0:
             raise Absent(clip.absent.get(Modality.VISUAL) or _no_face(clip))
-        pictures = as_input(grey_faces(clip.faces.crops))
-        with torch.inference_mode():
-            parts = [embed_flipped(self.network, part.contiguous(memory_format=torch.channels_last)) for part in pictures.split(_BATCH)]
-        return torch.cat(parts).numpy()
+        return embed_pictures(self.network, grey_faces(clip.faces.crops), _BATCH).numpy()
 
 
 def _no_face(clip: Clip) -> str:
