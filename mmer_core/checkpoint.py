@@ -1,4 +1,7 @@
-"""One model on disk: `model.json` (what it is, and the sha256 of every other file) and safetensors. Nothing in it can run code."""
+"""One model on disk: `model.json` (what it is, and the sha256 of every other file) and safetensors. Nothing in it can run code.
+
+A model may build on another in the folder beside it: what it does not bring itself it takes from there.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 RECORD = "model.json"
+FILE_OPTIONS = ("weights", "delta")  # options of encoders that name a file of the checkpoint
 
 
 class CheckpointError(RuntimeError):
@@ -34,11 +38,43 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The model.json of a checkpoint, after checking the schema and the sha256 of every file it names.
+    """The model.json of a checkpoint, after checking the schema and the sha256 of every file it names, its own and those of the model it builds on.
 
     Raises:
         CheckpointError: no such folder, unreadable record, another schema, or a file that is missing or changed.
     """
+    record = _parse(folder)
+    _check_files(folder, record)
+    base = base_of(folder, record)
+    if base is not None:
+        found = _parse(base)
+        if "base" in found or fingerprint(found) != record["base"]["sha256"]:
+            raise CheckpointError(f"{folder} builds on another model than the one in {base}: copy both folders again, from one version")
+        _check_files(base, found)
+    return record
+
+
+def base_of(folder: Path, record: Mapping[str, Any]) -> Path | None:
+    """The folder of the model that this one builds on, or None; it lies beside `folder`.
+
+    Raises:
+        CheckpointError: the record names a folder elsewhere.
+    """
+    if "base" not in record:
+        return None
+    name = str(record["base"]["folder"])
+    if Path(name).name != name or name == "..":
+        raise CheckpointError(f"{folder / RECORD} builds on a model at {name!r}, not beside it: do not use this checkpoint")
+    return folder.parent / name
+
+
+def find_file(folder: Path, record: Mapping[str, Any], name: str) -> Path:
+    """Where a file of a checkpoint lies: in its own folder, or else in that of the model it builds on."""
+    base = base_of(folder, record)
+    return folder / name if base is None or name in record["files"] else base / name
+
+
+def _parse(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -48,6 +84,11 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} cannot be read ({error}): restore the file or train the model again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise CheckpointError(f"{path} has another format than this version reads (schema {SCHEMA}): use the version that wrote it")
+    return record
+
+
+def _check_files(folder: Path, record: Mapping[str, Any]) -> None:
+    path = folder / RECORD
     for name, digest in record.get("files", {}).items():
         file = folder / name
         if Path(name).name != name:
@@ -56,13 +97,17 @@ def read_record(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"{folder} lacks {name}: copy the whole checkpoint folder again")
         if sha256_of(file) != digest:
             raise CheckpointError(f"{file} differs from what {RECORD} says: copy the whole checkpoint folder again")
-    return record
 
 
-def write_record(folder: Path, record: Mapping[str, Any], files: list[str]) -> None:
-    """Write model.json last, with the sha256 of `files` (names inside `folder`): a folder without it is unfinished."""
+def write_record(folder: Path, record: Mapping[str, Any], files: list[str], base: Path | None = None) -> None:
+    """Write model.json last, with the sha256 of `files` (names inside `folder`): a folder without it is unfinished.
+
+    Args:
+        base: the folder, beside `folder`, of the model that this one builds on.
+    """
     digests = {name: sha256_of(folder / name) for name in files}
-    write_json(folder / RECORD, {"schema": SCHEMA, **record, "files": digests})
+    bound = {} if base is None else {"base": {"folder": base.name, "sha256": fingerprint(read_record(base))}}
+    write_json(folder / RECORD, {"schema": SCHEMA, **record, **bound, "files": digests})
 
 
 def fingerprint(record: Mapping[str, Any]) -> str:

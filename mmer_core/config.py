@@ -11,6 +11,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINTS = ROOT / "checkpoints"
 DEFAULT_CHECKPOINT = CHECKPOINTS / "default"
+LARGE_CHECKPOINT = CHECKPOINTS / "large"
 RUNS = Path(os.environ.get("MMER_RUNS") or CHECKPOINTS / "runs").expanduser()  # shipped runs and own ones
 
 

@@ -78,11 +78,13 @@ class Predictor:
         record = checkpoint.read_record(folder)
         parts = {}
         for name, entry in record["modalities"].items():
-            options = {k: folder / v if k in ("weights", "delta") else v for k, v in entry["encoder_options"].items()}
+            paths = {k: checkpoint.find_file(folder, record, v) for k, v in entry["encoder_options"].items() if k in checkpoint.FILE_OPTIONS}
+            options = {**entry["encoder_options"], **paths}
             parts[Modality(name)] = encoders.create(entry["encoder"], **options)
         model = build_product(record["modalities"], len(record["labels"]))
         model.load_state_dict(checkpoint.load_tensors(folder / "fusion.safetensors"))
-        return cls(model, parts, record, familiarity.load(folder))
+        base = checkpoint.base_of(folder, record)
+        return cls(model, parts, record, (familiarity.load(base) if base else {}) | familiarity.load(folder))
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

@@ -8,6 +8,7 @@ from ui.analyze.analysis import Source, choose
 from ui.analyze.cards import show_promises
 from ui.live.devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
 from ui.live.visit import LiveVisit, live_visit
+from ui.model_choice import choose_model
 from ui.models import model_loader, show_loading
 from ui.page import PAGES, frame
 
@@ -65,6 +66,7 @@ with frame("Live"):
         if not visit.running:
             st.markdown("Watch face, voice and words being read as you speak, each on its own and all together.")
             st.info(NOTICE, icon=":material/shield_person:")
+            choose_model()
     if ready:
         visit.prepare(model_loader().wait())
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -52,12 +52,12 @@ def install_predictor(monkeypatch):
             monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
         if transcript is not None:
             monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: transcript)
-        monkeypatch.setattr(models, "load_predictor", lambda: made)
-        models.model_loader.clear()
+        monkeypatch.setattr(models, "load_predictor", lambda folder: made)
+        models.loader_of.clear()
         return made
 
     yield install
-    models.model_loader.clear()
+    models.loader_of.clear()
 
 
 @pytest.fixture

@@ -295,12 +295,12 @@ def test_a_page_run_without_the_door_goes_through_it(predictor):
 def test_the_page_does_not_wait_for_the_models(monkeypatch):
     release = threading.Event()
 
-    def slow():
+    def slow(folder):
         release.wait(30)
         return make_predictor()
 
     monkeypatch.setattr(models, "load_predictor", slow)
-    models.model_loader.clear()
+    models.loader_of.clear()
     try:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         assert "Models are loading (a few seconds, once)" in captions(at)
@@ -311,15 +311,15 @@ def test_the_page_does_not_wait_for_the_models(monkeypatch):
         assert "Models are loading" not in captions(at)
     finally:
         release.set()
-        models.model_loader.clear()
+        models.loader_of.clear()
 
 
 def test_loaded_models_are_no_work_for_the_garbage_collector(monkeypatch):
     """A full collection over all that the models consist of stops the interpreter for .1 s, which the Live page feels."""
     monkeypatch.setattr(models, "HEAD_START", 0.0)
-    monkeypatch.setattr("mmer_core.predictor.Predictor.load", classmethod(lambda cls: make_predictor()))
+    monkeypatch.setattr("mmer_core.predictor.Predictor.load", classmethod(lambda cls, folder: make_predictor()))
     gc.unfreeze()
-    models.load_predictor()
+    models.load_predictor(DEFAULT_CHECKPOINT)
     try:
         assert gc.get_freeze_count() > len(gc.get_objects())
     finally:
@@ -339,11 +339,11 @@ def test_no_collection_is_forced_after_every_run():
     ],
 )
 def test_models_that_cannot_be_loaded_are_one_sentence_and_can_be_tried_again(monkeypatch, error, sentence, caplog):
-    def fail():
+    def fail(folder):
         raise error
 
     monkeypatch.setattr(models, "load_predictor", fail)
-    models.model_loader.clear()
+    models.loader_of.clear()
     try:
         with pytest.raises(models.ModelUnavailable):
             models.model_loader().wait()
@@ -352,14 +352,14 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_can_be_tried_again(mo
         at.button(key="sample-A sentence").click().run()
         assert not at.exception
         assert at.error[0].value.startswith(sentence)
-        monkeypatch.setattr(models, "load_predictor", make_predictor)
+        monkeypatch.setattr(models, "load_predictor", lambda folder: make_predictor())
         next(b for b in at.button if b.label == "Try again").click().run()
         models.model_loader().wait()
         at.run()
         assert not at.error
         assert headline(at)
     finally:
-        models.model_loader.clear()
+        models.loader_of.clear()
 
 
 def test_about_says_what_it_is_not_for_and_lists_every_label(predictor):

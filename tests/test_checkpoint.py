@@ -65,3 +65,46 @@ def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
     """On a full disk safetensors raises an error of its own, which nobody up the line would know."""
     with pytest.raises(OSError, match=r"model.safetensors cannot be written"):
         checkpoint.save_tensors(tmp_path / "nowhere" / "model.safetensors", {"a": torch.zeros(4)})
+
+
+class TestModelsThatBuildOnAnother:
+    @pytest.fixture
+    def large(self, folder):
+        """A model beside `folder` that brings a file of its own and takes the rest from there."""
+        large = folder.parent / "large"
+        large.mkdir(exist_ok=True)
+        checkpoint.save_tensors(large / "text.safetensors", {"b": torch.ones(2)})
+        checkpoint.write_record(large, {"name": "large"}, ["text.safetensors"], base=folder)
+        return large
+
+    def test_a_file_is_its_own_or_that_of_the_other(self, folder, large):
+        record = checkpoint.read_record(large)
+        assert record["base"]["folder"] == folder.name
+        assert checkpoint.find_file(large, record, "text.safetensors") == large / "text.safetensors"
+        assert checkpoint.find_file(large, record, "fusion.safetensors") == folder / "fusion.safetensors"
+        assert checkpoint.base_of(folder, checkpoint.read_record(folder)) is None
+
+    def test_a_changed_file_of_the_other_is_refused(self, folder, large):
+        checkpoint.save_tensors(folder / "fusion.safetensors", {"a": torch.zeros(4)})
+        with pytest.raises(checkpoint.CheckpointError, match=r"fusion\.safetensors differs"):
+            checkpoint.read_record(large)
+
+    def test_another_version_of_the_other_is_refused(self, folder, large):
+        checkpoint.write_record(folder, {"name": "tinier"}, ["fusion.safetensors"])
+        with pytest.raises(checkpoint.CheckpointError, match="builds on another model than the one in"):
+            checkpoint.read_record(large)
+
+    @pytest.mark.parametrize("where", ["..", "../elsewhere", "/etc"])
+    def test_it_cannot_lead_elsewhere(self, large, where):
+        record = json.loads((large / "model.json").read_text())
+        record["base"]["folder"] = where
+        (large / "model.json").write_text(json.dumps(record))
+        with pytest.raises(checkpoint.CheckpointError, match="not beside it"):
+            checkpoint.read_record(large)
+
+    def test_it_cannot_build_on_itself(self, large):
+        record = json.loads((large / "model.json").read_text())
+        record["base"]["folder"] = "large"
+        (large / "model.json").write_text(json.dumps(record))
+        with pytest.raises(checkpoint.CheckpointError, match="builds on another model"):
+            checkpoint.read_record(large)

@@ -1,4 +1,4 @@
-"""The model, loaded once per process, in the background, so that the first page need not wait for it."""
+"""The models, each loaded once per process, in the background, so that the first page need not wait for it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from mmer_core.config import DEFAULT_CHECKPOINT
 from ui.phrases import sentence_case
 
 if TYPE_CHECKING:
     from mmer_core.predictor import Predictor
 
+_CHOSEN = "model-folder"
 log = logging.getLogger(__name__)
 
 
@@ -26,15 +30,15 @@ class ModelUnavailable(RuntimeError):
 HEAD_START = 1.0  # seconds in which the first page gets out, before importing torch keeps the interpreter busy
 
 
-def load_predictor() -> Predictor:
-    """Read the shipped model and run it once. Imports torch, so it belongs in the loader's thread.
+def load_predictor(folder: Path) -> Predictor:
+    """Read a shipped model and run it once. Imports torch, so it belongs in the loader's thread.
 
     What is there by then stays until the end, so the garbage collector need not look at it again: that would stop the interpreter for .1 s at a time.
     """
     time.sleep(HEAD_START)
     from mmer_core.predictor import Predictor
 
-    predictor = Predictor.load()
+    predictor = Predictor.load(folder)
     predictor.warm_up()
     gc.collect()
     gc.freeze()
@@ -95,15 +99,31 @@ def _sentence(error: Exception) -> str:
     return f"the models could not be loaded ({name}): see the app's log, run `pip install -r requirements.txt` again, and restart the app"
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@st.cache_resource(show_spinner=False, max_entries=2)
+def loader_of(folder: Path) -> ModelLoader:
+    """The process's one loader of a model; the first call, from whichever page, starts it."""
+    return ModelLoader(partial(load_predictor, folder))
+
+
+def chosen_folder() -> Path:
+    """The folder of the model that this visit uses."""
+    folder: Path = st.session_state.get(_CHOSEN, DEFAULT_CHECKPOINT)
+    return folder
+
+
 def model_loader() -> ModelLoader:
-    """The process's one loader; the first call, from whichever page, starts it."""
-    return ModelLoader(load_predictor)
+    """The loader of the model that this visit uses."""
+    return loader_of(chosen_folder())
+
+
+def use_model(folder: Path) -> None:
+    """Let this visit use the model in `folder` from now on, on every page."""
+    st.session_state[_CHOSEN] = folder
 
 
 def retry() -> None:
-    """Forget a failed load, so that the next page run starts another."""
-    model_loader.clear()
+    """Forget failed loads, so that the next page run starts another."""
+    loader_of.clear()
 
 
 @st.fragment(run_every=0.5)

@@ -1,13 +1,17 @@
-"""Train the shipped model from the raw data: face, voice, words, then their fusion; every step is seeded and goes on where it was stopped."""
+"""Train the shipped models from the raw data: face, voice, words, then their fusion; every step is seeded and goes on where it was stopped.
+
+The step "large" makes the large model of what the others left; it needs weights that only a hub or a local folder brings, so it runs when asked for.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 
 STEPS = ("face", "voice", "text", "familiarity", "fuse")
+LARGE = "large"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, metavar="DIR", help="folder with fer2013, ravdess, emodb, tess, meld and goemotions in it"
     )
     parser.add_argument("--work", type=Path, default=Path("work/default"), metavar="DIR", help="where steps keep their state (default: work/default)")
-    parser.add_argument("--out", type=Path, default=DEFAULT_CHECKPOINT, metavar="DIR", help="where the model goes (default: the shipped one's place)")
-    parser.add_argument("--only", action="append", choices=STEPS, help="run only this step; repeatable")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=DEFAULT_CHECKPOINT,
+        metavar="DIR",
+        help="where the model goes (default: the shipped one's place); the large one goes beside it",
+    )
+    parser.add_argument("--only", action="append", choices=(*STEPS, LARGE), help="run only this step; repeatable; large runs only when asked for")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -24,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.default_model.bundle import bundle
     from mmer_core.default_model.face import train_face
     from mmer_core.default_model.known_inputs import learn_familiarity
+    from mmer_core.default_model.large import train_large
     from mmer_core.default_model.text import train_text
     from mmer_core.default_model.voice import train_voice
 
@@ -36,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         "text": lambda: train_text(args.data, args.work, seed=args.seed),
         "familiarity": lambda: learn_familiarity(args.data, args.work, seed=args.seed),
         "fuse": lambda: bundle(args.work, args.out, seed=args.seed),
+        LARGE: lambda: train_large(args.data, args.work, args.out.parent / LARGE_CHECKPOINT.name, base=args.out, seed=args.seed),
     }
     for name in args.only or STEPS:
         print(f"== {name}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +23,49 @@ from mmer_core.labels import EMOTIONS, Modality
 STEP_OF: dict[Modality, str] = {Modality.TEXT: "text", Modality.AUDIO: "voice", Modality.VISUAL: "face"}
 
 
-def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Variant:
+    """A model that differs from the default one in some modalities, and takes the rest from it.
+
+    Attributes:
+        name: of the model.
+        base: the default model's folder.
+        works: {modality: the work folder of its steps} of those that differ.
+    """
+
+    name: str
+    base: Path
+    works: Mapping[Modality, Path]
+
+
+def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None) -> dict[str, Any]:
     """Assemble `out` from the step files in `work`; returns the record that is written to model.json.
 
     Temperatures and weights are first fitted on one half of the held-out groups and scored on the other, for the card; what is
     shipped is fitted on both halves.
 
+    Args:
+        variant: what to make instead of the default model; it is fused anew, and brings only the files that differ.
+
     Raises:
         ValueError: a step has not been run.
+        CheckpointError: the default model that a variant builds on is not whole.
     """
-    reports = {m: _report(work, step) for m, step in STEP_OF.items()}
-    held_out = {m: HeldOut.read(work / f"{step}_validation.parquet") for m, step in STEP_OF.items()}
+    works = {m: variant.works.get(m, work) if variant else work for m in STEP_OF}
+    reports = {m: _report(works[m], step) for m, step in STEP_OF.items()}
+    held_out = {m: HeldOut.read(works[m] / f"{step}_validation.parquet") for m, step in STEP_OF.items()}
     priors = {m: np.array([report["prior"][name] for name in EMOTIONS]) for m, report in reports.items()}
     modalities = {m.value: _entry(m, report) for m, report in reports.items()}
     model = build_product(modalities, len(EMOTIONS)).eval()
     shares = {m: float(report.get("prior_share", 1.0)) for m, report in reports.items()}
     figures = _fused_figures(model, held_out, priors, shares, seed)
     fit_product(model, held_out, priors, seed, shares)
-    _load_experts(model, work)
+    _load_experts(model, works)
     out.mkdir(parents=True, exist_ok=True)
-    files = [*_write_weights(model, work, out, modalities), _copy_familiarity(work, out)]
+    own = {m: folder for m, folder in works.items() if variant is None or m in variant.works}
+    files = [*_write_weights(model, own, out, modalities), _copy_familiarity(own, out)]
     record = {
-        "name": "mmer-default",
+        "name": variant.name if variant else "mmer-default",
         "version": __version__,
         "labels": list(EMOTIONS),
         "modalities": modalities,
@@ -62,10 +84,10 @@ def bundle(work: Path, out: Path, seed: int = 0) -> dict[str, Any]:
         "figures": {
             **{m.value: report["figures"] for m, report in reports.items()},
             "fused": figures,
-            "familiarity": _report(work, "familiarity")["figures"],
+            "familiarity": {m.value: _report(folder, "familiarity")["figures"][m.value] for m, folder in works.items()},
         },
     }
-    checkpoint.write_record(out, record, files)
+    checkpoint.write_record(out, record, files, variant.base if variant else None)
     write_card(out, checkpoint.read_record(out))
     return record
 
@@ -77,9 +99,9 @@ def _report(work: Path, step: str) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _copy_familiarity(work: Path, out: Path) -> str:
-    shutil.copyfile(work / familiarity.FILE, out / familiarity.FILE)
-    return familiarity.FILE
+def _copy_familiarity(works: Mapping[Modality, Path], out: Path) -> str:
+    """What each modality's step learned of its training data, in one file; returns its name."""
+    return familiarity.save(out, {m: familiarity.load(folder)[m] for m, folder in works.items()})
 
 
 def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,24 +123,24 @@ def _fused_figures(
     }
 
 
-def _load_experts(model: ProductOfExperts, work: Path) -> None:
+def _load_experts(model: ProductOfExperts, works: Mapping[Modality, Path]) -> None:
     """Weights of each expert: `expert.*` in its step's safetensors; for the face the linear head of its network, `head.*`."""
     for modality, step in STEP_OF.items():
         prefix, inside = ("head.", "linear.") if modality is Modality.VISUAL else ("expert.", "")
-        tensors = checkpoint.load_tensors(work / f"{step}.safetensors")
+        tensors = checkpoint.load_tensors(works[modality] / f"{step}.safetensors")
         own = {inside + name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
         model.experts[modality.value].load_state_dict(own)
 
 
-def _write_weights(model: ProductOfExperts, work: Path, out: Path, modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Write fusion.safetensors and copy the encoders' own files; returns the names written."""
+def _write_weights(model: ProductOfExperts, works: Mapping[Modality, Path], out: Path, modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Write fusion.safetensors and copy the files of the encoders in `works`; returns the names written."""
     half = {name: t.half() if t.is_floating_point() and name.startswith("experts.") else t for name, t in model.state_dict().items()}
     checkpoint.save_tensors(out / "fusion.safetensors", half)
     names = ["fusion.safetensors"]
-    for entry in modalities.values():
-        for option in ("weights", "delta"):
-            name = entry["encoder_options"].get(option)
+    for modality, folder in works.items():
+        for option in checkpoint.FILE_OPTIONS:
+            name = modalities[modality.value]["encoder_options"].get(option)
             if name:
-                shutil.copyfile(work / name, out / name)
+                shutil.copyfile(folder / name, out / name)
                 names.append(name)
     return names

@@ -6,7 +6,7 @@ Run as the step "familiarity" of `train-default`, after the encoders are trained
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import numpy as np
 from mmer_core import familiarity
 from mmer_core.default_model.fer2013 import clean, read_fer2013
 from mmer_core.default_model.text_corpora import bare, read_goemotions, read_meld
+from mmer_core.default_model.text_trainer import sentence_encoder
 from mmer_core.default_model.voice import SHIPPED_FOLD
 from mmer_core.default_model.voice_clips import cached_features, fill_cache, sounds_without_voice, voice_clips
 from mmer_core.encoders.face_ensemble import embed_pictures, load_network
 from mmer_core.encoders.face_network import SIDE
-from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.familiarity import Familiarity
 from mmer_core.labels import Modality
 
@@ -38,11 +38,14 @@ class Vectors:
     unlike: Mapping[str, np.ndarray]
 
 
-def learn_familiarity(data: Path, work: Path, seed: int = 0) -> dict[str, Any]:
+def learn_familiarity(data: Path, work: Path, seed: int = 0, only: Collection[Modality] = tuple(Modality)) -> dict[str, Any]:
     """Write `work/familiarity.safetensors`, and `work/familiarity.json`, which is returned.
 
     The limit of each modality is found on one half of the held-out inputs; the figures are the shares of the other half, and of inputs that are
     unlike the training data, that lie beyond it.
+
+    Args:
+        only: modalities whose encoders are in `work`.
 
     Raises:
         FileNotFoundError: a corpus is missing, or the encoders in `work` have not been trained.
@@ -53,9 +56,9 @@ def learn_familiarity(data: Path, work: Path, seed: int = 0) -> dict[str, Any]:
         Modality.AUDIO: voice_vectors,
         Modality.VISUAL: face_vectors,
     }
-    for modality, vectors_of in sources.items():
+    for modality in (m for m in sources if m in only):
         rng = np.random.default_rng(seed)
-        vectors = vectors_of(data, work, rng)
+        vectors = sources[modality](data, work, rng)
         order = rng.permutation(len(vectors.held_out))
         first, second = np.array_split(vectors.held_out[order], 2)
         known[modality] = one = Familiarity.fit(vectors.training, first)
@@ -74,7 +77,8 @@ def _beyond(one: Familiarity, vectors: np.ndarray) -> float:
 
 def text_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
     """Utterances of MELD, comments of GoEmotions and utterances without punctuation; unlike: texts of letters at random."""
-    encoder = MiniLmEncoder(delta=work / "text.safetensors")
+    report = json.loads((work / "text.json").read_text(encoding="utf-8"))
+    encoder = sentence_encoder(report["encoder"], delta=work / "text.safetensors")
 
     def embed(texts: Sequence[str]) -> np.ndarray:
         return np.stack([rows.mean(axis=0) for rows in encoder.encode_texts(texts) if len(rows)])

@@ -1,4 +1,4 @@
-"""Training of the default model's expert on words: adapters on MiniLM, first on GoEmotions, then on MELD.
+"""Training of the expert on words: adapters on MiniLM, or on MPNet for the large model, first on GoEmotions, then on MELD.
 
 Everything is chosen on dialogues held out of MELD's training part; the development part is measured at the end and chooses nothing.
 """
@@ -22,8 +22,8 @@ from torch import Tensor
 from mmer_core import metrics
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
-from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining, average
-from mmer_core.encoders.text import MiniLmEncoder
+from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining, average, sentence_encoder
+from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
@@ -63,12 +63,13 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     trainer = TextTrainer(options, seed)
     fresh = trainer.tensors()
     starts = {False: fresh, True: stages.run("GoEmotions", trainer, fresh, first)}
-    tried, held_logits = _frozen(learn, held, dev), {}
-    for name, recipe in RECIPES.items():
+    tried, held_logits = _frozen(options.encoder, learn, held, dev), {}
+    recipes = {name: RECIPES[name] for name in options.recipes}
+    for name, recipe in recipes.items():
         stages.run(name, trainer, starts[recipe.first], learn, recipe)
         tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
         held_logits[name] = trainer.answer(held.texts)
-    best = max(RECIPES, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
+    best = max(recipes, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
     recipe = RECIPES[best]
     trained, single = [], []
     for member in range(seed, seed + options.seeds):
@@ -76,7 +77,7 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
         trained.append(stages.run(f"{best}, all dialogues, seed {member}", trainer, starts[recipe.first], train, recipe))
         single.append(_scores("dev", dev, trainer.answer, recipe.in_dialogue))
     save_file({name: tensor.half() for name, tensor in average(trained).items()}, work / "text.safetensors")
-    report = _report(options, seed, train, best, first)
+    report = _report(trainer, seed, train, best, first)
     prior = np.array(list(report["prior"].values()))
     temperature = fit_temperature(held_logits[best], held.labels)
     share = fit_prior_share(held_logits[best] / temperature, held.labels, prior)
@@ -112,9 +113,9 @@ class _Stages:
         return trainer.tensors()
 
 
-def _frozen(learn: Utterances, held: Utterances, dev: Utterances) -> list[dict[str, Any]]:
-    """The baselines to beat: logistic regression on MiniLM as published, without and with copies that lack punctuation."""
-    encoder = MiniLmEncoder()
+def _frozen(name: str, learn: Utterances, held: Utterances, dev: Utterances) -> list[dict[str, Any]]:
+    """The baselines to beat: logistic regression on the encoder as published, without and with copies that lack punctuation."""
+    encoder = sentence_encoder(name)
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         # one window is enough for an utterance; what has no words becomes zeros
@@ -174,7 +175,7 @@ def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Cal
     Writes the raw logits of the part as it is. `answer` makes of raw logits those that the shipped model answers with.
     """
     weights = work / "text.safetensors"
-    encoder = MiniLmEncoder(delta=weights, context=report["encoder_options"].get("context", 0))
+    encoder = sentence_encoder(report["encoder"], delta=weights, context=report["encoder_options"].get("context", 0))
     expert = WordsNetwork(**report["expert_options"]).eval()
     expert.load_state_dict({k.removeprefix(EXPERT_PREFIX): v.float() for k, v in load_file(weights).items() if k.startswith(EXPERT_PREFIX)})
     names = {"": "MELD dev", "_bare": "MELD dev without punctuation", "_in_dialogue": "MELD dev in its dialogues"}
@@ -191,32 +192,30 @@ def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Cal
 
 
 @torch.inference_mode()
-def _judge(encoder: MiniLmEncoder, expert: WordsNetwork, texts: Sequence[str], before: Sequence[Sequence[str]] | None) -> np.ndarray:
+def _judge(encoder: SentenceEncoder, expert: WordsNetwork, texts: Sequence[str], before: Sequence[Sequence[str]] | None) -> np.ndarray:
     """(N, C) logits, one text after the other as the app does it."""
     vectors = encoder.encode_texts(texts, before)
     rows = [torch.from_numpy(x if len(x) else np.zeros((1, encoder.spec.dim), np.float32)).unsqueeze(0) for x in vectors]
     return np.concatenate([expert(x, torch.zeros(x.shape[:2], dtype=torch.bool)).numpy() for x in rows])
 
 
-def _expert_options(options: TextTraining) -> dict[str, Any]:
-    return {"dim": 384, "classes": len(EMOTIONS), "hidden": options.hidden}
-
-
-def _report(options: TextTraining, seed: int, train: Utterances, recipe: str, first: Utterances) -> dict[str, Any]:
+def _report(trainer: TextTrainer, seed: int, train: Utterances, recipe: str, first: Utterances) -> dict[str, Any]:
     """How to build the expert and what it was made of."""
+    options = trainer.options
+    step = "text" if options.encoder == "minilm" else "large"
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     data = [{"name": "MELD, training part", "n": len(train), "licence": "GPL-3.0 repository; dialogue of a television series"}]
     if RECIPES[recipe].first:
         data.append({"name": "GoEmotions, training part, comments with one label", "n": len(first), "licence": "Apache-2.0"})
     return {
-        "encoder": "minilm",
+        "encoder": options.encoder,
         "encoder_options": {"delta": "text.safetensors"} | ({"context": options.context} if RECIPES[recipe].in_dialogue else {}),
         "expert": "words",
-        "expert_options": _expert_options(options),
+        "expert_options": {"dim": trainer.encoder.spec.dim, "classes": len(EMOTIONS), "hidden": options.hidden},
         "prior": {emotion: round(float(p), 6) for emotion, p in zip(EMOTIONS, frequency, strict=True)},
         "data": data,
         "recipe": recipe,
         "seed": seed,
         "options": options.to_json(),
-        "command": f"python -m mmer_core train-default --data DIR --work DIR --only text --seed {seed}",
+        "command": f"python -m mmer_core train-default --data DIR --work DIR --only {step} --seed {seed}",
     }

@@ -1,4 +1,4 @@
-"""Training of adapters on MiniLM together with the expert on words; it can be stopped at any time and goes on at the last whole epoch."""
+"""Training of adapters on a sentence encoder together with the expert on words; it can be stopped at any time and goes on at the last whole epoch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmer_core import encoders
 from mmer_core.config import JsonConfig
 from mmer_core.default_model.text_corpora import Utterances, bare
 from mmer_core.encoders.bert_network import adapters, add_adapters, pool
-from mmer_core.encoders.text import ADAPTER_PREFIX, MiniLmEncoder, Window, own_tokens, pad_tokens
+from mmer_core.encoders.text import ADAPTER_PREFIX, SentenceEncoder, Window, own_tokens, pad_tokens
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
@@ -33,6 +35,8 @@ class TextTraining(JsonConfig):
     """Hyper-parameters, chosen on dialogues held out of MELD's training part.
 
     Attributes:
+        encoder: what the adapters are put on: minilm, or mpnet for the large model.
+        recipes: names in `default_model.text.RECIPES` that are compared.
         rank: of the adapters.
         hidden: width of the expert's hidden layer; 0 for none.
         first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
@@ -46,6 +50,12 @@ class TextTraining(JsonConfig):
         seeds: trainings, each with other random numbers, whose adapters are averaged.
     """
 
+    encoder: str = "minilm"
+    recipes: tuple[str, ...] = (
+        "adapters, MELD alone",
+        "adapters, GoEmotions then MELD",
+        "adapters, GoEmotions then MELD in its dialogues",
+    )
     rank: int = 16
     hidden: int = 0
     first_epochs: int = 1
@@ -66,13 +76,25 @@ class TextTraining(JsonConfig):
     seeds: int = 3
 
 
+def sentence_encoder(name: str, **options: Any) -> SentenceEncoder:
+    """An encoder of words by name; ValueError if it is not one that adapters can be put on."""
+    encoder = encoders.create(name, **options)
+    if not isinstance(encoder, SentenceEncoder):
+        raise ValueError(f"adapters for words cannot be put on the encoder {name}: choose minilm or mpnet")
+    return encoder
+
+
+#: The large model's; its network learns faster than MiniLM and overfits sooner.
+LARGE = TextTraining(encoder="mpnet", recipes=("adapters, GoEmotions then MELD in its dialogues",), first_rate=5e-4, epochs=3, rate=4e-4, seeds=1)
+
+
 class TextTrainer:
-    """MiniLM with adapters, and the expert on its sentence vectors."""
+    """A sentence encoder with adapters, and the expert on its vectors."""
 
     def __init__(self, options: TextTraining, seed: int) -> None:
         torch.manual_seed(seed)
         self.options, self.seed = options, seed
-        self.encoder = MiniLmEncoder(context=options.context)
+        self.encoder = sentence_encoder(options.encoder, context=options.context)
         self.network = self.encoder.network
         self.network.dropout = options.dropout
         self.factors = add_adapters(self.network, options.rank)
@@ -203,8 +225,8 @@ class Stage:
         return self.rate * (at / warm_up if at < warm_up else 0.5 * (1 + np.cos(np.pi * (at - warm_up) / (1 - warm_up))))
 
     def _fingerprint(self) -> str:
-        what = [self.name, self.epochs, self.rate, self.in_dialogue, len(self.labels), self.trainer.seed, self.trainer.options.to_json()]
-        return json.dumps(what, sort_keys=True)
+        options = {k: v for k, v in self.trainer.options.to_json().items() if k not in ("recipes", "seeds")}  # those say which stages there are
+        return json.dumps([self.name, self.epochs, self.rate, self.in_dialogue, len(self.labels), self.trainer.seed, options], sort_keys=True)
 
     def _save(self) -> None:
         """Everything the next epoch needs, in one file that is replaced as a whole."""

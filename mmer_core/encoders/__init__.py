@@ -16,7 +16,7 @@ ENCODERS: Registry[ModalityEncoder] = Registry("encoder")
 
 #: {modality: {encoder: the file it is in}}; listing them loads nothing.
 FAMILIES: dict[Modality, dict[str, str]] = {
-    Modality.TEXT: {"minilm": "text", "bert": "bert"},
+    Modality.TEXT: {"minilm": "text", "bert": "bert", "mpnet": "mpnet"},
     Modality.AUDIO: {
         "voice_frames": "audio",
         "mel_cnn": "mel_cnn",

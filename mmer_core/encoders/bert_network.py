@@ -1,4 +1,4 @@
-"""BERT's encoder (Devlin et al. 2019) in plain torch, with low-rank adapters (Hu et al. 2022).
+"""BERT's encoder (Devlin et al. 2019) and MPNet's (Song et al. 2020) in plain torch, with low-rank adapters (Hu et al. 2022).
 
 Written out because importing transformers takes two to three seconds, half of the time a person should wait for the first page.
 Parameters carry the names of published checkpoints, so their files load as they are.
@@ -6,6 +6,7 @@ Parameters carry the names of published checkpoints, so their files load as they
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,13 @@ from mmer_core.config import JsonConfig
 
 @dataclass(frozen=True)
 class BertOptions(JsonConfig):
-    """Sizes of a BERT encoder; the defaults are those of MiniLM-L6-H384."""
+    """Sizes of a BERT encoder; the defaults are those of MiniLM-L6-H384.
+
+    Attributes:
+        first_position: which row of the position embeddings the first token takes.
+        types: kinds of sentences the embeddings tell apart; 0 for none.
+        distances: buckets of the distance between two tokens, each with a bias to the attention of every head (MPNet); 0 for none.
+    """
 
     vocabulary: int = 30522
     positions: int = 512
@@ -28,6 +35,9 @@ class BertOptions(JsonConfig):
     layers: int = 6
     heads: int = 12
     epsilon: float = 1e-12
+    first_position: int = 0
+    types: int = 2
+    distances: int = 0
 
 
 class BertNetwork(nn.Module):
@@ -42,22 +52,18 @@ class BertNetwork(nn.Module):
         super().__init__()
         self.options = options
         self.dropout = dropout
-        norm = nn.LayerNorm(options.width, options.epsilon)
-        self.embeddings = nn.ModuleDict(
-            {
-                "word_embeddings": nn.Embedding(options.vocabulary, options.width),
-                "position_embeddings": nn.Embedding(options.positions, options.width),
-                "token_type_embeddings": nn.Embedding(2, options.width),
-                "LayerNorm": norm,
-            }
-        )
+        rows = {"word": options.vocabulary, "position": options.positions, "token_type": options.types}
+        tables = {f"{name}_embeddings": nn.Embedding(count, options.width) for name, count in rows.items() if count}
+        self.embeddings = nn.ModuleDict({**tables, "LayerNorm": nn.LayerNorm(options.width, options.epsilon)})
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_layer(options) for _ in range(options.layers))})
+        if options.distances:
+            self.encoder["relative_attention_bias"] = nn.Embedding(options.distances, options.heads)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode B texts.
 
         Args:
-            tokens: (B, T) int64, T at most `options.positions`.
+            tokens: (B, T) int64, T at most `options.positions` - `options.first_position`.
             mask: (B, T) bool, True where there is a token and False where there is padding.
 
         Returns:
@@ -65,16 +71,28 @@ class BertNetwork(nn.Module):
         """
         part: Any = self.embeddings
         position = torch.arange(tokens.shape[1], device=tokens.device)
-        x = part["word_embeddings"](tokens) + part["position_embeddings"](position) + part["token_type_embeddings"].weight[0]
+        x = part["word_embeddings"](tokens) + part["position_embeddings"](position + self.options.first_position)
+        if self.options.types:
+            x = x + part["token_type_embeddings"].weight[0]
         x = self._drop(part["LayerNorm"](x))
+        allowed = self._allowed(mask, position)
         layers: Any = self.encoder["layer"]
         for layer in layers:
-            x = self._attend(layer["attention"], x, mask)
+            x = self._attend(layer["attention"], x, allowed)
             inner = functional.gelu(layer["intermediate"]["dense"](x))
             x = layer["output"]["LayerNorm"](x + self._drop(layer["output"]["dense"](inner)))
         return x.float()
 
-    def _attend(self, part: Any, x: Tensor, mask: Tensor) -> Tensor:
+    def _allowed(self, mask: Tensor, position: Tensor) -> Tensor:
+        """What attention adds to its scores or leaves out: (B, 1, 1, T) bool, or (B, H, T, T) with a bias by distance."""
+        allowed = mask[:, None, None, :]
+        if not self.options.distances:
+            return allowed
+        table: Any = self.encoder["relative_attention_bias"]
+        bias = table(distance_buckets(position[None, :] - position[:, None], self.options.distances)).permute(2, 0, 1)
+        return torch.where(allowed, bias, float("-inf"))
+
+    def _attend(self, part: Any, x: Tensor, allowed: Tensor) -> Tensor:
         """One residual self-attention step: (B, T, D) to (B, T, D)."""
         projections, output = part["self"], part["output"]
         batch, time, width = x.shape
@@ -83,15 +101,26 @@ class BertNetwork(nn.Module):
             projected: Tensor = projections[name](x)
             return projected.view(batch, time, self.options.heads, -1).transpose(1, 2)
 
-        heads = functional.scaled_dot_product_attention(
-            split("query"), split("key"), split("value"), mask[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
-        )
+        query, key, value = split("query"), split("key"), split("value")
+        bias = allowed if allowed.dtype == torch.bool else allowed.to(query.dtype)
+        heads = functional.scaled_dot_product_attention(query, key, value, bias, dropout_p=self.dropout if self.training else 0.0)
         joined = heads.transpose(1, 2).reshape(batch, time, width)
         normed: Tensor = output["LayerNorm"](x + self._drop(output["dense"](joined)))
         return normed
 
     def _drop(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.dropout, self.training)
+
+
+def distance_buckets(distance: Tensor, buckets: int, farthest: int = 128) -> Tensor:
+    """Which bucket a distance between two tokens falls into (T5, Raffel et al. 2020; MPNet takes the same): int64, [0, `buckets`).
+
+    Half of the buckets are for tokens that come later. The near ones hold one distance each; the others widen as a logarithm up to `farthest`.
+    """
+    half, near = buckets // 2, buckets // 4
+    steps = distance.abs()
+    far = near + (torch.log(steps.clamp(min=1) / near) / math.log(farthest / near) * (half - near)).long()
+    return torch.where(distance > 0, half, 0) + torch.where(steps < near, steps, far.clamp(max=half - 1))
 
 
 def _layer(options: BertOptions) -> nn.ModuleDict:

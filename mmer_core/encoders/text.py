@@ -178,7 +178,7 @@ class MiniLmEncoder(SentenceEncoder):
         network = minilm_network()
         revision = MINILM_WEIGHTS.sha256
         if delta is not None:
-            merge_adapters(network, _read_delta(delta))
+            merge_adapters(network, read_delta(delta))
             revision += f"+{sha256_of(delta)}"
         spec = EncoderSpec(
             name="minilm",
@@ -209,7 +209,8 @@ def minilm_tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(MINILM_TOKENIZER.locate()))
 
 
-def _read_delta(path: Path) -> Mapping[str, Tensor]:
+def read_delta(path: Path) -> Mapping[str, Tensor]:
+    """The factors of low rank in a delta file; EncoderUnavailable if it cannot be read."""
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

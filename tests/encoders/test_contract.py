@@ -21,10 +21,11 @@ from mmer_core.encoders.request import EncoderRequest
 
 #: An optional package brings one of them; without it, it is unavailable (see test_hand_made_features).
 BUILDABLE = [name for name in encoders.names() if name != "opensmile_lld" or find_spec("opensmile")]
-RANDOM = ("bert", "clip", "resnet50", "vggish", "whisper")
+RANDOM = ("bert", "mpnet", "clip", "resnet50", "vggish", "whisper")
 #: Settings that change what an encoder gives, so its fingerprint must change too.
 VARIANTS = {
     "bert": ["bert:random_init=0:sequence=yes", "bert:random_init=0:pooling=cls", "bert:random_init=0:plain=yes", "bert:random_init=1"],
+    "mpnet": ["mpnet:random_init=1"],
     "clip": ["clip:random_init=0:look=face", "clip:random_init=1"],
     "resnet50": ["resnet50:random_init=0:look=frames", "resnet50:random_init=1"],
     "mel_cnn": ["mel_cnn:seconds=0", "mel_cnn:seconds=1.5"],
@@ -122,7 +123,7 @@ def test_every_name_leads_to_its_own_encoder(name):
 
 
 def test_the_published_names_are_there():
-    assert {"minilm", "bert", "face_cnn", "clip", "resnet50", "haar_stats", "mel_cnn", "vggish", "librosa_stats", "lld", "dialogue"} <= set(
+    assert {"minilm", "mpnet", "bert", "face_cnn", "clip", "resnet50", "haar_stats", "mel_cnn", "vggish", "librosa_stats", "lld", "dialogue"} <= set(
         encoders.names()
     )
 

@@ -14,14 +14,14 @@ from ui.live.visit import LiveVisit
 @pytest.fixture
 def app(monkeypatch) -> AppTest:
     """The Live page with a tiny model, not run yet."""
-    monkeypatch.setattr(models, "load_predictor", make_predictor)
-    models.model_loader.clear()
+    monkeypatch.setattr(models, "load_predictor", lambda folder: make_predictor())
+    models.loader_of.clear()
     models.model_loader().wait()
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
     at.run()
     at.switch_page(str(ROOT / "pages" / "live.py"))
     yield at
-    models.model_loader.clear()
+    models.loader_of.clear()
 
 
 def said(at: AppTest) -> str:

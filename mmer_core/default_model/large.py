@@ -1,0 +1,73 @@
+"""The large model: the default one with its words read by MPNet, whose published weights only a hub or a local folder brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmer_core import checkpoint
+from mmer_core.default_model.bundle import Variant, bundle
+from mmer_core.default_model.card import write_card
+from mmer_core.default_model.known_inputs import learn_familiarity
+from mmer_core.default_model.text import train_text
+from mmer_core.default_model.text_corpora import Utterances, read_meld
+from mmer_core.default_model.text_trainer import LARGE, TextTraining
+from mmer_core.encoders.text import SentenceEncoder
+from mmer_core.features.batch import collate
+from mmer_core.labels import EMOTIONS, Modality
+from mmer_core.predictor import Predictor
+from mmer_core.statistics import paired
+
+AGAINST = "gain over the default model"
+
+
+def train_large(data: Path, work: Path, out: Path, base: Path, *, seed: int = 0, options: TextTraining = LARGE) -> dict[str, Any]:
+    """Train its words in `work/large`, put them together with the voice and the face in `work`, and compare it with the default model in `base`.
+
+    Returns the record that is written to `out`. Its card says by how much the words are better on MELD's development part, with the interval over
+    dialogues: a model that is no better is not worth its size.
+
+    Raises:
+        ValueError: a step of the default model has not been run in `work`.
+        EncoderUnavailable: MPNet's weights cannot be had; the message says how.
+    """
+    own = work / "large"
+    train_text(data, own, seed, options)
+    learn_familiarity(data, own, seed, only=(Modality.TEXT,))
+    record = bundle(work, out, seed, Variant("mmer-large", base, {Modality.TEXT: own}))
+    gains = compare(Predictor.load(base), Predictor.load(out), read_meld(data / "meld", "dev"), seed)
+    print(f"large: {gains}", flush=True)
+    record["figures"][Modality.TEXT.value] |= {AGAINST: gains}
+    checkpoint.write_record(out, record, list(checkpoint.read_record(out)["files"]), base)
+    write_card(out, checkpoint.read_record(out))
+    return record
+
+
+def compare(first: Predictor, second: Predictor, part: Utterances, seed: int = 0) -> dict[str, Any]:
+    """Gain of the second model's words in weighted F1, for utterances alone and behind the turns before them: difference, 95 % interval, p."""
+    gains = {}
+    for way, before in {"alone": None, "in dialogue": part.before()}.items():
+        one, other = (_answers(predictor, part, before) for predictor in (first, second))
+        test = paired(part.labels, one, other, np.array(part.groups), len(EMOTIONS), metric="weighted_f1", seed=seed)
+        gains[way] = {
+            "weighted_f1": round(test.difference.value, 4),
+            "low": round(test.difference.low, 4),
+            "high": round(test.difference.high, 4),
+            "p": round(test.p_bootstrap, 4),
+        }
+    return gains
+
+
+@torch.inference_mode()
+def _answers(predictor: Predictor, part: Utterances, before: list[tuple[str, ...]] | None) -> np.ndarray:
+    """(N,) classes that the words alone give."""
+    encoder = predictor.encoders[Modality.TEXT]
+    if not isinstance(encoder, SentenceEncoder):
+        raise TypeError(f"the encoder of words {encoder.spec.name} reads no sentences")
+    rows = encoder.encode_texts(part.texts, before)
+    batch = collate([{Modality.TEXT: row} if len(row) else {} for row in rows], {m: predictor.encoders[m].spec.dim for m in predictor.modalities})
+    answers: np.ndarray = predictor.model(batch).logits.argmax(dim=1).numpy()
+    return answers

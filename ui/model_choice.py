@@ -1,0 +1,43 @@
+"""The choice between the shipped models, where more than one works on this machine."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mmer_core.checkpoint import read_record
+from mmer_core.labels import Modality
+from mmer_core.shipped import DEFAULT, MODELS, usable_models
+from ui.models import chosen_folder, model_loader, use_model
+
+TITLES = {DEFAULT: "Default", "large": "Large"}
+_PART = "MELD dev in its dialogues"
+
+
+@st.cache_data(show_spinner=False)
+def usable() -> tuple[str, ...]:
+    """Names of the models to choose from; looked for once, for the content of a large file has to be checked."""
+    return usable_models()
+
+
+def choose_model() -> None:
+    """A choice between the models; nothing where only the default one works, and none while models load, which looking would slow down."""
+    if not model_loader().ready or len(usable()) < 2:
+        return
+    now = next((name for name in usable() if MODELS[name] == chosen_folder()), DEFAULT)
+    st.segmented_control(
+        "Model", usable(), default=now, format_func=TITLES.__getitem__, required=True, key="model-choice", on_change=_take, help=_difference()
+    )
+
+
+def _take() -> None:
+    use_model(MODELS[st.session_state["model-choice"]])
+
+
+@st.cache_data(show_spinner=False)
+def _difference() -> str:
+    """What the large model does otherwise, with the figures of both cards."""
+    small, large = (100 * read_record(MODELS[name])["figures"][Modality.TEXT.value][_PART]["weighted_f1"] for name in (DEFAULT, "large"))
+    return (
+        f"The large model reads words with a larger network, whose weights are on this machine: weighted F1 {large:.1f} instead of {small:.1f} on "
+        "dialogues that it was not trained on. Voice and face are read by the same networks. It needs about .6 GB more memory."
+    )
