@@ -1,6 +1,6 @@
 """Train the shipped models from the raw data: face, voice, words, then their fusion; every step is seeded and goes on where it was stopped.
 
-The step "large" makes the large model of what the others left; it needs weights that only a hub or a local folder brings, so it runs when asked for.
+The large model's words come before the default one's, which learn from them; they need weights that only a hub or a local folder brings.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from pathlib import Path
 
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 
-STEPS = ("face", "voice", "text", "familiarity", "fuse")
-LARGE = "large"
+STEPS = ("face", "voice", "large-text", "text", "familiarity", "fuse", "large")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the model goes (default: the shipped one's place); the large one goes beside it",
     )
-    parser.add_argument("--only", action="append", choices=(*STEPS, LARGE), help="run only this step; repeatable; large runs only when asked for")
+    parser.add_argument("--only", action="append", choices=STEPS, help="run only this step; repeatable")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -34,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.default_model.bundle import bundle
     from mmer_core.default_model.face import train_face
     from mmer_core.default_model.known_inputs import learn_familiarity
-    from mmer_core.default_model.large import train_large
+    from mmer_core.default_model.large import bundle_large, train_large_text
     from mmer_core.default_model.text import train_text
     from mmer_core.default_model.voice import train_voice
 
@@ -44,10 +43,11 @@ def run(args: argparse.Namespace) -> int:
     steps = {
         "face": lambda: train_face(args.data, args.work, seed=args.seed),
         "voice": lambda: train_voice(args.data, args.work, seed=args.seed),
+        "large-text": lambda: train_large_text(args.data, args.work, seed=args.seed),
         "text": lambda: train_text(args.data, args.work, seed=args.seed),
         "familiarity": lambda: learn_familiarity(args.data, args.work, seed=args.seed),
         "fuse": lambda: bundle(args.work, args.out, seed=args.seed),
-        LARGE: lambda: train_large(args.data, args.work, args.out.parent / LARGE_CHECKPOINT.name, base=args.out, seed=args.seed),
+        "large": lambda: bundle_large(args.data, args.work, args.out.parent / LARGE_CHECKPOINT.name, args.out, seed=args.seed),
     }
     for name in args.only or STEPS:
         print(f"== {name}", flush=True)

@@ -77,6 +77,8 @@ def _beyond(one: Familiarity, vectors: np.ndarray) -> float:
 
 def text_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
     """Utterances of MELD, comments of GoEmotions and utterances without punctuation; unlike: texts of letters at random."""
+    if not (work / "text.json").is_file():
+        raise FileNotFoundError(f"{work / 'text.json'} is missing: train the words before this step, with train-default")
     report = json.loads((work / "text.json").read_text(encoding="utf-8"))
     encoder = sentence_encoder(report["encoder"], delta=work / "text.safetensors")
 

@@ -12,7 +12,7 @@ from mmer_core import checkpoint
 from mmer_core.default_model.bundle import Variant, bundle
 from mmer_core.default_model.card import write_card
 from mmer_core.default_model.known_inputs import learn_familiarity
-from mmer_core.default_model.text import train_text
+from mmer_core.default_model.text import TEACHER, train_text
 from mmer_core.default_model.text_corpora import Utterances, read_meld
 from mmer_core.default_model.text_trainer import LARGE, TextTraining
 from mmer_core.encoders.text import SentenceEncoder
@@ -24,18 +24,26 @@ from mmer_core.statistics import paired
 AGAINST = "gain over the default model"
 
 
-def train_large(data: Path, work: Path, out: Path, base: Path, *, seed: int = 0, options: TextTraining = LARGE) -> dict[str, Any]:
-    """Train its words in `work/large`, put them together with the voice and the face in `work`, and compare it with the default model in `base`.
+def train_large_text(data: Path, work: Path, seed: int = 0, options: TextTraining = LARGE) -> dict[str, Any]:
+    """Train its words in `work/large`, as `text.train_text`; what they learned also teaches the default model's.
+
+    Raises:
+        EncoderUnavailable: MPNet's weights cannot be had; the message says how.
+    """
+    return train_text(data, work / TEACHER, seed, options)
+
+
+def bundle_large(data: Path, work: Path, out: Path, base: Path, seed: int = 0) -> dict[str, Any]:
+    """Put its words together with the voice and the face in `work`, and compare it with the default model in `base`.
 
     Returns the record that is written to `out`. Its card says by how much the words are better on MELD's development part, with the interval over
     dialogues: a model that is no better is not worth its size.
 
     Raises:
-        ValueError: a step of the default model has not been run in `work`.
+        ValueError: a step of the default model, or `train_large_text`, has not been run in `work`.
         EncoderUnavailable: MPNet's weights cannot be had; the message says how.
     """
-    own = work / "large"
-    train_text(data, own, seed, options)
+    own = work / TEACHER
     learn_familiarity(data, own, seed, only=(Modality.TEXT,))
     record = bundle(work, out, seed, Variant("mmer-large", base, {Modality.TEXT: own}))
     gains = compare(Predictor.load(base), Predictor.load(out), read_meld(data / "meld", "dev"), seed)

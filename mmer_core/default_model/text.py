@@ -22,26 +22,37 @@ from torch import Tensor
 from mmer_core import metrics
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
-from mmer_core.default_model.text_trainer import EXPERT_PREFIX, Stage, TextTrainer, TextTraining, average, sentence_encoder
+from mmer_core.default_model.text_stage import Stage
+from mmer_core.default_model.text_teacher import read_answers, write_answers
+from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer, TextTraining, average, sentence_encoder
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
+TEACHER = "large"  # the folder in `work` in which the large model's words are trained
 Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is tried: whether the training begins on GoEmotions, and whether MELD's utterances are also shown behind the turns before them."""
+    """What is tried.
+
+    Attributes:
+        first: the training begins on GoEmotions.
+        in_dialogue: MELD's utterances are also shown behind the turns before them.
+        taught: the labels are accompanied by the answers of a larger network.
+    """
 
     first: bool
     in_dialogue: bool
+    taught: bool = False
 
 
 RECIPES = {
     "adapters, MELD alone": Recipe(False, False),
     "adapters, GoEmotions then MELD": Recipe(True, False),
     "adapters, GoEmotions then MELD in its dialogues": Recipe(True, True),
+    "adapters, GoEmotions then MELD in its dialogues, taught by MPNet": Recipe(True, True, True),
 }
 
 
@@ -51,8 +62,10 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     Writes to `work` text.safetensors (half precision: adapters `adapter.*` for the encoder minilm, `expert.*` for the words network), text.json (what
     this returns: how to build both, the prior, figures in [0, 1], what was tried) and text_validation.parquet (logits of MELD's development part).
 
+    With `options.teaches` also text_answers.parquet, from which another training learns (see `text_teacher`) that finds it in `work/large`.
+
     Raises:
-        FileNotFoundError: a corpus is not in `data`.
+        FileNotFoundError: a corpus is not in `data`, or a recipe's teacher has not been trained.
         ValueError: a corpus is not as published, or `work` holds the state of a training with other data or options.
     """
     options = options or TextTraining()
@@ -63,14 +76,17 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     trainer = TextTrainer(options, seed)
     fresh = trainer.tensors()
     starts = {False: fresh, True: stages.run("GoEmotions", trainer, fresh, first)}
-    tried, held_logits = _frozen(options.encoder, learn, held, dev), {}
+    tried, held_logits, trials = _frozen(options.encoder, learn, held, dev), {}, {}
     recipes = {name: RECIPES[name] for name in options.recipes}
     for name, recipe in recipes.items():
-        stages.run(name, trainer, starts[recipe.first], learn, recipe)
+        trials[name] = stages.run(name, trainer, starts[recipe.first], learn, recipe)
         tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
         held_logits[name] = trainer.answer(held.texts)
     best = max(recipes, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
     recipe = RECIPES[best]
+    if options.teaches:
+        trainer.load(trials[best])
+        write_answers(work, trainer, train)
     trained, single = [], []
     for member in range(seed, seed + options.seeds):
         trainer = TextTrainer(options, member)
@@ -108,8 +124,10 @@ class _Stages:
         trainer.load(start)
         epochs, rate = (options.epochs, options.rate) if recipe else (options.first_epochs, options.first_rate)
         told = options.in_dialogue if recipe and recipe.in_dialogue else 0.0
+        answers = read_answers(self.work / TEACHER, corpus) if recipe and recipe.taught else None
         checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
-        self.history[name] = Stage(name, trainer, corpus, epochs=epochs, rate=rate, checkpoint=checkpoint, in_dialogue=told).run()
+        stage = Stage(name, trainer, corpus, epochs=epochs, rate=rate, checkpoint=checkpoint, in_dialogue=told, answers=answers)
+        self.history[name] = stage.run()
         return trainer.tensors()
 
 
@@ -202,7 +220,7 @@ def _judge(encoder: SentenceEncoder, expert: WordsNetwork, texts: Sequence[str],
 def _report(trainer: TextTrainer, seed: int, train: Utterances, recipe: str, first: Utterances) -> dict[str, Any]:
     """How to build the expert and what it was made of."""
     options = trainer.options
-    step = "text" if options.encoder == "minilm" else "large"
+    step = "text" if options.encoder == "minilm" else "large-text"
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     data = [{"name": "MELD, training part", "n": len(train), "licence": "GPL-3.0 repository; dialogue of a television series"}]
     if RECIPES[recipe].first:

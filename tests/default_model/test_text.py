@@ -1,6 +1,7 @@
-"""Training of the expert on words, on a corpus of a few dozen utterances laid out like the real ones."""
+"""Training of the expert on words, on the few utterances of `conftest`."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,48 +10,16 @@ import torch
 from safetensors.torch import load_file
 
 from mmer_core.clip import Clip
-from mmer_core.default_model import text_trainer
+from mmer_core.default_model import text_stage
 from mmer_core.default_model.text import train_text
 from mmer_core.default_model.text_corpora import bare, hold_out, read_goemotions, read_meld
-from mmer_core.default_model.text_trainer import TextTraining, average
+from mmer_core.default_model.text_teacher import read_answers
+from mmer_core.default_model.text_trainer import TextTrainer, TextTraining, average
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
-PHRASES = {
-    "neutral": ["The table is in the kitchen.", "It is four o’clock.", "He works at the bank."],
-    "anger": ["Get out of my house!", "How dare you lie to me!", "I hate you, stop it now!"],
-    "disgust": ["That smells revolting.", "Eww, there is a worm in it.", "How gross, I feel sick."],
-    "fear": ["I am terrified of him.", "Please, don’t hurt me.", "I'm scared, something is out there."],
-    "joy": ["This is wonderful, I love it!", "Hooray, we won!", "I am so happy for you."],
-    "sadness": ["I miss her so much.", "My dog died yesterday.", "I feel lonely and I cry."],
-    "surprise": ["Oh my God, you are pregnant?", "What? I can't believe it!", "Wow, I did not expect that!"],
-}
-GOEMOTIONS_LABELS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
-SHORT = TextTraining(rank=2, first_epochs=1, epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2)
-
-
-def meld_table(dialogues: int) -> pd.DataFrame:
-    """Seven utterances a dialogue, one of each emotion."""
-    rows = [
-        {"Sr No.": 7 * d + u, "Utterance": PHRASES[e][d % 3], "Speaker": "Ann", "Emotion": e, "Sentiment": "-", "Dialogue_ID": d, "Utterance_ID": u}
-        for d in range(dialogues)
-        for u, e in enumerate(EMOTIONS)
-    ]
-    return pd.DataFrame(rows)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "meld").mkdir()
-    (folder / "goemotions").mkdir()
-    meld_table(9).to_csv(folder / "meld" / "train_sent_emo.csv", index=False)
-    meld_table(3).to_csv(folder / "meld" / "dev_sent_emo.csv", index=False)
-    lines = [f'{PHRASES[e][0]} "quoted\t{GOEMOTIONS_LABELS.index(e)}\tid{i}' for i, e in enumerate(EMOTIONS)]
-    (folder / "goemotions" / "train.tsv").write_text("\n".join([*lines, "two at once\t0,3\tidx"]) + "\n", encoding="utf-8")
-    (folder / "goemotions" / "labels.txt").write_text("\n".join(GOEMOTIONS_LABELS), encoding="utf-8")
-    return folder
+SHORT = TextTraining(rank=2, first_epochs=1, epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2, recipes=TextTraining().recipes[:3])
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +58,7 @@ class TestCorpora:
     def test_what_is_missing_is_named(self, data, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"train_sent_emo\.csv is missing: --data names the folder"):
             read_meld(tmp_path, "train")
-        meld_table(1).drop(columns="Emotion").to_csv(tmp_path / "train_sent_emo.csv")
+        pd.read_csv(data / "meld" / "train_sent_emo.csv").drop(columns="Emotion").to_csv(tmp_path / "train_sent_emo.csv")
         with pytest.raises(ValueError, match="has no column Emotion"):
             read_meld(tmp_path, "train")
 
@@ -136,7 +105,7 @@ class TestTraining:
         table = pd.read_parquet(trained / "text_validation.parquet")
         assert list(table.columns) == ["id", "label", "group", *(f"logit_{name}" for name in EMOTIONS)]
         row = table.iloc[5]
-        x = torch.from_numpy(encoder.encode(Clip("", "", "text", text=PHRASES["sadness"][0]))).unsqueeze(0)
+        x = torch.from_numpy(encoder.encode(Clip("", "", "text", text="I miss her so much."))).unsqueeze(0)
         with torch.inference_mode():
             logits = expert(x, torch.zeros(1, 1, dtype=torch.bool))[0].numpy()
         assert row["label"] == "sadness"
@@ -148,15 +117,15 @@ class TestTraining:
         class Stopped(Exception):
             pass
 
-        real, count = text_trainer.Stage._save, [0]
+        real, count = text_stage.Stage._save, [0]
 
-        def save_and_stop(stage: text_trainer.Stage) -> None:
+        def save_and_stop(stage: text_stage.Stage) -> None:
             real(stage)
             count[0] += 1
             if count[0] in (2, 10):
                 raise Stopped
 
-        monkeypatch.setattr(text_trainer.Stage, "_save", save_and_stop)
+        monkeypatch.setattr(text_stage.Stage, "_save", save_and_stop)
         for _ in range(2):
             with pytest.raises(Stopped):
                 train_text(data, tmp_path, seed=3, options=SHORT)
@@ -169,3 +138,47 @@ class TestTraining:
     def test_state_of_another_training_is_refused(self, data, trained):
         with pytest.raises(ValueError, match="belongs to a training with other data or options: delete it"):
             train_text(data, trained, seed=4, options=SHORT)
+
+
+class TestTeacher:
+    @pytest.fixture(scope="class")
+    def work(self, data, tmp_path_factory):
+        """A work folder with a teacher's answers; a small one, so that no large weights are needed."""
+        work = tmp_path_factory.mktemp("taught")
+        train_text(data, work / "large", seed=3, options=replace(SHORT, recipes=SHORT.recipes[2:], seeds=1, teaches=True))
+        return work
+
+    def test_it_answers_to_every_utterance_alone_and_in_its_dialogue(self, data, work):
+        meld = read_meld(data / "meld", "train")
+        answers = read_answers(work / "large", meld)
+        assert answers.shape == (2, 63, 7)
+        assert torch.allclose(answers.sum(-1), torch.ones(2, 63), atol=1e-5)
+        assert not torch.allclose(answers[0], answers[1], atol=1e-3)
+        reversed_part = meld.take(np.arange(62, -1, -1))
+        assert torch.equal(read_answers(work / "large", reversed_part), answers.flip(1))
+
+    def test_the_pupil_follows_labels_and_answers(self, data, work, trained):
+        report = train_text(data, work, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:]))
+        assert report["recipe"].endswith("taught by MPNet")
+        assert report["figures"]["MELD dev"]["weighted_f1"] > 0.9
+        taught, alone = load_file(work / "text.safetensors"), load_file(trained / "text.safetensors")
+        assert any(not torch.equal(taught[name], alone[name]) for name in alone)
+
+    def test_the_loss_is_a_mean_of_both(self, data, work, tmp_path):
+        meld = read_meld(data / "meld", "train")
+        answers = read_answers(work / "large", meld)
+        trainer = TextTrainer(replace(SHORT, taught=0.25, smoothing=0.0), 0)
+        stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=tmp_path / "s.safetensors", answers=answers)
+        logits, index, told = torch.randn(2, 7), np.array([4, 9]), np.array([False, True])
+        log_p = torch.log_softmax(logits, dim=1)
+        labels = -(log_p[0, meld.labels[4]] + log_p[1, meld.labels[9]]) / 2
+        soft = -((log_p[0] * answers[0, 4]).sum() + (log_p[1] * answers[1, 9]).sum()) / 2
+        assert torch.allclose(stage._loss(logits, index, told), 0.75 * labels + 0.25 * soft)
+
+    def test_without_its_answers_one_sentence_says_what_to_do(self, data, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"text_answers\.parquet is missing: run train-default --only large-text first"):
+            train_text(data, tmp_path, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:]))
+
+    def test_an_utterance_it_was_not_asked_about_is_an_error(self, data, work):
+        with pytest.raises(ValueError, match="lacks some of the utterances"):
+            read_answers(work / "large", read_meld(data / "meld", "dev"))

@@ -51,7 +51,7 @@ def few_sounds_without_voice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def train(data: Path, work: Path, **kw: object) -> dict[str, object]:
     work.mkdir(exist_ok=True)
-    return voice.train_voice(data, work, training=TRAINING, options=OPTIONS, processes=1, **kw)  # type: ignore[arg-type]
+    return voice.train_voice(data, work, training=TRAINING, options=OPTIONS, processes=1, seeds=2, **kw)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,15 @@ def test_the_figures_are_those_of_the_shipped_file(data: Path, trained: Path) ->
     predicted = voice.logits_of(network, features).argmax(axis=1)
     accuracy = np.mean([EMOTIONS[p] == c.label for p, c in zip(predicted, clips, strict=True)])
     assert report["figures"]["held_out"]["ravdess"]["as_recorded"]["accuracy"] == pytest.approx(accuracy, abs=1e-4)
+
+
+def test_the_spread_is_that_of_the_seeds(trained: Path) -> None:
+    report = json.loads((trained / "voice.json").read_text())
+    row = report["figures"]["cross_validation, 2 seeds"]["ravdess"]["as_recorded"]
+    alone = report["figures"]["cross_validation"]["ravdess"]["as_recorded"]["ua"]
+    assert abs(row["ua_mean"] - alone) == pytest.approx(row["ua_sd"] / 2**0.5, abs=2e-4), "of two values, each is sd/√2 from the mean"
+    assert len(list((trained / "voice_folds").iterdir())) == 4
+    assert voice.spread([pd.DataFrame()]) == {}
 
 
 def test_stopped_and_resumed_gives_the_same_weights(data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
