@@ -25,23 +25,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path, nargs="?")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "default", help="the model (default: the shipped one)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip = args.clip or ten_seconds_of_720p(Path(folder) / "phone.mp4")
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "mmer_core", "predict", str(clip), "--json"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "mmer_core", "predict", str(clip.resolve()), "--json", "--checkpoint", str(args.checkpoint.resolve())]
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         print(f"cold, new process to answer   {time.perf_counter() - started:6.2f} s")
-        warm(clip, args.repeat)
+        warm(clip, args.checkpoint, args.repeat)
 
 
-def warm(clip: Path, repeat: int) -> None:
+def warm(clip: Path, checkpoint: Path, repeat: int) -> None:
     """Print the median time of each step, of a whole answer, and of a toggle."""
     sys.path.insert(0, str(ROOT))
     from mmer_core.labels import Modality
     from mmer_core.media import load_clip
     from mmer_core.predictor import Predictor
 
-    predictor = Predictor.load()
+    predictor = Predictor.load(checkpoint)
     predictor.warm_up()
     rows, totals = [], []
     for _ in range(repeat):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,18 @@ from typing import Any
 import streamlit as st
 
 from mmer_core.checkpoint import CheckpointError, read_record
-from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
 from mmer_core.labels import MODALITY_TITLES
 from ui.about.certainty import risk_lines, risk_sentence, risk_subsets, threshold_label, unlabelled_sentence, unlike_table, voice_table
 from ui.about.charts import class_bars, class_figures, subset_bars
-from ui.about.model_card import card_body, data_table, fused_table, label_table, part_table
+from ui.about.model_card import card_body, data_table, fused_table, gain_table, label_table, part_table
 from ui.export import offer_figure
 from ui.figure import CONFIG, STILL, subset_title
 from ui.page import frame, ink
 from ui.phrases import sentence_case
 
+log = logging.getLogger(__name__)
 LAW = "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"
 
 
@@ -103,6 +105,25 @@ def show_fairness(record: Mapping[str, Any]) -> None:
         st.markdown(voices)
 
 
+def show_large(folder: Path) -> None:
+    """The model that some machines can use beside the default one; nothing where it is not there or does not fit."""
+    try:
+        record = read_record(folder)
+    except CheckpointError as error:
+        log.info("the large model is not shown: %s", error)
+        return
+    st.subheader("The large model", anchor="large", icon=":material/psychology:")
+    st.markdown(
+        "Analyze and Live offer a second model where its weights are on the machine that runs this app. It reads words with a larger network; voice "
+        "and face are read by the same networks as before."
+    )
+    st.markdown(gain_table(record))
+    st.markdown("\n".join(f"- To use it: {how_to_get}; then start the app again." for how_to_get in record["needs"]))
+    card = folder / "README.md"
+    with st.expander("Its model card, with every figure", icon=":material/description:"):
+        st.markdown(card_body(card.read_text(encoding="utf-8")))
+
+
 with frame("About"):
     st.title("What the answers rest on")
     st.markdown(
@@ -127,6 +148,7 @@ with frame("About"):
 
     st.subheader("The model", anchor="model", icon=":material/neurology:")
     show_model(DEFAULT_CHECKPOINT)
+    show_large(LARGE_CHECKPOINT)
 
     st.subheader("Limits", anchor="limits", icon=":material/warning:")
     st.markdown("\n".join(f"- {line}" for line in LIMITS))

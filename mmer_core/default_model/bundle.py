@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmer_core import __version__, checkpoint, familiarity
+from mmer_core import __version__, checkpoint, encoders, familiarity
 from mmer_core.abstention import COVERAGE
 from mmer_core.default_model.card import write_card
 from mmer_core.default_model.fusing import HeldOut, fit_product, score_product, unsure_below
@@ -87,6 +87,8 @@ def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None)
             "familiarity": {m.value: _report(folder, "familiarity")["figures"][m.value] for m, folder in works.items()},
         },
     }
+    if needs := _needs(modalities):
+        record["needs"] = needs
     checkpoint.write_record(out, record, files, variant.base if variant else None)
     write_card(out, checkpoint.read_record(out))
     return record
@@ -107,6 +109,12 @@ def _copy_familiarity(works: Mapping[Modality, Path], out: Path) -> str:
 def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:
     """How the predictor builds the encoder and the expert of one modality."""
     return {key: report[key] for key in ("encoder", "encoder_options", "expert", "expert_options", "data")} | {"seed": report["seed"]}
+
+
+def _needs(modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How a person gets the weights that neither the model nor the requirements bring, one line for each file."""
+    made = [encoders.factory(entry["encoder"]) for entry in modalities.values()]
+    return [file.how_to_get for encoder in made for file in getattr(encoder, "needs", ())]
 
 
 def _fused_figures(

@@ -22,6 +22,7 @@ _MEASURES = {
     Modality.AUDIO: "UA on held-out speakers.",
     Modality.VISUAL: "accuracy before the class frequencies are weighed, and cross-entropy at the best temperature; the held-out one chose.",
 }
+AGAINST = "gain over the default model"  # a key of the large model's figures for words
 PROHIBITED = (
     "inferring emotions of people at work or in education: prohibited in the European Union (AI Act, Article 5(1)(f)), but for medicine and safety",
     "decisions about a person: hiring, grading, policing, border control, insurance, credit, health",
@@ -35,6 +36,7 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
         f"# {record['name']} {record['version']}",
         "Emotion in a clip from words, voice and face: seven classes, " + ", ".join(record["labels"]) + ".",
         f"**Licence:** {record['licence']}.",
+        *_builds_on(record),
         "## Parts",
         *(_part(Modality(name), entry, record["figures"][name]) for name, entry in record["modalities"].items()),
         "## What was tried",
@@ -53,6 +55,13 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
     path = folder / "README.md"
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
+
+
+def _builds_on(record: Mapping[str, Any]) -> list[str]:
+    """What it takes from elsewhere: files of another checkpoint, and published weights."""
+    lines = [f"- files that are not in this folder come from `../{record['base']['folder']}`"] if "base" in record else []
+    lines += [f"- {how_to_get}" for how_to_get in record.get("needs", ())]
+    return ["## Needs", "\n".join(lines)] if lines else []
 
 
 def _part(modality: Modality, entry: Mapping[str, Any], figures: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import torch
 
 from mmer_core import checkpoint
 from mmer_core.default_model.bundle import Variant, bundle
-from mmer_core.default_model.card import write_card
+from mmer_core.default_model.card import AGAINST, write_card
 from mmer_core.default_model.known_inputs import learn_familiarity
 from mmer_core.default_model.text import TEACHER, train_text
 from mmer_core.default_model.text_corpora import Utterances, read_meld
@@ -20,8 +20,6 @@ from mmer_core.features.batch import collate
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.predictor import Predictor
 from mmer_core.statistics import paired
-
-AGAINST = "gain over the default model"
 
 
 def train_large_text(data: Path, work: Path, seed: int = 0, options: TextTraining = LARGE) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from mmer_core import checkpoint, familiarity, shipped
 from mmer_core.default_model import fusing
 from mmer_core.default_model.bundle import bundle
-from mmer_core.default_model.large import AGAINST, bundle_large, compare
+from mmer_core.default_model.card import AGAINST
+from mmer_core.default_model.large import bundle_large, compare
 from mmer_core.default_model.text_corpora import read_meld
 from mmer_core.encoders import EncoderUnavailable, mpnet
 from mmer_core.encoders.face_ensemble import FaceEnsemble, save_network
@@ -122,7 +123,11 @@ def test_its_card_says_what_it_gains(models, data):
     for row in gains.values():
         assert row["low"] <= row["weighted_f1"] <= row["high"]
         assert 0 <= row["p"] <= 1
-    assert AGAINST in (large / "README.md").read_text()
+    card = (large / "README.md").read_text()
+    assert AGAINST in card
+    assert "come from `../default`" in card
+    assert "download model.safetensors" in card
+    assert "## Needs" not in (default / "README.md").read_text()
     same = compare(Predictor.load(default), Predictor.load(default), read_meld(data / "meld", "dev"))
     assert [row["weighted_f1"] for row in same.values()] == [0.0, 0.0]
 

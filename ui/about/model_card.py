@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmer_core.default_model.card import AGAINST
 from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
 
 _NAMES = {
@@ -42,6 +43,16 @@ def fused_table(record: Mapping[str, Any]) -> str:
     for name, row in record["figures"]["fused"]["subsets"].items():
         rows.append((" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row)))
     return table(("", *_SCORES.values()), rows)
+
+
+def gain_table(record: Mapping[str, Any]) -> str:
+    """By how much the words of the large model are better than the default one's, with intervals."""
+    gains = record["figures"][Modality.TEXT.value][AGAINST]
+    rows = [
+        (f"MELD, development part, {way}", f"{100 * row['weighted_f1']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]", f"{row['p']:.3f}")
+        for way, row in gains.items()
+    ]
+    return table(("Words", "F1 over the default model, with its 95 % interval", "p"), rows)
 
 
 def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, Mapping[str, Any]]]:
