@@ -5,7 +5,8 @@ import json
 import pytest
 
 from mmer_core import checkpoint
-from mmer_core.config import CHECKPOINTS, DEFAULT_CHECKPOINT
+from mmer_core.config import CHECKPOINTS, DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
+from mmer_core.default_model.card import AGAINST
 from mmer_core.labels import EMOTIONS
 from mmer_core.media import text_clip
 from mmer_core.predictor import Predictor
@@ -23,8 +24,16 @@ def test_the_model_is_whole_and_states_its_data_licence_and_figures():
         assert record["figures"][name]
 
 
-def test_the_model_is_small():
-    assert sum(f.stat().st_size for f in DEFAULT_CHECKPOINT.iterdir()) < 60e6
+def test_the_models_are_small():
+    assert sum(f.stat().st_size for folder in (DEFAULT_CHECKPOINT, LARGE_CHECKPOINT) for f in folder.iterdir()) < 60e6
+
+
+def test_the_large_model_fits_the_default_one_and_is_worth_its_size():
+    record = checkpoint.read_record(LARGE_CHECKPOINT)
+    assert record["base"]["folder"] == DEFAULT_CHECKPOINT.name
+    assert record["needs"]
+    for gain in record["figures"]["text"][AGAINST].values():
+        assert gain["low"] > 0, "better than the default model by more than chance"
 
 
 def test_the_model_reads_words_as_an_answer_to_what_was_said_before():

@@ -83,17 +83,16 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
         tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
         held_logits[name] = trainer.answer(held.texts)
     best = max(recipes, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
-    recipe = RECIPES[best]
     if options.teaches:
         trainer.load(trials[best])
         write_answers(work, trainer, train)
     trained, single = [], []
     for member in range(seed, seed + options.seeds):
-        trainer = TextTrainer(options, member)
-        trained.append(stages.run(f"{best}, all dialogues, seed {member}", trainer, starts[recipe.first], train, recipe))
-        single.append(_scores("dev", dev, trainer.answer, recipe.in_dialogue))
-    save_file({name: tensor.half() for name, tensor in average(trained).items()}, work / "text.safetensors")
-    report = _report(trainer, seed, train, best, first)
+        again = TextTrainer(options, member)
+        trained.append(stages.run(f"{best}, all dialogues, seed {member}", again, starts[RECIPES[best].first], train, RECIPES[best]))
+        single.append(_scores("dev", dev, again.answer, RECIPES[best].in_dialogue))
+    save_file({name: tensor.half() for name, tensor in average(trained or [trials[best]]).items()}, work / "text.safetensors")
+    report = _report(trainer, seed, train if trained else learn, best, first)
     prior = np.array(list(report["prior"].values()))
     temperature = fit_temperature(held_logits[best], held.labels)
     share = fit_prior_share(held_logits[best] / temperature, held.labels, prior)
@@ -123,6 +122,7 @@ class _Stages:
         options = self.options
         trainer.load(start)
         epochs, rate = (options.epochs, options.rate) if recipe else (options.first_epochs, options.first_rate)
+        epochs = options.taught_epochs if recipe and recipe.taught else epochs
         told = options.in_dialogue if recipe and recipe.in_dialogue else 0.0
         answers = read_answers(self.work / TEACHER, corpus) if recipe and recipe.taught else None
         checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
@@ -218,7 +218,7 @@ def _judge(encoder: SentenceEncoder, expert: WordsNetwork, texts: Sequence[str],
 
 
 def _report(trainer: TextTrainer, seed: int, train: Utterances, recipe: str, first: Utterances) -> dict[str, Any]:
-    """How to build the expert and what it was made of."""
+    """How to build the expert and what it was made of; `train` is what it learned from of MELD."""
     options = trainer.options
     step = "text" if options.encoder == "minilm" else "large-text"
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)

@@ -103,7 +103,8 @@ class Stage:
 
     def _fingerprint(self) -> str:
         # what says which stages there are does not change a stage
-        options = {k: v for k, v in self.trainer.options.to_json().items() if k not in ("recipes", "seeds", "teaches", "taught")}
+        other = ("recipes", "seeds", "teaches", "taught", "taught_epochs")
+        options = {k: v for k, v in self.trainer.options.to_json().items() if k not in other}
         what = [self.name, self.epochs, self.rate, self.in_dialogue, len(self.labels), self.trainer.seed, options]
         if self.answers is not None:
             what += [self.trainer.options.taught, round(float(self.answers.double().square().sum()), 3)]

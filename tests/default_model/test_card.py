@@ -3,7 +3,7 @@
 import pytest
 
 from mmer_core.checkpoint import read_record
-from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.default_model.card import PROHIBITED, write_card
 
 
@@ -12,8 +12,9 @@ def record():
     return dict(read_record(DEFAULT_CHECKPOINT))
 
 
-def test_the_shipped_card_is_written_from_the_shipped_record(record, tmp_path):
-    assert write_card(tmp_path, record).read_text(encoding="utf-8") == (DEFAULT_CHECKPOINT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", [DEFAULT_CHECKPOINT, LARGE_CHECKPOINT], ids=lambda folder: folder.name)
+def test_the_shipped_card_is_written_from_the_shipped_record(folder, tmp_path):
+    assert write_card(tmp_path, read_record(folder)).read_text(encoding="utf-8") == (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_data_licences_figures_and_prohibited_uses_are_in_it(record, tmp_path):

@@ -19,7 +19,9 @@ from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
-SHORT = TextTraining(rank=2, first_epochs=1, epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2, recipes=TextTraining().recipes[:3])
+SHORT = TextTraining(
+    rank=2, first_epochs=1, epochs=2, taught_epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2, recipes=TextTraining().recipes[:3]
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ class TestTeacher:
     def work(self, data, tmp_path_factory):
         """A work folder with a teacher's answers; a small one, so that no large weights are needed."""
         work = tmp_path_factory.mktemp("taught")
-        train_text(data, work / "large", seed=3, options=replace(SHORT, recipes=SHORT.recipes[2:], seeds=1, teaches=True))
+        train_text(data, work / "large", seed=3, options=replace(SHORT, recipes=SHORT.recipes[2:], seeds=0, teaches=True))
         return work
 
     def test_it_answers_to_every_utterance_alone_and_in_its_dialogue(self, data, work):
@@ -157,9 +159,15 @@ class TestTeacher:
         reversed_part = meld.take(np.arange(62, -1, -1))
         assert torch.equal(read_answers(work / "large", reversed_part), answers.flip(1))
 
+    def test_a_model_may_be_what_was_trained_without_the_held_out_dialogues(self, work):
+        report = json.loads((work / "large" / "text.json").read_text(encoding="utf-8"))
+        assert report["data"][0]["n"] == 42
+        assert not [name for name in report["figures"] if "seeds" in name]
+
     def test_the_pupil_follows_labels_and_answers(self, data, work, trained):
         report = train_text(data, work, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:]))
-        assert report["recipe"].endswith("taught by MPNet")
+        assert "taught by MPNet" in report["recipe"]
+        assert [row["recipe"] for row in report["tried"][2:]] == list(TextTraining().recipes[3:])
         assert report["figures"]["MELD dev"]["weighted_f1"] > 0.9
         taught, alone = load_file(work / "text.safetensors"), load_file(trained / "text.safetensors")
         assert any(not torch.equal(taught[name], alone[name]) for name in alone)
@@ -171,9 +179,9 @@ class TestTeacher:
         stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=tmp_path / "s.safetensors", answers=answers)
         logits, index, told = torch.randn(2, 7), np.array([4, 9]), np.array([False, True])
         log_p = torch.log_softmax(logits, dim=1)
-        labels = -(log_p[0, meld.labels[4]] + log_p[1, meld.labels[9]]) / 2
-        soft = -((log_p[0] * answers[0, 4]).sum() + (log_p[1] * answers[1, 9]).sum()) / 2
-        assert torch.allclose(stage._loss(logits, index, told), 0.75 * labels + 0.25 * soft)
+        labels = -(log_p[0, meld.labels[4]] + log_p[1, meld.labels[9]])
+        soft = [-(log_p[i] * answers[int(t), n]).sum() for i, (n, t) in enumerate(zip(index, told, strict=True))]
+        assert torch.allclose(stage._loss(logits, index, told), (0.75 * labels + 0.25 * sum(soft)) / 2)
 
     def test_without_its_answers_one_sentence_says_what_to_do(self, data, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"text_answers\.parquet is missing: run train-default --only large-text first"):
