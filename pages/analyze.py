@@ -12,7 +12,6 @@ from ui.analyze.answer import show_answer
 from ui.analyze.cards import show_promises
 from ui.analyze.intake import intake
 from ui.analyze.progress import Progress
-from ui.model_choice import choose_model
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import frame
 from ui.phrases import plain, sentence_case
@@ -40,8 +39,6 @@ with frame("Analyze"):
     intake()
     with st.container():  # always there, so that nothing below moves when the notice goes
         usable = show_loading()
-    with st.container():
-        choose_model()
     source = chosen()
     if source is None:
         st.markdown("Drop a clip, type a sentence or press a sample: its emotion appears here, with what each of these says about it.")

@@ -8,7 +8,7 @@ from mmer_core.checkpoint import read_record
 from mmer_core.default_model.card import AGAINST
 from mmer_core.labels import Modality
 from mmer_core.shipped import DEFAULT, MODELS, usable_models
-from ui.models import chosen_folder, model_loader, use_model
+from ui.models import chosen_folder, loader_of, use_model
 
 TITLES = {DEFAULT: "Default", "large": "Large"}
 
@@ -20,8 +20,8 @@ def usable() -> tuple[str, ...]:
 
 
 def choose_model() -> None:
-    """A choice between the models; nothing where only the default one works, and none while models load, which looking would slow down."""
-    if not model_loader().ready or len(usable()) < 2:
+    """A choice between the models; nothing where only the default one works, and none while that one loads, which looking would slow down."""
+    if not loader_of(MODELS[DEFAULT]).ready or len(usable()) < 2:
         return
     now = next((name for name in usable() if MODELS[name] == chosen_folder()), DEFAULT)
     st.segmented_control(

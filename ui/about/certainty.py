@@ -5,6 +5,7 @@ A record made by an older version lacks some of it; what is not there is left ou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,7 @@ def voice_table(record: Mapping[str, Any]) -> str:
 
 def unlabelled_sentence(record: Mapping[str, Any]) -> str:
     """Why there is no such table for words and face, naming their data."""
-    names = [d["name"].split(",")[0] for m, entry in record["modalities"].items() if m != Modality.AUDIO for d in entry["data"]]
+    names = [re.split(r",| \(", d["name"])[0] for m, entry in record["modalities"].items() if m != Modality.AUDIO for d in entry["data"]]
     listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "their data"
     return f"There are no such figures for words and face: {listed} come without labels of gender, age or origin."
 

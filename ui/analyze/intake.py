@@ -9,6 +9,7 @@ import streamlit as st
 from mmer_core.config import ROOT
 from ui.analyze.analysis import Source, choose, chosen
 from ui.analyze.recorder import recorder
+from ui.model_choice import choose_model
 
 FILE_TYPES = ("mp4", "mov", "mkv", "webm", "avi", "wav", "flac", "mp3", "m4a", "ogg", "jpg", "jpeg", "png", "webp")
 LONGEST_TEXT = 2000  # characters
@@ -42,7 +43,7 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def intake() -> None:
-    """The uploader or the recorder, the text field and the samples, side by side where there is room."""
+    """The uploader or the recorder; beside it, where there is room, the text field, the samples and the choice between models, if there is one."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         way = st.segmented_control(
@@ -72,6 +73,7 @@ def intake() -> None:
             st.caption("Or try", width="content")
             for sample in SAMPLES:
                 st.button(sample.title, key=f"sample-{sample.title}", icon=sample.icon, on_click=_take_sample, args=(sample,), help=sample.credit)
+        choose_model()
 
 
 def _uploader() -> None:
