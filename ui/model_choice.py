@@ -40,5 +40,5 @@ def _difference() -> str:
     points, low, high = (f"{100 * gain[key]:.1f}" for key in ("weighted_f1", "low", "high"))
     return (
         "The large model reads words with a larger network, whose weights are on this machine: on sentences it was not trained on its weighted F1 "
-        f"is {points} points higher (95 % interval {low} to {high}). Voice and face are read by the same networks. It needs about .6 GB more memory."
+        f"is {points} points higher (95 % interval {low} to {high}). Voice and face are read by the same networks. It needs about .5 GB more memory."
     )
