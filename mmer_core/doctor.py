@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -173,14 +172,14 @@ def _encoder(name: str) -> str:
     from mmer_core import encoders
     from mmer_core.encoders.weights import HubFile
 
-    made: Any = encoders.factory(name)
-    for file in getattr(made, "needs", ()):
+    files = encoders.needs(name)
+    for file in files:
         if file.find() is None:
             fetched = "fetched from the hub when first used; where that cannot be reached, " if isinstance(file, HubFile) else "not here: "
             raise Missing(fetched + file.how_to_get)
-    if hasattr(made, "needs"):
+    if files:
         return "its weights are on this machine"
-    spec = made().spec
+    spec = encoders.create(name).spec
     return f"{spec.dim} features, {spec.source}, {spec.licence}"
 
 

@@ -26,5 +26,4 @@ def _complete(folder: Path) -> bool:
         record = read_record(folder)
     except CheckpointError:
         return False
-    needed = [file for entry in record["modalities"].values() for file in getattr(encoders.factory(entry["encoder"]), "needs", ())]
-    return all(file.find() is not None for file in needed)
+    return all(file.find() is not None for entry in record["modalities"].values() for file in encoders.needs(entry["encoder"]))

@@ -38,9 +38,14 @@ def show_model(folder: Path) -> None:
     show_together(record)
     show_certainty(record)
     show_fairness(record)
+    show_card(folder, "The whole model card, with every figure")
+
+
+def show_card(folder: Path, title: str) -> None:
+    """The model card of a checkpoint, folded away; nothing where it has none."""
     card = folder / "README.md"
     if card.is_file():
-        with st.expander("The whole model card, with every figure", icon=":material/description:"):
+        with st.expander(title, icon=":material/description:"):
             st.markdown(card_body(card.read_text(encoding="utf-8")))
 
 
@@ -119,9 +124,7 @@ def show_large(folder: Path) -> None:
     )
     st.markdown(gain_table(record))
     st.markdown("\n".join(f"- To use it: {how_to_get}; then start the app again." for how_to_get in record["needs"]))
-    card = folder / "README.md"
-    with st.expander("Its model card, with every figure", icon=":material/description:"):
-        st.markdown(card_body(card.read_text(encoding="utf-8")))
+    show_card(folder, "Its model card, with every figure")
 
 
 with frame("About"):

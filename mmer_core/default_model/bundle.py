@@ -113,8 +113,7 @@ def _entry(modality: Modality, report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _needs(modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """How a person gets the weights that neither the model nor the requirements bring, one line for each file."""
-    made = [encoders.factory(entry["encoder"]) for entry in modalities.values()]
-    return [file.how_to_get for encoder in made for file in getattr(encoder, "needs", ())]
+    return [file.how_to_get for entry in modalities.values() for file in encoders.needs(entry["encoder"])]
 
 
 def _fused_figures(

@@ -14,7 +14,7 @@ from mmer_core.default_model.card import AGAINST, write_card
 from mmer_core.default_model.known_inputs import learn_familiarity
 from mmer_core.default_model.text import TEACHER, train_text
 from mmer_core.default_model.text_corpora import Utterances, read_meld
-from mmer_core.default_model.text_trainer import LARGE, TextTraining
+from mmer_core.default_model.text_recipes import LARGE, TextTraining
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.features.batch import collate
 from mmer_core.labels import EMOTIONS, Modality

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,38 +21,16 @@ from torch import Tensor
 from mmer_core import metrics
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
+from mmer_core.default_model.text_recipes import RECIPES, Recipe, TextTraining
 from mmer_core.default_model.text_stage import Stage
 from mmer_core.default_model.text_teacher import read_answers, write_answers
-from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer, TextTraining, average, sentence_encoder
+from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer, average, sentence_encoder
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
 TEACHER = "large"  # the folder in `work` in which the large model's words are trained
 Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is tried.
-
-    Attributes:
-        first: the training begins on GoEmotions.
-        in_dialogue: MELD's utterances are also shown behind the turns before them.
-        taught: the labels are accompanied by the answers of a larger network.
-    """
-
-    first: bool
-    in_dialogue: bool
-    taught: bool = False
-
-
-RECIPES = {
-    "adapters, MELD alone": Recipe(False, False),
-    "adapters, GoEmotions then MELD": Recipe(True, False),
-    "adapters, GoEmotions then MELD in its dialogues": Recipe(True, True),
-    "adapters, GoEmotions then MELD in its dialogues, taught by MPNet": Recipe(True, True, True),
-}
 
 
 def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | None = None) -> dict[str, Any]:

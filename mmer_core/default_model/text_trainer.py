@@ -1,9 +1,8 @@
-"""What is trained for words: adapters on a sentence encoder together with the expert on its vectors, and with which hyper-parameters."""
+"""What is trained for words: adapters on a sentence encoder together with the expert on its vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmer_core import encoders
-from mmer_core.config import JsonConfig
+from mmer_core.default_model.text_recipes import TextTraining
 from mmer_core.encoders.bert_network import adapters, add_adapters, pool
 from mmer_core.encoders.text import ADAPTER_PREFIX, SentenceEncoder, Window, own_tokens, pad_tokens
 from mmer_core.fusion.words import WordsNetwork
@@ -22,71 +21,12 @@ EXPERT_PREFIX = "expert."
 Rows = list[Window]
 
 
-@dataclass(frozen=True)
-class TextTraining(JsonConfig):
-    """Hyper-parameters, chosen on dialogues held out of MELD's training part.
-
-    Attributes:
-        encoder: what the adapters are put on: minilm, or mpnet for the large model.
-        recipes: names in `default_model.text.RECIPES` that are compared.
-        taught: share of the loss that follows the teacher's answers, in recipes that have a teacher; the rest follows the labels.
-        taught_epochs: passes over MELD with a teacher: its answers are not learned by heart as soon as labels are.
-        teaches: keep the answers to MELD's training part of what was trained without the held-out dialogues.
-        seeds: trainings, each with other random numbers, whose adapters are averaged; 0 to ship what was trained without the held-out dialogues.
-        rank: of the adapters.
-        hidden: width of the expert's hidden layer; 0 for none.
-        first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
-        epochs: passes over MELD; their learning rate is `rate`.
-        bare: share of the texts that an epoch shows without punctuation.
-        warm_up: share of the steps over which the learning rate rises; it then falls as a cosine.
-        held_out: share of MELD's training dialogues kept for choosing.
-        longest: tokens of a text that are read in training.
-        context: tokens of the turns before an utterance that are read with it.
-        in_dialogue: share of the utterances that an epoch shows behind those turns; the others stand alone, as words without a history will.
-    """
-
-    encoder: str = "minilm"
-    recipes: tuple[str, ...] = (
-        "adapters, MELD alone",
-        "adapters, GoEmotions then MELD",
-        "adapters, GoEmotions then MELD in its dialogues",
-        "adapters, GoEmotions then MELD in its dialogues, taught by MPNet",
-    )
-    taught: float = 0.8
-    taught_epochs: int = 8
-    teaches: bool = False
-    rank: int = 16
-    hidden: int = 0
-    first_epochs: int = 1
-    first_rate: float = 1e-3
-    epochs: int = 4
-    rate: float = 6e-4
-    batch: int = 32
-    weight_decay: float = 0.01
-    warm_up: float = 0.1
-    dropout: float = 0.1
-    expert_dropout: float = 0.3
-    smoothing: float = 0.1
-    bare: float = 0.3
-    held_out: float = 0.15
-    longest: int = 64
-    context: int = 48
-    in_dialogue: float = 0.6
-    seeds: int = 3
-
-
 def sentence_encoder(name: str, **options: Any) -> SentenceEncoder:
     """An encoder of words by name; ValueError if it is not one that adapters can be put on."""
     encoder = encoders.create(name, **options)
     if not isinstance(encoder, SentenceEncoder):
         raise ValueError(f"adapters for words cannot be put on the encoder {name}: choose minilm or mpnet")
     return encoder
-
-
-#: The large model's; its network learns faster than MiniLM and overfits sooner.
-LARGE = TextTraining(
-    encoder="mpnet", recipes=("adapters, GoEmotions then MELD in its dialogues",), first_rate=5e-4, epochs=3, rate=4e-4, seeds=0, teaches=True
-)
 
 
 class TextTrainer:

@@ -10,7 +10,7 @@ from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable, ModalityEnc
 from mmer_core.labels import Modality
 from mmer_core.registry import Registry
 
-__all__ = ["ENCODERS", "FAMILIES", "EncoderSpec", "EncoderUnavailable", "ModalityEncoder", "create", "factory", "modality_of", "names"]
+__all__ = ["ENCODERS", "FAMILIES", "EncoderSpec", "EncoderUnavailable", "ModalityEncoder", "create", "factory", "modality_of", "names", "needs"]
 
 ENCODERS: Registry[ModalityEncoder] = Registry("encoder")
 
@@ -47,6 +47,11 @@ def factory(name: str) -> Callable[..., ModalityEncoder]:
         raise ValueError(f"unknown encoder {name!r}: choose one of {', '.join(names())}")
     import_module(f"mmer_core.encoders.{_FILES[name]}")
     return ENCODERS.factory(name)
+
+
+def needs(name: str) -> tuple[Any, ...]:
+    """The files (see `weights`) that an encoder needs and neither the requirements nor this project bring; ValueError like `factory`."""
+    return tuple(getattr(factory(name), "needs", ()))
 
 
 def modality_of(name: str) -> Modality:

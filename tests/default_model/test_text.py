@@ -13,8 +13,9 @@ from mmer_core.clip import Clip
 from mmer_core.default_model import text_stage
 from mmer_core.default_model.text import train_text
 from mmer_core.default_model.text_corpora import bare, hold_out, read_goemotions, read_meld
+from mmer_core.default_model.text_recipes import TextTraining
 from mmer_core.default_model.text_teacher import read_answers
-from mmer_core.default_model.text_trainer import TextTrainer, TextTraining, average
+from mmer_core.default_model.text_trainer import TextTrainer, average
 from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
