@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 
 from mmer_core.clip import Clip
+from mmer_core.drawings import looks_drawn
 from mmer_core.encoders.spec import ModalityEncoder
 from mmer_core.encoders.text import FOREIGN_PIECES, SentenceEncoder
 from mmer_core.familiarity import Familiarity
@@ -38,6 +39,8 @@ def warnings(
     """
     if Modality.VISUAL in features and clip.faces is not None and clip.faces.people > 1:
         yield f"{clip.faces.people} faces are in view; {clip.faces.rule}."
+    if Modality.VISUAL in features and clip.faces is not None and looks_drawn(clip.faces.crops):
+        yield "The face looks drawn or rendered: the model learned from photographs, and nothing is known of how well it reads drawings."
     for modality, rows in features.items():
         strangeness = known[modality].strangeness(rows) if modality in known else 0.0
         if strangeness > 1:
