@@ -5,13 +5,12 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from encoders.published_words import as_transformers_says, publish
 
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import EncoderUnavailable, bert
 from mmer_core.encoders.bert import TINY, BertEncoder, without_specials
 from mmer_core.encoders.text import minilm_tokenizer
-from mmer_core.encoders.weights import HubFile, sha256_of
 
 
 def say(text):
@@ -23,25 +22,12 @@ def published(tmp_path, monkeypatch):
     """A small BERT as transformers computes it, and its checkpoint as the published one is laid out, in MMER_MODELS."""
     from transformers import BertConfig, BertModel
 
-    config = BertConfig(
-        vocab_size=TINY.vocabulary,
-        hidden_size=TINY.width,
-        intermediate_size=TINY.hidden,
-        num_hidden_layers=TINY.layers,
-        num_attention_heads=TINY.heads,
-    )
     torch.manual_seed(3)
-    model = BertModel(config, add_pooling_layer=False).eval()
+    model = BertModel(BertConfig(**as_transformers_says(TINY)), add_pooling_layer=False).eval()
     names = {k: f"bert.{k.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta')}" for k in model.state_dict()}
-    tensors = {names[k]: v.contiguous() for k, v in model.state_dict().items()}
+    tensors = {names[k]: v for k, v in model.state_dict().items()}
     tensors |= {"cls.predictions.bias": torch.zeros(5), "bert.pooler.dense.weight": torch.zeros(2, 2)}
-    path = tmp_path / "whatever it is called.safetensors"
-    save_file(tensors, path)
-    monkeypatch.setenv("MMER_MODELS", str(tmp_path))
-    monkeypatch.setattr(
-        bert, "BERT_WEIGHTS", HubFile("google-bert/bert-base-uncased", "0" * 40, "model.safetensors", sha256_of(path), path.stat().st_size)
-    )
-    monkeypatch.setattr(bert, "BASE", TINY)
+    publish(tensors, tmp_path, monkeypatch, bert, "BERT_WEIGHTS")
     return model
 
 

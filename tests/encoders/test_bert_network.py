@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from encoders.published_words import as_transformers_says
 
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions, adapters, add_adapters, merge_adapters, pool
 from mmer_core.encoders.text import pad_tokens
@@ -18,16 +19,8 @@ class TestBert:
     def test_it_computes_what_the_published_implementation_computes(self):
         from transformers import BertConfig, BertModel
 
-        config = BertConfig(
-            vocab_size=TINY.vocabulary,
-            hidden_size=TINY.width,
-            intermediate_size=TINY.hidden,
-            num_hidden_layers=TINY.layers,
-            num_attention_heads=TINY.heads,
-            max_position_embeddings=TINY.positions,
-        )
         torch.manual_seed(1)
-        published = BertModel(config, add_pooling_layer=False).eval()
+        published = BertModel(BertConfig(**as_transformers_says(TINY)), add_pooling_layer=False).eval()
         ours = BertNetwork(TINY).eval()
         ours.load_state_dict(published.state_dict())
         tokens, mask = pad_tokens([[2, 5, 9, 7, 3], [2, 4, 3]])

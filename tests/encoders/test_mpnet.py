@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from encoders.published_words import as_transformers_says, publish
 from safetensors.torch import save_file
 
 from mmer_core.clip import Clip
@@ -22,26 +23,12 @@ def published(tmp_path, monkeypatch):
     """A small MPNet as transformers computes it, and its checkpoint as the published one is laid out, in MMER_MODELS."""
     from transformers import MPNetConfig, MPNetModel
 
-    config = MPNetConfig(
-        vocab_size=TINY.vocabulary,
-        hidden_size=TINY.width,
-        intermediate_size=TINY.hidden,
-        num_hidden_layers=TINY.layers,
-        num_attention_heads=TINY.heads,
-        max_position_embeddings=TINY.positions,
-        layer_norm_eps=TINY.epsilon,
-        relative_attention_num_buckets=TINY.distances,
-    )
+    config = MPNetConfig(**as_transformers_says(TINY), layer_norm_eps=TINY.epsilon, relative_attention_num_buckets=TINY.distances)
     torch.manual_seed(3)
     model = MPNetModel(config).eval()
     with torch.no_grad():
         model.encoder.relative_attention_bias.weight.normal_()  # as published it is far from the zeros that it begins with
-    path = tmp_path / "whatever it is called.safetensors"
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path)
-    monkeypatch.setenv("MMER_MODELS", str(tmp_path))
-    file = HubFile("sentence-transformers/all-mpnet-base-v2", "0" * 40, "model.safetensors", sha256_of(path), path.stat().st_size)
-    monkeypatch.setattr(mpnet, "MPNET_WEIGHTS", file)
-    monkeypatch.setattr(mpnet, "BASE", TINY)
+    publish(model.state_dict(), tmp_path, monkeypatch, mpnet, "MPNET_WEIGHTS")
     return model
 
 
