@@ -39,7 +39,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, class_weight: np.ndar
     return float(np.exp(found.x))
 
 
-def fit_prior_share(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
+def fit_prior_share(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray, *, balanced: bool = False) -> float:
     """How much of the training data's class frequencies an answer should lean on: the share, of 0 to 1 in tenths, with the best weighted F1.
 
     A classifier learns how frequent its classes were, and then seldom answers with a rare one; `logits - (1 - share) * log(prior)` takes part
@@ -49,12 +49,17 @@ def fit_prior_share(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) ->
         logits: (N, C), calibrated.
         truth: (N,) class indices.
         prior: (C,) class frequencies in training.
+        balanced: the inputs to come will not follow those frequencies: let UA count as much as weighted F1.
     """
-    from sklearn.metrics import f1_score
+    from sklearn.metrics import f1_score, recall_score
+
+    def score(share: float) -> float:
+        answers = leaning_less(logits, 1.0, prior, share).argmax(axis=1)
+        weighted = float(f1_score(truth, answers, average="weighted", zero_division=0))
+        return weighted + float(recall_score(truth, answers, average="macro", zero_division=0)) if balanced else weighted
 
     shares = np.arange(10, -1, -1) / 10  # from all of it: the first among equals changes least
-    scores = [f1_score(truth, leaning_less(logits, 1.0, prior, share).argmax(axis=1), average="weighted", zero_division=0) for share in shares]
-    return float(shares[int(np.argmax(scores))])
+    return float(shares[int(np.argmax([score(share) for share in shares]))])
 
 
 def leaning_less(logits: np.ndarray, temperature: float, prior: np.ndarray, share: float) -> np.ndarray:

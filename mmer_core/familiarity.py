@@ -26,7 +26,7 @@ class Familiarity:
     Attributes:
         mean: (D,) float32.
         scale: (D,) float32, deviation of each feature.
-        whitening: (D, D) float32; (x - mean) / scale @ whitening has about unit variance in every direction.
+        whitening: (D, D) float32, lower triangular; (x - mean) / scale @ whitening has about unit variance in every direction.
         limit: the distance that `HELD_OUT_WITHIN` of the held-out inputs stay within.
     """
 
@@ -43,7 +43,8 @@ class Familiarity:
         scale = np.maximum(training.std(axis=0, dtype=np.float64), 1e-6)  # shrinkage is towards equal variances, so make them equal first
         mean = training.mean(axis=0, dtype=np.float64)
         values, vectors = np.linalg.eigh(LedoitWolf(assume_centered=True).fit((training - mean) / scale).covariance_)
-        whitening = vectors / np.sqrt(np.maximum(values, 1e-6))
+        # any root of the inverse gives the same distances, and one that is triangular takes half the room
+        whitening = np.linalg.cholesky((vectors / np.maximum(values, 1e-6)) @ vectors.T)
         known = cls(mean.astype(np.float32), scale.astype(np.float32), whitening.astype(np.float32), 1.0)
         distances = np.array([known.distance(x[None]) for x in held_out])
         return replace(known, limit=float(np.quantile(distances, HELD_OUT_WITHIN)))
@@ -60,12 +61,13 @@ class Familiarity:
 
 
 def save(folder: Path, known: Mapping[Modality, Familiarity]) -> str:
-    """Write what is known of each modality to `folder`, in half precision; returns the file's name."""
+    """Write what is known of each modality to `folder`, in half precision and without the zeros of each matrix; returns the file's name."""
     from safetensors.numpy import save_file
 
     tensors: dict[str, np.ndarray] = {}
     for modality, one in known.items():
-        tensors |= {f"{modality}.mean": one.mean, f"{modality}.scale": one.scale, f"{modality}.whitening": one.whitening.astype(np.float16)}
+        lower = one.whitening[np.tril_indices(len(one.mean))]
+        tensors |= {f"{modality}.mean": one.mean, f"{modality}.scale": one.scale, f"{modality}.whitening": lower.astype(np.float16)}
         tensors[f"{modality}.limit"] = np.array([one.limit], dtype=np.float32)
     save_file(tensors, folder / FILE)
     return FILE
@@ -82,8 +84,15 @@ def load(folder: Path) -> dict[Modality, Familiarity]:
         Modality(name): Familiarity(
             tensors[f"{name}.mean"],
             tensors[f"{name}.scale"],
-            tensors[f"{name}.whitening"].astype(np.float32),
+            _triangle(tensors[f"{name}.whitening"], len(tensors[f"{name}.mean"])),
             float(tensors[f"{name}.limit"][0]),
         )
         for name in sorted({key.partition(".")[0] for key in tensors})
     }
+
+
+def _triangle(lower: np.ndarray, width: int) -> np.ndarray:
+    """The (D, D) float32 matrix with these numbers in its lower triangle, row after row."""
+    matrix = np.zeros((width, width), dtype=np.float32)
+    matrix[np.tril_indices(width)] = lower
+    return matrix

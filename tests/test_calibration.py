@@ -59,4 +59,6 @@ def test_rare_classes_are_found_again_when_the_answer_leans_less_on_the_prior():
     recall = [((leaning_less(logits, 1.0, prior, s).argmax(1) == 2) & (truth == 2)).sum() for s in (1.0, share)]
     assert recall[1] > recall[0]
     assert leaning_less(logits, 1.0, prior, 1.0) == pytest.approx(logits)
+    balanced = fit_prior_share(logits, truth, prior, balanced=True)
+    assert balanced < share  # what counts every emotion alike leans on their frequencies less
     assert fit_prior_share(logits, truth, np.full(3, 1 / 3)) == 1.0  # nothing to take back: nothing is changed

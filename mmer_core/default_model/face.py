@@ -1,6 +1,6 @@
 """Training of the default model's face networks on FER2013.
 
-Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N]`.
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N] [--resnet N,N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
@@ -22,8 +22,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
+from mmer_core.default_model.face_published import STARTS
 from mmer_core.default_model.face_recipes import EPOCHS, Epochs, recipes
-from mmer_core.default_model.face_start import FACERES, STARTED_FROM, pretrained
+from mmer_core.default_model.face_start import pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
 from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_pictures, load_network, save_network
@@ -65,7 +66,7 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
-        EncoderUnavailable: the weights that two networks start from are not in MMER_MODELS.
+        EncoderUnavailable: the weights that some of the networks start from are not in MMER_MODELS.
         ValueError: `work` holds a checkpoint of a training with other options.
     """
     work.mkdir(parents=True, exist_ok=True)
@@ -95,8 +96,8 @@ def _train_to_the_end(trainer: FaceTrainer, pictures: LabelledFaces, held: Label
     config = trainer.config
     if trainer.resume():
         print(f"face: going on after epoch {len(trainer.history)}", flush=True)
-    elif config.network == "mobile":
-        trainer.begin_from(pretrained(FACERES.locate(), pictures))
+    elif config.network in STARTS:
+        trainer.begin_from(pretrained(config.network, pictures))
     if config.taught and len(trainer.history) < config.epochs:
         trainer.learn_from(torch.stack([flip_logits(teacher, pictures.images).softmax(1) for teacher in teachers]).mean(0))
     while len(trainer.history) < config.epochs:
@@ -157,17 +158,18 @@ def _report(
     labels = trainers[0].y.numpy()
     temperature = fit_temperature(held_logits, held.labels)
     prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
-    share = fit_prior_share(held_logits / temperature, held.labels, prior)
+    share = fit_prior_share(held_logits / temperature, held.labels, prior, balanced=True)  # people show faces at other frequencies than FER2013
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
     epochs = " ".join(
-        f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(("cycles", "mobile", "taught"), trainers, strict=True)
+        f"--{name} {','.join(map(str, trainer.config.cycles))}"
+        for name, trainer in zip(("cycles", "mobile", "taught", "resnet"), trainers, strict=True)
     )
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
         "expert": "frames",
         "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
-        "data": [{"name": "FER2013 (train)", "n": len(labels), "licence": "research use"}, *STARTED_FROM],
+        "data": [{"name": "FER2013 (train)", "n": len(labels), "licence": "research use"}, *(start.data for start in STARTS.values())],
         "prior": {name: float(value) for name, value in zip(EMOTIONS, prior, strict=True)},
         "figures": {name: figures(leaning_less(z, temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
         "temperature": temperature,
@@ -205,9 +207,10 @@ def main() -> None:
     parser.add_argument("--cycles", type=_numbers, default=EPOCHS.cycles, metavar="N,N", help="epochs of each cycle of the first network")
     parser.add_argument("--mobile", type=int, default=EPOCHS.mobile, metavar="N", help="epochs of the second network, from published weights")
     parser.add_argument("--taught", type=int, default=EPOCHS.taught, metavar="N", help="epochs of the third, which the other two teach as well")
+    parser.add_argument("--resnet", type=_numbers, default=EPOCHS.resnet, metavar="N,N", help="of the fourth, from other published weights")
     options = parser.parse_args()
     try:
-        train_face(options.data, options.work, options.seed, Epochs(options.cycles, options.mobile, options.taught))
+        train_face(options.data, options.work, options.seed, Epochs(options.cycles, options.mobile, options.taught, options.resnet))
     except (EncoderUnavailable, FileNotFoundError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 

@@ -9,11 +9,13 @@ from mmer_core.default_model.face_trainer import FaceTraining
 
 @dataclass(frozen=True)
 class Epochs:
-    """Of the first network, in cycles; of the second, which starts from published weights; of the third, which starts there and has teachers."""
+    """Of the first network, in cycles; of the second, which starts from published weights; of the third, which starts there and has teachers; of the
+    fourth, which starts from other published weights, in cycles."""
 
     cycles: tuple[int, ...] = FaceTraining.cycles
     mobile: int = 24
     taught: int = 24
+    resnet: tuple[int, ...] = (24, 24)
 
 
 EPOCHS = Epochs()  # of the shipped model
@@ -38,5 +40,10 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
             "from published weights, labels and the answers of the two before it",
             replace(published, seed=seed + 3, cycles=(epochs.taught,), taught=0.5, label_smoothing=0.0),
             "face_taught_checkpoint.safetensors",
+        ),
+        Recipe(
+            "from dlib's weights, labels",
+            replace(published, network="resnet", seed=seed + 4, cycles=epochs.resnet),
+            "face_resnet_checkpoint.safetensors",
         ),
     ]

@@ -41,7 +41,7 @@ class TextTraining(JsonConfig):
         taught: share of the loss that follows the teacher's answers, in recipes that have a teacher; the rest follows the labels.
         taught_epochs: passes over MELD with a teacher: its answers are not learned by heart as soon as labels are.
         teaches: keep the answers to MELD's training part of what was trained without the held-out dialogues.
-        seeds: trainings, each with other random numbers, whose adapters are averaged; 0 to ship what was trained without the held-out dialogues.
+        seeds: trainings, each with other random numbers, whose adapters are averaged.
         rank: of the adapters.
         hidden: width of the expert's hidden layer; 0 for none.
         first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
@@ -80,4 +80,4 @@ class TextTraining(JsonConfig):
 
 
 #: The large model's; its network learns faster than MiniLM and overfits sooner.
-LARGE = TextTraining(encoder="mpnet", recipes=(IN_DIALOGUE,), first_rate=5e-4, epochs=3, rate=4e-4, seeds=0, teaches=True)
+LARGE = TextTraining(encoder="mpnet", recipes=(IN_DIALOGUE,), first_rate=5e-4, epochs=3, rate=4e-4, seeds=2, teaches=True)

@@ -13,12 +13,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mmer_core.encoders.face_convolution import StartedReader
 from mmer_core.encoders.face_mobile import FaceMobileNet
 from mmer_core.encoders.face_network import FaceNetwork, FaceReader, as_input
+from mmer_core.encoders.face_resnet import FaceResNet
 from mmer_core.labels import EMOTIONS
 
 #: Face networks by the name that trainings and files use.
-NETWORKS: dict[str, type[FaceNetwork | FaceMobileNet]] = {"residual": FaceNetwork, "mobile": FaceMobileNet}
+NETWORKS: dict[str, type[FaceNetwork | FaceMobileNet | FaceResNet]] = {"residual": FaceNetwork, "mobile": FaceMobileNet, "resnet": FaceResNet}
 _EXPERT = "expert."  # prefix of the tensors that `fusion.product.FrameLinear` reads
 _HEADER = "networks"  # in the file: the names of the members, as JSON
 
@@ -83,7 +85,7 @@ def save_network(network: FaceEnsemble, path: Path) -> None:
     kinds = [next(name for name, kind in NETWORKS.items() if isinstance(member, kind)) for member in network.networks()]
     network = copy.deepcopy(network)
     for member in network.networks():
-        if isinstance(member, FaceMobileNet):
+        if isinstance(member, StartedReader):
             member.even_out()
     halves = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in network.state_dict().items()}
     expert = {f"{_EXPERT}linear.{k}": halves[f"head.{k}"].clone() for k in ("weight", "bias")}

@@ -1,8 +1,14 @@
-"""MELD and GoEmotions of a few dozen utterances, laid out like the real ones."""
+"""MELD, GoEmotions, FER2013 and published face weights in small, laid out like the real ones."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
+from default_model.face_files import write_faceres, write_part, write_recognition
 
+from mmer_core.checkpoint import sha256_of
+from mmer_core.default_model.face_published import STARTS
 from mmer_core.labels import EMOTIONS
 
 PHRASES = {
@@ -38,3 +44,25 @@ def data(tmp_path_factory):
     (folder / "goemotions" / "train.tsv").write_text("\n".join([*lines, "two at once\t0,3\tidx"]) + "\n", encoding="utf-8")
     (folder / "goemotions" / "labels.txt").write_text("\n".join(GOEMOTIONS_LABELS), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="package")
+def fer2013(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_part(folder / "fer2013" / "train.npz", 84, 0)
+    write_part(folder / "fer2013" / "public_test.npz", 28, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Files laid out as the published ones are, with random weights; inside, the training takes them for these."""
+    folder = tmp_path_factory.mktemp("models")
+    write_faceres(folder / "faceres.bin", np.random.default_rng(0))
+    write_recognition(folder, np.random.default_rng(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMER_MODELS", str(folder))
+        for name, start in STARTS.items():
+            files = tuple(replace(f, sha256=sha256_of(folder / f.name), size=(folder / f.name).stat().st_size) for f in start.files)
+            patch.setitem(STARTS, name, replace(start, files=files))
+        yield folder
