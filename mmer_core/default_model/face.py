@@ -75,6 +75,9 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
     trainers: list[FaceTrainer] = []
     networks: list[FaceReader] = []
     chosen = recipes(seed, epochs)
+    for recipe in chosen:  # what cannot begin is said before the first network takes its hours
+        if recipe.training.network in STARTS and not (work / recipe.checkpoint).is_file():
+            STARTS[recipe.training.network].locate()
     for recipe in chosen:
         trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
         networks.append(_train_to_the_end(trainers[-1], pictures, held, networks))

@@ -67,13 +67,17 @@ class Start:
     contrast: float
     data: dict[str, Any]
 
-    def kernels(self) -> Kernels:
-        """What `read` gives for the files on this machine.
+    def locate(self) -> list[Path]:
+        """The files on this machine.
 
         Raises:
             EncoderUnavailable: one of them is not there; the message says how to get it.
         """
-        return self.read(*(file.locate() for file in self.files))
+        return [file.locate() for file in self.files]
+
+    def kernels(self) -> Kernels:
+        """What `read` gives for the files on this machine; raises as `locate`."""
+        return self.read(*self.locate())
 
 
 def read_faceres(path: Path) -> Kernels:
@@ -96,10 +100,12 @@ def read_recognition(path: Path, names: Path) -> Kernels:
     table, data, at = {}, path.read_bytes(), 0
     for entry in json.loads(names.read_text(encoding="utf-8"))[0]["weights"]:
         rounded, count = entry.get("quantization"), math.prod(entry["shape"])
-        values = np.frombuffer(data, "u1" if rounded else "<f4", count, at)
-        at += values.nbytes
-        numbers = values.astype(np.float32) * rounded["scale"] + rounded["min"] if rounded else values.astype(np.float32)
-        table[entry["name"]] = torch.from_numpy(numbers.astype(np.float32).reshape(entry["shape"]))
+        stored = np.frombuffer(data, "u1" if rounded else "<f4", count, at)
+        at += stored.nbytes
+        numbers = stored.astype(np.float32)
+        if rounded:
+            numbers = numbers * np.float32(rounded["scale"]) + np.float32(rounded["min"])
+        table[entry["name"]] = torch.from_numpy(numbers.reshape(entry["shape"]))
     layers: Kernels = []
     for layer in [name.removesuffix("conv/filters") for name in table if name.endswith("/filters") and not name.startswith(_LAST)]:
         kernel, scale = table[f"{layer}conv/filters"].permute(3, 2, 0, 1), table[f"{layer}scale/weights"]

@@ -22,6 +22,7 @@ def pretrained(name: str, faces: LabelledFaces) -> dict[str, Tensor]:
 
     Raises:
         EncoderUnavailable: the published weights are not on this machine; the message says how to get them.
+        ValueError: this network starts from none.
     """
     network = NETWORKS[name]().eval()
     if not isinstance(network, StartedReader):

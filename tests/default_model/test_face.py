@@ -16,6 +16,7 @@ from mmer_core.default_model.fer2013 import LabelledFaces, augment, clean, hold_
 from mmer_core.default_model.framing import measure_framing
 from mmer_core.encoders.face_ensemble import load_network
 from mmer_core.encoders.face_network import as_input
+from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.encoders.visual import FaceCnnEncoder
 from mmer_core.faces import TEMPLATE, Detection
 from mmer_core.labels import EMOTIONS
@@ -178,6 +179,16 @@ def test_a_teacher_takes_its_share_of_the_targets(data, tmp_path):
     state.learn_from(answers)
     assert torch.allclose(state.targets.sum(1), torch.ones(8))
     assert torch.allclose(state.targets.gather(1, state.y[:, None]), torch.tensor(0.6 + 0.4 / 7))
+
+
+def test_weights_that_a_later_network_needs_are_missed_before_the_first_is_trained(published, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(FaceTrainer, "train_epoch", lambda _: pytest.fail("a network is trained in vain"))
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "faceres.bin").write_bytes((published / "faceres.bin").read_bytes())
+    monkeypatch.setenv("MMER_MODELS", str(models))
+    with pytest.raises(EncoderUnavailable, match=r"face_recognition_model\.bin with sha256"):
+        train_face(data, tmp_path / "work", seed=3, epochs=SHORT)
 
 
 def test_a_finished_training_asks_no_teacher_and_no_published_weights(trained, data, monkeypatch):
