@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmer_core import metrics
+
 BOUNDS = (0.05, 20.0)  # temperatures searched; the ends are reached only by a model without information or without error
 
 
@@ -51,12 +53,10 @@ def fit_prior_share(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray, *,
         prior: (C,) class frequencies in training.
         balanced: the inputs to come will not follow those frequencies: let UA count as much as weighted F1.
     """
-    from sklearn.metrics import f1_score, recall_score
 
     def score(share: float) -> float:
-        answers = leaning_less(logits, 1.0, prior, share).argmax(axis=1)
-        weighted = float(f1_score(truth, answers, average="weighted", zero_division=0))
-        return weighted + float(recall_score(truth, answers, average="macro", zero_division=0)) if balanced else weighted
+        scores = metrics.score_predictions(truth, leaning_less(logits, 1.0, prior, share))
+        return scores["weighted_f1"] + scores["ua"] if balanced else scores["weighted_f1"]
 
     shares = np.arange(10, -1, -1) / 10  # from all of it: the first among equals changes least
     return float(shares[int(np.argmax([score(share) for share in shares]))])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from mmer_core.labels import EMOTION_COLOURS, EMOTION_SYMBOLS, MODALITY_COLOURS, MODALITY_TITLES, parse_subset
@@ -28,6 +29,26 @@ def percent(probability: float) -> str:
     if 0.995 <= probability < 1:
         return ">99%"
     return f"{probability:.0%}"
+
+
+def number(value: float) -> str:
+    """A score in percent without the sign: "76.9"; "–" where unknown."""
+    return "–" if np.isnan(value) else f"{100 * value:.1f}"
+
+
+def signed(value: float) -> str:
+    """A difference of scores in percentage points: "+12.1", "−3.0", "0.0"."""
+    if np.isnan(value):
+        return "–"
+    text = f"{100 * value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
+
+
+def gain(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A difference with its interval where there is one: "+12.1 [+8.0, +16.3]"."""
+    if low is None or high is None or np.isnan(low) or np.isnan(high):
+        return signed(value)
+    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
 
 
 def points(value: float) -> str:

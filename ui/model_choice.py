@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from mmer_core.checkpoint import read_record
 from mmer_core.default_model.card import AGAINST
 from mmer_core.labels import Modality
 from mmer_core.shipped import DEFAULT, MODELS, usable_models
+from ui.figure import gain
 from ui.models import chosen_folder, loader_of, use_model
 
 TITLES = {DEFAULT: "Default", "large": "Large"}
@@ -39,15 +38,9 @@ def _take() -> None:
 def _difference() -> str:
     """What the large model does otherwise, with its gains as its card states them."""
     gains = read_record(MODELS["large"])["figures"][Modality.TEXT.value][AGAINST]
-    alone, told = (_points(gains[way]) for way in ("alone", "in dialogue"))
+    alone, told = (gain(row["weighted_f1"], row["low"], row["high"]) for row in (gains["alone"], gains["in dialogue"]))
     return (
         "The large model reads words with a larger network, whose weights are on this machine. On sentences it was not trained on, its weighted F1 "
-        f"differs by {alone} where they stand alone, and by {told} behind what was said before. An interval that includes 0 may be chance. "
+        f"differs by {alone} points standing alone, and by {told} behind what was said before. Intervals (95 %) that include 0 may be chance. "
         "Voice and face are read by the same networks. It needs about .5 GB more memory."
     )
-
-
-def _points(gain: Mapping[str, float]) -> str:
-    """A difference with its interval, in words."""
-    difference, low, high = (f"{100 * gain[key]:+.1f}".replace("-", "−") for key in ("weighted_f1", "low", "high"))
-    return f"{difference} points (95 % interval {low} to {high})"

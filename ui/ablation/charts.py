@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from mmer_core.ablation import Case, Robustness
 from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
-from ui.ablation.share_charts import name_rows, number
-from ui.figure import OUTLINE, quiet, subset_colour, subset_title
+from ui.ablation.share_charts import name_rows
+from ui.figure import OUTLINE, number, quiet, subset_colour, subset_title
 from ui.results.charts import score
 
 

@@ -11,11 +11,11 @@ from mmer_core.ablation import clip_shares
 from mmer_core.labels import MODALITY_TITLES, Modality, subsets
 from mmer_core.prediction import Prediction
 from ui.ablation.scores import offer
-from ui.ablation.share_charts import number, share_table, signed
+from ui.ablation.share_charts import share_table
 from ui.ablation.tables import clip_rows
 from ui.analyze.analysis import Analysis, latest, turns_in
 from ui.analyze.charts import describe, emotion_bars
-from ui.figure import CONFIG, emotion_name
+from ui.figure import CONFIG, emotion_name, number, signed
 from ui.headline import UNSURE, unsure_sentence
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import PAGES, ink

@@ -11,9 +11,8 @@ from mmer_core.labels import MODALITY_TITLES, parse_subset, subset_name, subsets
 from mmer_core.runs.run import CVRun
 from ui.ablation.charts import case_names, disagreement_bars, robustness_lines
 from ui.ablation.scores import SCORES, answers, choose_score, majority, offer
-from ui.ablation.share_charts import number
 from ui.ablation.tables import case_rows, robustness_rows
-from ui.figure import CONFIG, subset_title
+from ui.figure import CONFIG, number, subset_title
 from ui.page import ink
 
 _MISSING = np.linspace(0, 1, 21)

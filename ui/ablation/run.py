@@ -14,10 +14,9 @@ from mmer_core.runs.run import CVRun
 from ui.ablation.charts import subset_bars
 from ui.ablation.robustness import show_disagreement, show_robustness
 from ui.ablation.scores import MEANING, SCORES, answers, choose_score, intervals, majority, offer, subset_scores
-from ui.ablation.share_charts import number, signed
 from ui.ablation.shares import show_shares
 from ui.ablation.tables import confusion_rows, subset_rows
-from ui.figure import CONFIG, subset_title
+from ui.figure import CONFIG, number, signed, subset_title
 from ui.page import ink
 from ui.results.charts import score
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix

@@ -9,30 +9,10 @@ import plotly.graph_objects as go
 
 from mmer_core.ablation import Shares
 from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
-from ui.figure import OUTLINE, emotion_name, quiet
+from ui.figure import OUTLINE, emotion_name, gain, number, quiet, signed
 from ui.results.confusion_charts import RIGHT, WRONG
 
 _DARK, _WHITE_FROM = "#1C1F26", 0.85  # text on a tinted cell of a light page; the share of full colour from which white reads better
-
-
-def number(value: float) -> str:
-    """A score in percent without the sign: "76.9"; "–" where unknown."""
-    return "–" if np.isnan(value) else f"{100 * value:.1f}"
-
-
-def signed(value: float) -> str:
-    """A difference of scores in percentage points: "+12.1", "−3.0", "0.0"."""
-    if np.isnan(value):
-        return "–"
-    text = f"{100 * value:+.1f}".replace("-", "−")
-    return "0.0" if text[1:] == "0.0" else text
-
-
-def gain(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A difference with its interval where there is one: "+12.1 [8.0, 16.3]"."""
-    if low is None or high is None or np.isnan(low) or np.isnan(high):
-        return signed(value)
-    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
 
 
 def score_steps(shares: Shares, total_name: str, start_name: str = "Majority class", ink: str | None = None) -> go.Figure:

@@ -11,9 +11,9 @@ from mmer_core.ablation import Shares
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.runs.run import CVRun
 from ui.ablation.scores import SCORES, choose_score, intervals, offer, recall_shares, score_shares
-from ui.ablation.share_charts import number, score_steps, share_table, signed
+from ui.ablation.share_charts import score_steps, share_table
 from ui.ablation.tables import recall_rows, share_rows
-from ui.figure import CONFIG
+from ui.figure import CONFIG, number, signed
 from ui.page import ink
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmer_core.default_model.card import AGAINST
 from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
+from ui.figure import gain
 
 _NAMES = {
     "emodb": "EMO-DB",
@@ -48,10 +49,7 @@ def fused_table(record: Mapping[str, Any]) -> str:
 def gain_table(record: Mapping[str, Any]) -> str:
     """By how much the words of the large model are better than the default one's, with intervals."""
     gains = record["figures"][Modality.TEXT.value][AGAINST]
-    rows = [
-        (f"MELD, development part, {way}", f"{100 * row['weighted_f1']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]", f"{row['p']:.3f}")
-        for way, row in gains.items()
-    ]
+    rows = [(f"MELD, development part, {way}", gain(row["weighted_f1"], row["low"], row["high"]), f"{row['p']:.3f}") for way, row in gains.items()]
     return table(("Words", "F1 over the default model, with its 95 % interval", "p"), rows)
 
 

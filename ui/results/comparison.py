@@ -14,7 +14,7 @@ from mmer_core.runs.published import lines
 from mmer_core.runs.run import CVRun, RunError
 from ui import runs
 from ui.export import offer_figure, offer_table
-from ui.figure import CONFIG, subset_title
+from ui.figure import CONFIG, gain, subset_title
 from ui.page import ink
 from ui.phrases import plain, sentence_case
 from ui.results.charts import SCORE_TITLES, ScoreRow, score, score_rows
@@ -134,8 +134,7 @@ def _p_value(p: float) -> str:
 
 def _points(pair: Comparison) -> str:
     d = pair.test.difference
-    ends = "" if np.isnan(d.low) else f" [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
-    return f"{100 * d.value:+.1f}{ends}".replace("-", "−")
+    return gain(d.value, d.low, d.high)
 
 
 def _verdict(pair: Comparison) -> str:

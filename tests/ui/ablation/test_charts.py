@@ -6,9 +6,9 @@ import pytest
 from mmer_core.ablation import Case, Robustness, Shares
 from mmer_core.labels import MODALITY_COLOURS, Modality
 from ui.ablation.charts import case_names, disagreement_bars, robustness_lines, subset_bars
-from ui.ablation.share_charts import gain, number, score_steps, share_table, signed
+from ui.ablation.share_charts import score_steps, share_table
 from ui.ablation.tables import case_rows, clip_rows, confusion_rows, recall_rows, robustness_rows, share_rows, subset_rows
-from ui.figure import emotion_name
+from ui.figure import emotion_name, gain, number, signed
 
 VOICE, FACE = Modality.AUDIO, Modality.VISUAL
 LABELS = ("neutral", "joy", "fear")
