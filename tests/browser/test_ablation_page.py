@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from browser.rest import wait_until_at_rest
 from playwright.sync_api import expect
 
 from mmer_core.config import ROOT, RUNS
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.browser
 PATIENCE = 60_000  # ms
 NAME = "ravdess-8-s0-early"
 TITLE = "What is each modality worth?"
-AT_REST = "[data-test-script-state='notRunning']"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def run_page(app_url, open_page):
     page = open_page(f"{app_url}/ablation?run={NAME}")
     page.get_by_role("heading", name=TITLE).wait_for()
     page.get_by_text("Each missing independently").first.wait_for()
-    page.locator(AT_REST).wait_for()
+    wait_until_at_rest(page)
     return page
 
 
@@ -40,7 +40,7 @@ def clip_page(app_url, open_page):
     page = open_page(app_url)
     page.locator("input[type=file]").set_input_files(ROOT / "samples" / "speech.mp4")
     page.get_by_text("What led to").wait_for()
-    page.locator(AT_REST).wait_for()
+    wait_until_at_rest(page)
     page.get_by_role("link", name="Ablation").click()
     page.get_by_role("heading", name=TITLE).wait_for()
     page.get_by_text("The last clip").click()
@@ -99,7 +99,7 @@ def test_another_run_is_in_the_address(run_page, run):
 
 
 def test_a_table_can_be_taken_away(run_page, run):
-    run_page.locator(AT_REST).wait_for()  # a redraw would take the button away amid the click
+    wait_until_at_rest(run_page)  # a redraw would take the button away amid the click
     with run_page.expect_download() as download:
         run_page.get_by_role("button", name="CSV").nth(1).click()
     rows = [line.split(",") for line in download.value.path().read_text(encoding="utf-8").splitlines()]

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from browser.rest import wait_until_at_rest
 from media_factory import write_video
 from playwright.sync_api import expect
 
@@ -31,7 +32,7 @@ def sample_page(app_url, open_page):
 @pytest.fixture
 def answered(sample_page):
     """The same page for several tests, at rest; each leaves it as it found it: everything on, words as heard."""
-    sample_page.locator("[data-test-script-state='notRunning']").wait_for()
+    wait_until_at_rest(sample_page)
     return sample_page
 
 
@@ -103,6 +104,7 @@ def test_another_face_is_chosen_by_keyboard_and_back(answered):
     page.keyboard.press("Enter")
     expect(page.locator(".mmer-warnings")).to_contain_text("counted from the left, was followed", timeout=PATIENCE)
     wait_until_moved(page, everything)
+    wait_until_at_rest(page)
     main.click()
     wait_until_back(page, everything)
 

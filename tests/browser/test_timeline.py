@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from browser.rest import wait_until_at_rest
 from PIL import Image
 
 from mmer_core.config import ROOT
@@ -28,7 +29,7 @@ def answered(app_url, open_page):
     page.get_by_text("Where they disagree").wait_for()
     page.locator(".st-key-timeline .nsewdrag").first.wait_for()
     page.wait_for_function("document.querySelector('.st-key-player video').readyState > 0")
-    page.locator("[data-test-script-state='notRunning']").wait_for()
+    wait_until_at_rest(page)
     return page
 
 
@@ -60,7 +61,7 @@ def test_a_click_on_the_figure_moves_the_player(answered):
 def test_the_slider_moves_the_player_by_keyboard_and_follows_it(answered):
     page = answered
     slider = page.get_by_role("slider", name="Move the player")
-    page.locator("[data-test-script-state='notRunning']").wait_for()  # a redraw would take the slider's focus away
+    wait_until_at_rest(page)  # a redraw would take the slider's focus away
     slider.press("End")  # from the start itself, Home would change nothing
     page.wait_for_function(f"{NOW} > 1", timeout=PATIENCE)
     slider.press("Home")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from browser.rest import wait_until_at_rest
 from playwright.sync_api import expect
 
 from mmer_core.config import ROOT
@@ -84,7 +85,7 @@ def visit(page, app: App) -> None:
 def fill_made_up(page) -> None:
     page.get_by_role("button", name="Try it on made-up features").click()
     page.get_by_role("button", name="Start training").wait_for()
-    page.locator("[data-test-script-state='notRunning']").wait_for()
+    wait_until_at_rest(page)
 
 
 def test_a_training_from_start_to_the_results_page(page, app):
