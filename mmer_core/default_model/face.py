@@ -1,6 +1,7 @@
 """Training of the default model's face networks on FER2013.
 
-Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N] [--resnet N,N]`.
+Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N] [--resnet N,N]
+[--again N,N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,14 @@ from mmer_core.default_model.face_recipes import EPOCHS, Epochs, recipes
 from mmer_core.default_model.face_start import pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
-from mmer_core.encoders.face_ensemble import NETWORKS, FaceEnsemble, embed_pictures, load_network, save_network
+from mmer_core.encoders.face_ensemble import FaceEnsemble, embed_pictures, load_network, save_network
 from mmer_core.encoders.face_network import FaceReader
 from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.labels import EMOTIONS
 
-MEAN = "mean of all"
+OPTIONS = ("cycles", "mobile", "taught", "resnet", "again")  # of the command line, for the epochs of the trainings in their order
+MEAN = "mean of those in use"
+Answers = tuple[np.ndarray, np.ndarray]  # logits (N, 7) float32 on the held-out pictures and on public_test
 
 
 @torch.inference_mode()
@@ -61,8 +65,9 @@ def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -> dict[str, Any]:
     """Train the networks of `recipes` on `data/fer2013/train.npz`, measure them once on `public_test.npz`, and write the results to `work`.
 
-    What is shipped is their mean, each at its own temperature. Writes face.safetensors (half precision), face.json (what this returns) and
-    face_validation.parquet (test-time-flip logits of public_test). Epochs and temperatures are chosen on pictures held out of train.npz.
+    What is shipped is the mean of those that no later training goes on from, each at its own temperature. Writes face.safetensors (half precision),
+    face.json (what this returns) and face_validation.parquet (test-time-flip logits of public_test). Every network is taken as its last epoch left
+    it; temperatures are chosen on pictures held out of train.npz.
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
@@ -72,18 +77,25 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
     work.mkdir(parents=True, exist_ok=True)
     public = read_fer2013(data / "fer2013" / "public_test.npz")
     pictures, held = hold_out(clean(read_fer2013(data / "fer2013" / "train.npz"), public), FaceTraining.held_out, seed)
-    trainers: list[FaceTrainer] = []
-    networks: list[FaceReader] = []
     chosen = recipes(seed, epochs)
     for recipe in chosen:  # what cannot begin is said before the first network takes its hours
-        if recipe.training.network in STARTS and not (work / recipe.checkpoint).is_file():
+        if recipe.training.network in STARTS and not recipe.goes_on and not (work / recipe.checkpoint).is_file():
             STARTS[recipe.training.network].locate()
+    trainers: list[FaceTrainer] = []
+    answers: dict[str, Answers] = {}
+    first: dict[str, _Trained] = {}
+    second: dict[str, _Trained] = {}  # by the title of the network that each goes on from
     for recipe in chosen:
         trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
-        networks.append(_train_to_the_end(trainers[-1], pictures, held, networks))
-    answers = {recipe.title: _answers(network, held, public) for recipe, network in zip(chosen, networks, strict=True)}
-    temperatures = [fit_temperature(held_logits, held.labels) for held_logits, _ in answers.values()]
-    save_network(FaceEnsemble(networks, temperatures), work / "face.safetensors")
+        start = first[recipe.goes_on].network if recipe.goes_on else None
+        network = _train_to_the_end(trainers[-1], pictures, held, _together(first.values(), held) if first else None, start)
+        answers[recipe.title] = _answers(network, held, public)
+        trained = _Trained(network, answers[recipe.title])
+        if recipe.goes_on:
+            second[recipe.goes_on] = trained
+        else:
+            first[recipe.title] = trained
+    save_network(_together((first | second).values(), held), work / "face.safetensors")
     shipped = load_network(work / "face.safetensors")
     answers[MEAN] = _answers(shipped, held, public)
     _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
@@ -94,20 +106,34 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
     return result
 
 
-def _train_to_the_end(trainer: FaceTrainer, pictures: LabelledFaces, held: LabelledFaces, teachers: Sequence[FaceReader]) -> FaceReader:
-    """Train from the last checkpoint on; returns the network of the epoch that is best on the held-out pictures."""
+@dataclass(frozen=True)
+class _Trained:
+    network: FaceReader
+    answers: Answers
+
+
+def _together(trained: Iterable[_Trained], held: LabelledFaces) -> FaceEnsemble:
+    """The mean of these networks, each at the temperature that fits its answers to the held-out pictures."""
+    parts = list(trained)
+    return FaceEnsemble([part.network for part in parts], [fit_temperature(part.answers[0], held.labels) for part in parts])
+
+
+def _train_to_the_end(
+    trainer: FaceTrainer, pictures: LabelledFaces, held: LabelledFaces, teachers: FaceEnsemble | None, start: FaceReader | None
+) -> FaceReader:
+    """Train from the last checkpoint on; a network that goes on begins with what `start` has learned."""
     config = trainer.config
     if trainer.resume():
         print(f"face: going on after epoch {len(trainer.history)}", flush=True)
+    elif start:
+        trainer.go_on_from(start)
     elif config.network in STARTS:
         trainer.begin_from(pretrained(config.network, pictures))
-    if config.taught and len(trainer.history) < config.epochs:
-        trainer.learn_from(torch.stack([flip_logits(teacher, pictures.images).softmax(1) for teacher in teachers]).mean(0))
+    if config.taught and teachers and len(trainer.history) < config.epochs:
+        trainer.learn_from(flip_logits(teachers, pictures.images).softmax(1))
     while len(trainer.history) < config.epochs:
         _run_epoch(trainer, held)
-    chosen = NETWORKS[config.network]()
-    chosen.load_state_dict(trainer.best)
-    return chosen.eval().to(memory_format=torch.channels_last)
+    return trainer.averaged
 
 
 def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
@@ -116,8 +142,6 @@ def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
     logits = flip_logits(trainer.averaged, held.images)
     labels = torch.from_numpy(held.labels)
     accuracy = (logits.argmax(1) == labels).float().mean().item()
-    if accuracy >= max((row["held_out_accuracy"] for row in trainer.history), default=0):
-        trainer.best = {k: v.clone() for k, v in trainer.averaged.state_dict().items()}
     row = {"loss": loss, "held_out_loss": functional.cross_entropy(logits, labels).item(), "held_out_accuracy": accuracy}
     trainer.history.append(row | {"seconds": time.monotonic() - start})
     trainer.save()
@@ -125,12 +149,12 @@ def _run_epoch(trainer: FaceTrainer, held: LabelledFaces) -> None:
     print(f"face: epoch {len(trainer.history)}/{trainer.config.epochs}: {numbers}, {trainer.history[-1]['seconds']:.0f} s", flush=True)
 
 
-def _answers(network: FaceReader | FaceEnsemble, held: LabelledFaces, public: LabelledFaces) -> tuple[np.ndarray, np.ndarray]:
+def _answers(network: FaceReader | FaceEnsemble, held: LabelledFaces, public: LabelledFaces) -> Answers:
     """Logits (N, 7) float32 on the held-out pictures and on public_test."""
     return flip_logits(network, held.images).numpy(), flip_logits(network, public.images).numpy()
 
 
-def _tried(answers: Mapping[str, tuple[np.ndarray, np.ndarray]], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
+def _tried(answers: Mapping[str, Answers], held: LabelledFaces, public: LabelledFaces) -> list[dict[str, Any]]:
     """Accuracy of each before the class frequencies are weighed and cross-entropy at its best temperature: on the held-out pictures, which choose,
     and on public_test, which does not."""
     rows = []
@@ -153,9 +177,7 @@ def _write_table(logits: np.ndarray, public: LabelledFaces, path: Path) -> None:
     table.to_parquet(path, index=False)
 
 
-def _report(
-    network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: tuple[np.ndarray, np.ndarray], held: LabelledFaces, public: LabelledFaces
-) -> dict[str, Any]:
+def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: Answers, held: LabelledFaces, public: LabelledFaces) -> dict[str, Any]:
     """The record of the weights as they were written."""
     held_logits, logits = answers
     labels = trainers[0].y.numpy()
@@ -163,10 +185,7 @@ def _report(
     prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
     share = fit_prior_share(held_logits / temperature, held.labels, prior, balanced=True)  # people show faces at other frequencies than FER2013
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
-    epochs = " ".join(
-        f"--{name} {','.join(map(str, trainer.config.cycles))}"
-        for name, trainer in zip(("cycles", "mobile", "taught", "resnet"), trainers, strict=True)
-    )
+    epochs = " ".join(f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(OPTIONS, trainers, strict=True))
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
@@ -177,7 +196,7 @@ def _report(
         "figures": {name: figures(leaning_less(z, temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
         "temperature": temperature,
         "prior_share": share,
-        "selection": "epochs and temperatures on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
+        "selection": "temperatures on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(sum(row["seconds"] for trainer in trainers for row in trainer.history)),
         "seed": trainers[0].config.seed,
@@ -188,11 +207,9 @@ def _report(
 
 def _record(trainer: FaceTrainer) -> dict[str, Any]:
     """One network's options and how its training went."""
-    accuracies = [row["held_out_accuracy"] for row in trainer.history]
     return {
         "options": trainer.config.to_json() | {"cycles": list(trainer.config.cycles)},
         "epochs": trainer.config.epochs,
-        "chosen_epoch": max(i for i, value in enumerate(accuracies, 1) if value == max(accuracies)),
         "history": trainer.history,
     }
 
@@ -211,9 +228,11 @@ def main() -> None:
     parser.add_argument("--mobile", type=int, default=EPOCHS.mobile, metavar="N", help="epochs of the second network, from published weights")
     parser.add_argument("--taught", type=int, default=EPOCHS.taught, metavar="N", help="epochs of the third, which the other two teach as well")
     parser.add_argument("--resnet", type=_numbers, default=EPOCHS.resnet, metavar="N,N", help="of the fourth, from other published weights")
+    parser.add_argument("--again", type=_numbers, default=EPOCHS.again, metavar="N,N", help="of the fourth once more, which all four teach as well")
     options = parser.parse_args()
+    epochs = Epochs(options.cycles, options.mobile, options.taught, options.resnet, options.again)
     try:
-        train_face(options.data, options.work, options.seed, Epochs(options.cycles, options.mobile, options.taught, options.resnet))
+        train_face(options.data, options.work, options.seed, epochs)
     except (EncoderUnavailable, FileNotFoundError, ValueError) as error:
         parser.exit(2, f"{error}\n")
 

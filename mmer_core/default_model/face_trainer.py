@@ -33,7 +33,7 @@ class FaceTraining(JsonConfig):
         cycles: epochs of each cycle of the learning rate; every later one starts from the averaged weights of the one before (warm restart,
             Loshchilov and Hutter 2017).
         later_rate: peak of the learning rate in later cycles, as a share of that in the first.
-        held_out: share of the training pictures kept for choosing the epoch and the temperature.
+        held_out: share of the training pictures kept for choosing between trainings and for the temperature.
         small_until: share of each cycle trained at 40 instead of 48 pixels, which takes two thirds of the time.
         warm_up: share of each cycle over which the learning rate rises; it then falls as a cosine.
         gentle_until: share of the first cycle over which augmentation grows from a quarter to its full strength; mixup starts after it.
@@ -103,7 +103,6 @@ class FaceTrainer:
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
-        self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
 
     def begin_from(self, weights: Mapping[str, Tensor]) -> None:
@@ -111,6 +110,11 @@ class FaceTrainer:
         body = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
         for network in (self.network, self.averaged):
             network.load_state_dict(network.state_dict() | body)
+
+    def go_on_from(self, network: FaceReader) -> None:
+        """Start where the training of this network ended, its head included."""
+        for own in (self.network, self.averaged):
+            own.load_state_dict(network.state_dict())
 
     def learn_from(self, teacher: Tensor) -> None:
         """Mix a teacher's probabilities for the pictures, (N, 7) float32, into the targets; needed where `config.taught` is above 0."""
@@ -170,7 +174,7 @@ class FaceTrainer:
     def save(self) -> None:
         """Write everything the next epoch needs, in one file that is replaced as a whole."""
         moments = {f"{i}/{k}": v for i, state in self.optimizer.state_dict()["state"].items() for k, v in state.items()}
-        parts = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict(), "best": self.best, "moments": moments}
+        parts = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict(), "moments": moments}
         tensors = {f"{part}/{k}": v.contiguous() for part, table in parts.items() for k, v in table.items()}
         fresh = self.checkpoint.with_suffix(".new")
         save_file(tensors, fresh, {"history": json.dumps(self.history), "config": json.dumps(self.config.to_json())})
@@ -188,13 +192,12 @@ class FaceTrainer:
             metadata = file.metadata()
         if FaceTraining.from_json(json.loads(metadata["config"])) != self.config:
             raise ValueError(f"{self.checkpoint} belongs to a training with other options: delete it or give another --work folder")
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "best": {}, "moments": {}}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "moments": {}}
         for name, tensor in load_file(self.checkpoint).items():
             part, _, key = name.partition("/")
             parts[part][key] = tensor
         self.network.load_state_dict(parts["network"])
         self.averaged.load_state_dict(parts["averaged"])
-        self.best = parts["best"]
         state = self.optimizer.state_dict()
         state["state"] = {}
         for name, tensor in parts["moments"].items():

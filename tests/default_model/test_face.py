@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mmer_core.calibration import leaning_less
 from mmer_core.default_model.face import figures, fit_temperature, flip_logits, train_face
@@ -21,7 +22,7 @@ from mmer_core.encoders.visual import FaceCnnEncoder
 from mmer_core.faces import TEMPLATE, Detection
 from mmer_core.labels import EMOTIONS
 
-SHORT = Epochs(cycles=(2,), mobile=1, taught=1, resnet=(1, 1))
+SHORT = Epochs(cycles=(2,), mobile=1, taught=1, resnet=(1, 1), again=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,6 @@ def trainer(data, checkpoint, cycles=(2,)):
 
 def run_epoch(state):
     state.history.append({"loss": state.train_epoch()})
-    state.best = {k: v.clone() for k, v in state.averaged.state_dict().items()}
 
 
 @pytest.mark.parametrize("cycles", [(2,), (1, 1), (1, 2)])
@@ -162,12 +162,31 @@ def test_the_learning_rate_rises_and_falls_in_every_cycle():
 def test_one_network_is_taught_by_those_before_it(trained, data):
     _, result = trained
     options = [network["options"] for network in result["networks"]]
-    assert [network["taught"] for network in options] == [0, 0, 0.5, 0]
-    assert [network["network"] for network in options] == ["residual", "mobile", "mobile", "resnet"]
-    assert len({network["seed"] for network in options}) == 4
+    assert [network["taught"] for network in options] == [0, 0, 0.5, 0, 0.5]
+    assert [network["network"] for network in options] == ["residual", "mobile", "mobile", "resnet", "resnet"]
+    assert len({network["seed"] for network in options}) == 5
     assert result["tried"][0]["recipe"] == "labels alone"
-    assert result["tried"][-1]["recipe"] == "mean of all"
+    assert result["tried"][-1]["recipe"] == "mean of those in use"
     assert all(0 <= row[part] <= 1 and row[f"{part}_cross_entropy"] > 0 for row in result["tried"] for part in ("held_out", "public_test"))
+
+
+def test_a_training_that_goes_on_takes_the_place_of_the_one_before(trained):
+    work, result = trained
+    rows = [row["recipe"] for row in result["tried"]]
+    assert len(rows) == 6  # each training and the mean
+    assert len(load_network(work / "face.safetensors").networks()) == 4
+    first, again = (load_file(work / f"face_{name}_checkpoint.safetensors") for name in ("resnet", "again"))
+    bias = load_network(work / "face.safetensors").networks()[-1].head.bias  # in single precision on disk
+    assert torch.equal(bias, again["averaged/head.bias"])
+    assert not torch.equal(bias, first["averaged/head.bias"])
+
+
+def test_it_goes_on_with_the_head_as_well(data, tmp_path):
+    one, other = trainer(data, tmp_path / "a.safetensors"), trainer(data, tmp_path / "b.safetensors")
+    run_epoch(one)
+    other.go_on_from(one.averaged)
+    for network in (other.network, other.averaged):
+        assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in one.averaged.state_dict().items())
 
 
 def test_a_teacher_takes_its_share_of_the_targets(data, tmp_path):
