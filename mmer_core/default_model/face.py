@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,22 +82,17 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
         if recipe.training.network in STARTS and not recipe.goes_on and not (work / recipe.checkpoint).is_file():
             STARTS[recipe.training.network].locate()
     trainers: list[FaceTrainer] = []
-    answers: dict[str, Answers] = {}
-    first: dict[str, _Trained] = {}
-    second: dict[str, _Trained] = {}  # by the title of the network that each goes on from
+    trained: dict[str, _Trained] = {}
     for recipe in chosen:
         trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
-        start = first[recipe.goes_on].network if recipe.goes_on else None
-        network = _train_to_the_end(trainers[-1], pictures, held, _together(first.values(), held) if first else None, start)
-        answers[recipe.title] = _answers(network, held, public)
-        trained = _Trained(network, answers[recipe.title])
-        if recipe.goes_on:
-            second[recipe.goes_on] = trained
-        else:
-            first[recipe.title] = trained
-    save_network(_together((first | second).values(), held), work / "face.safetensors")
+        teachers = [trained[before.title] for before in chosen if before.title in trained and not before.goes_on]
+        start = trained[recipe.goes_on].network if recipe.goes_on else None
+        network = _train_to_the_end(trainers[-1], pictures, held, _together(teachers, held) if teachers else None, start)
+        trained[recipe.title] = _Trained(network, _answers(network, held, public))
+    replaced = {recipe.goes_on for recipe in chosen}
+    save_network(_together([part for title, part in trained.items() if title not in replaced], held), work / "face.safetensors")
     shipped = load_network(work / "face.safetensors")
-    answers[MEAN] = _answers(shipped, held, public)
+    answers = {title: part.answers for title, part in trained.items()} | {MEAN: _answers(shipped, held, public)}
     _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
     result = _report(shipped, trainers, answers[MEAN], held, public) | {"tried": _tried(answers, held, public)}
     (work / "face.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -112,10 +107,9 @@ class _Trained:
     answers: Answers
 
 
-def _together(trained: Iterable[_Trained], held: LabelledFaces) -> FaceEnsemble:
+def _together(trained: Sequence[_Trained], held: LabelledFaces) -> FaceEnsemble:
     """The mean of these networks, each at the temperature that fits its answers to the held-out pictures."""
-    parts = list(trained)
-    return FaceEnsemble([part.network for part in parts], [fit_temperature(part.answers[0], held.labels) for part in parts])
+    return FaceEnsemble([part.network for part in trained], [fit_temperature(part.answers[0], held.labels) for part in trained])
 
 
 def _train_to_the_end(
