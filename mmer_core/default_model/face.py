@@ -12,7 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ from mmer_core.encoders.face_network import FaceReader
 from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.labels import EMOTIONS
 
-OPTIONS = ("cycles", "mobile", "taught", "resnet", "again")  # of the command line, for the epochs of the trainings in their order
 MEAN = "mean of those in use"
 Answers = tuple[np.ndarray, np.ndarray]  # logits (N, 7) float32 on the held-out pictures and on public_test
 
@@ -179,7 +178,7 @@ def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: Ans
     prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
     share = fit_prior_share(held_logits / temperature, held.labels, prior, balanced=True)  # people show faces at other frequencies than FER2013
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
-    epochs = " ".join(f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(OPTIONS, trainers, strict=True))
+    epochs = " ".join(f"--{field.name} {','.join(map(str, trainer.config.cycles))}" for field, trainer in zip(fields(Epochs), trainers, strict=True))
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},

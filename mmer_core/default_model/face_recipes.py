@@ -10,8 +10,15 @@ from mmer_core.default_model.face_trainer import FaceTraining
 
 @dataclass(frozen=True)
 class Epochs:
-    """Of the first network, in cycles; of the second, which starts from published weights; of the third, which starts there and has teachers; of the
-    fourth, which starts from other published weights, in cycles; of the fourth once more, with teachers, in cycles."""
+    """Of the trainings, in the order of `recipes`; each field is an option of the command line as well.
+
+    Attributes:
+        cycles: of the first network, in cycles.
+        mobile: of the second, which starts from published weights.
+        taught: of the third, which starts there and has teachers.
+        resnet: of the fourth, which starts from other published weights, in cycles.
+        again: of the fourth once more, with teachers, in cycles.
+    """
 
     cycles: tuple[int, ...] = FaceTraining.cycles
     mobile: int = 24
