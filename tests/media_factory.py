@@ -25,6 +25,12 @@ VIDEO_CODECS = {
     "webm": ("libvpx", "libopus"),
     "avi": ("mpeg4", "libmp3lame"),
 }
+#: what newer phones and browsers record: suffix, video codec, audio codec, pixel format (some of 10 bits) and the video encoder's options
+NEWER_CODECS = {
+    "HEVC": ("mov", "libx265", "aac", "yuv420p10le", {"x265-params": "log-level=error:pools=none:frame-threads=1"}),
+    "VP9": ("webm", "libvpx-vp9", "libopus", "yuv420p", {"deadline": "realtime"}),
+    "AV1": ("mp4", "libsvtav1", "aac", "yuv420p10le", {"preset": "12"}),
+}
 SOUND_CODECS = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame", "m4a": "aac", "ogg": "libopus"}
 PICTURE_CODECS = {
     "jpg": ("mjpeg", "yuvj420p"),
@@ -89,6 +95,7 @@ def write_video(
     sound_delay: float = 0.0,
     options: dict[str, str] | None = None,
     aspect: Fraction | None = None,
+    newer: str | None = None,
 ) -> None:
     """A video with a tone.
 
@@ -98,12 +105,13 @@ def write_video(
         sound_delay: how much later the sound starts, seconds.
         options: of the container.
         aspect: of one pixel.
+        newer: one of `NEWER_CODECS` in place of the usual codecs.
     """
     kind = kind or str(target).rsplit(".", 1)[-1]
-    video_codec, audio_codec = VIDEO_CODECS[kind]
+    video_codec, audio_codec, pixels, tuning = NEWER_CODECS[newer][1:] if newer else (*VIDEO_CODECS[kind], "yuv420p", {})
     output = str(target) if isinstance(target, Path) else target
     with av.open(output, "w", format={"mkv": "matroska"}.get(kind, kind), options=options or {}) as container:
-        video = container.add_stream(video_codec, rate=rate, width=size[0], height=size[1], pix_fmt="yuv420p") if picture else None
+        video = container.add_stream(video_codec, rate=rate, width=size[0], height=size[1], pix_fmt=pixels, options=tuning) if picture else None
         audio = container.add_stream(audio_codec, rate=48_000 if audio_codec == "libopus" else 16_000, layout="mono") if sound else None
         if video is not None:
             video.codec_context.time_base = video.time_base = Fraction(1, 1000)

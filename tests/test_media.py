@@ -37,6 +37,18 @@ def test_a_video_has_frames_and_sound_on_one_clock(tmp_path, kind):
     assert np.abs(clip.waveform).max() == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.parametrize("codec", make.NEWER_CODECS)
+def test_clips_of_newer_phones_and_browsers_open_alike(tmp_path, codec):
+    path = tmp_path / f"clip.{make.NEWER_CODECS[codec][0]}"
+    make.write_video(path, newer=codec)
+    clip = load_clip(path)
+    assert (clip.kind, clip.absent, clip.notes) == ("video", {}, ())
+    assert clip.frames.shape == (8, make.HEIGHT, make.WIDTH, 3)
+    assert clip.frames.dtype == np.uint8
+    assert all(make.corner_colours(frame) == make.CORNERS for frame in clip.frames)
+    assert make.pitch(clip.waveform) == pytest.approx(make.TONE, abs=2)
+
+
 @pytest.mark.parametrize("kind", make.SOUND_CODECS)
 def test_a_sound_has_a_waveform_and_says_that_it_is_one(tmp_path, kind):
     path = tmp_path / f"voice.{kind}"

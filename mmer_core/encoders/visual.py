@@ -18,7 +18,6 @@ from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.labels import Modality
 
 FACE_WEIGHTS = DEFAULT_CHECKPOINT / "face.safetensors"
-_BATCH = 64
 
 
 def grey_faces(crops: np.ndarray) -> np.ndarray:
@@ -65,7 +64,7 @@ class FaceCnnEncoder:
         """
         if clip.faces is None or len(clip.faces) == 0:
             raise Absent(clip.absent.get(Modality.VISUAL) or _no_face(clip))
-        return embed_pictures(self.network, grey_faces(clip.faces.crops), _BATCH).numpy()
+        return embed_pictures(self.network, grey_faces(clip.faces.crops)).numpy()
 
 
 def _no_face(clip: Clip) -> str:
