@@ -1,7 +1,7 @@
 """Training of the default model's face networks on FER2013.
 
 Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N] [--resnet N,N]
-[--again N,N]`.
+[--resnet-again N,N] [--mobile-again N] [--taught-again N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.face_published import STARTS
-from mmer_core.default_model.face_recipes import EPOCHS, Epochs, recipes
+from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, in_use, recipes
 from mmer_core.default_model.face_start import pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
@@ -84,12 +84,11 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
     trained: dict[str, _Trained] = {}
     for recipe in chosen:
         trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
-        teachers = [trained[before.title] for before in chosen if before.title in trained and not before.goes_on]
+        teachers = _together(trained, chosen[: recipe.taught_by], held) if recipe.taught_by else None
         start = trained[recipe.goes_on].network if recipe.goes_on else None
-        network = _train_to_the_end(trainers[-1], pictures, held, _together(teachers, held) if teachers else None, start)
+        network = _train_to_the_end(trainers[-1], pictures, held, teachers, start)
         trained[recipe.title] = _Trained(network, _answers(network, held, public))
-    replaced = {recipe.goes_on for recipe in chosen}
-    save_network(_together([part for title, part in trained.items() if title not in replaced], held), work / "face.safetensors")
+    save_network(_together(trained, chosen, held), work / "face.safetensors")
     shipped = load_network(work / "face.safetensors")
     answers = {title: part.answers for title, part in trained.items()} | {MEAN: _answers(shipped, held, public)}
     _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
@@ -106,9 +105,10 @@ class _Trained:
     answers: Answers
 
 
-def _together(trained: Sequence[_Trained], held: LabelledFaces) -> FaceEnsemble:
-    """The mean of these networks, each at the temperature that fits its answers to the held-out pictures."""
-    return FaceEnsemble([part.network for part in trained], [fit_temperature(part.answers[0], held.labels) for part in trained])
+def _together(trained: Mapping[str, _Trained], chosen: Sequence[Recipe], held: LabelledFaces) -> FaceEnsemble:
+    """The mean of those of these recipes' networks that are in use, each at the temperature that fits its answers to the held-out pictures."""
+    parts = [trained[recipe.title] for recipe in in_use(chosen)]
+    return FaceEnsemble([part.network for part in parts], [fit_temperature(part.answers[0], held.labels) for part in parts])
 
 
 def _train_to_the_end(
@@ -178,7 +178,8 @@ def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: Ans
     prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
     share = fit_prior_share(held_logits / temperature, held.labels, prior, balanced=True)  # people show faces at other frequencies than FER2013
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
-    epochs = " ".join(f"--{field.name} {','.join(map(str, trainer.config.cycles))}" for field, trainer in zip(fields(Epochs), trainers, strict=True))
+    options = [field.name.replace("_", "-") for field in fields(Epochs)]
+    epochs = " ".join(f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(options, trainers, strict=True))
     return {
         "encoder": "face_cnn",
         "encoder_options": {"weights": "face.safetensors"},
@@ -221,9 +222,13 @@ def main() -> None:
     parser.add_argument("--mobile", type=int, default=EPOCHS.mobile, metavar="N", help="epochs of the second network, from published weights")
     parser.add_argument("--taught", type=int, default=EPOCHS.taught, metavar="N", help="epochs of the third, which the other two teach as well")
     parser.add_argument("--resnet", type=_numbers, default=EPOCHS.resnet, metavar="N,N", help="of the fourth, from other published weights")
-    parser.add_argument("--again", type=_numbers, default=EPOCHS.again, metavar="N,N", help="of the fourth once more, which all four teach as well")
+    parser.add_argument(
+        "--resnet-again", type=_numbers, default=EPOCHS.resnet_again, metavar="N,N", help="of the fourth once more, with four teachers"
+    )
+    parser.add_argument("--mobile-again", type=int, default=EPOCHS.mobile_again, metavar="N", help="of the second once more, with four teachers")
+    parser.add_argument("--taught-again", type=int, default=EPOCHS.taught_again, metavar="N", help="of the third once more, with four teachers")
     options = parser.parse_args()
-    epochs = Epochs(options.cycles, options.mobile, options.taught, options.resnet, options.again)
+    epochs = Epochs(**{field.name: getattr(options, field.name) for field in fields(Epochs)})
     try:
         train_face(options.data, options.work, options.seed, epochs)
     except (EncoderUnavailable, FileNotFoundError, ValueError) as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mmer_core.default_model.face_trainer import FaceTraining
+
+_TAUGHT: dict[str, Any] = {"taught": 0.5, "label_smoothing": 0.0}
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,18 @@ class Epochs:
         mobile: of the second, which starts from published weights.
         taught: of the third, which starts there and has teachers.
         resnet: of the fourth, which starts from other published weights, in cycles.
-        again: of the fourth once more, with teachers, in cycles.
+        resnet_again: of the fourth once more, with teachers, in cycles.
+        mobile_again: of the second once more, with teachers.
+        taught_again: of the third once more, with more teachers.
     """
 
     cycles: tuple[int, ...] = FaceTraining.cycles
     mobile: int = 24
     taught: int = 24
     resnet: tuple[int, ...] = (24, 24)
-    again: tuple[int, ...] = (54, 20)
+    resnet_again: tuple[int, ...] = (54, 20)
+    mobile_again: int = 28
+    taught_again: int = 28
 
 
 EPOCHS = Epochs()  # of the shipped model
@@ -38,37 +45,49 @@ class Recipe:
         title: what the table of what was tried calls it.
         training: its options.
         checkpoint: file name of its state.
+        taught_by: how many of the first trainings teach it: the mean answer of their networks, less those that another of them goes on from.
         goes_on: title of the training whose network it begins with and takes the place of; "" for none.
     """
 
     title: str
     training: FaceTraining
     checkpoint: str
+    taught_by: int = 0
     goes_on: str = ""
 
 
 def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
-    """The trainings in their order.
-
-    A network that is taught learns from the labels and from the mean answer of those before it that go on from none.
-    """
+    """The trainings in their order; a network learns from the labels and, where it is taught, as much from those before it."""
     published = FaceTraining(network="mobile", frozen=3, learning_rate=1e-3, gentle_until=0.2, small_until=0.5)
     resnet = replace(published, network="resnet", seed=seed + 4, cycles=epochs.resnet)
-    taught: dict[str, Any] = {"taught": 0.5, "label_smoothing": 0.0}
-    fourth = "from dlib's weights, labels"
-    return [
+    firsts = [
         Recipe("labels alone", FaceTraining(seed=seed, cycles=epochs.cycles), "face_checkpoint.safetensors"),
         Recipe("from published weights, labels", replace(published, seed=seed + 2, cycles=(epochs.mobile,)), "face_mobile_checkpoint.safetensors"),
         Recipe(
             "from published weights, labels and the answers of the two before it",
-            replace(published, seed=seed + 3, cycles=(epochs.taught,), **taught),
+            replace(published, seed=seed + 3, cycles=(epochs.taught,), **_TAUGHT),
             "face_taught_checkpoint.safetensors",
+            taught_by=2,
         ),
-        Recipe(fourth, resnet, "face_resnet_checkpoint.safetensors"),
-        Recipe(
-            f"{fourth}; then labels and the answers of all four",
-            replace(resnet, seed=seed + 5, cycles=epochs.again, learning_rate=6e-4, gentle_until=0.0, **taught),
-            "face_again_checkpoint.safetensors",
-            goes_on=fourth,
-        ),
+        Recipe("from dlib's weights, labels", resnet, "face_resnet_checkpoint.safetensors"),
     ]
+    _, mobile, taught, dlib = firsts
+    return [
+        *firsts,
+        _once_more(dlib, seed + 5, epochs.resnet_again, taught_by=4),
+        _once_more(mobile, seed + 6, (epochs.mobile_again,), taught_by=5),
+        _once_more(taught, seed + 7, (epochs.taught_again,), taught_by=5),
+    ]
+
+
+def in_use(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Those whose network no other of them goes on from."""
+    replaced = {recipe.goes_on for recipe in recipes}
+    return [recipe for recipe in recipes if recipe.title not in replaced]
+
+
+def _once_more(recipe: Recipe, seed: int, cycles: tuple[int, ...], taught_by: int) -> Recipe:
+    """A second training of a network, which is past its first steps, by better teachers than it had."""
+    training = replace(recipe.training, seed=seed, cycles=cycles, learning_rate=6e-4, gentle_until=0.0, **_TAUGHT)
+    title = f"{recipe.title}; then labels and the answers of all four then in use"
+    return Recipe(title, training, recipe.checkpoint.replace("_checkpoint", "_again_checkpoint"), taught_by, goes_on=recipe.title)

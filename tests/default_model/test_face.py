@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from mmer_core.calibration import leaning_less
 from mmer_core.default_model.face import figures, fit_temperature, flip_logits, train_face
-from mmer_core.default_model.face_recipes import Epochs
+from mmer_core.default_model.face_recipes import Epochs, in_use, recipes
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, augment, clean, hold_out, read_fer2013
 from mmer_core.default_model.framing import measure_framing
@@ -22,7 +22,7 @@ from mmer_core.encoders.visual import FaceCnnEncoder
 from mmer_core.faces import TEMPLATE, Detection
 from mmer_core.labels import EMOTIONS
 
-SHORT = Epochs(cycles=(2,), mobile=1, taught=1, resnet=(1, 1), again=(1,))
+SHORT = Epochs(cycles=(2,), mobile=1, taught=1, resnet=(1, 1), resnet_again=(1,), mobile_again=1, taught_again=1)
 
 
 @pytest.fixture(scope="module")
@@ -159,26 +159,49 @@ def test_the_learning_rate_rises_and_falls_in_every_cycle():
         config.place(30)
 
 
-def test_one_network_is_taught_by_those_before_it(trained, data):
+def test_networks_are_taught_by_those_before_them(trained):
     _, result = trained
     options = [network["options"] for network in result["networks"]]
-    assert [network["taught"] for network in options] == [0, 0, 0.5, 0, 0.5]
-    assert [network["network"] for network in options] == ["residual", "mobile", "mobile", "resnet", "resnet"]
-    assert len({network["seed"] for network in options}) == 5
+    assert [network["taught"] for network in options] == [0, 0, 0.5, 0, 0.5, 0.5, 0.5]
+    assert [network["network"] for network in options] == ["residual", "mobile", "mobile", "resnet", "resnet", "mobile", "mobile"]
+    assert len({network["seed"] for network in options}) == 7
     assert result["tried"][0]["recipe"] == "labels alone"
     assert result["tried"][-1]["recipe"] == "mean of those in use"
     assert all(0 <= row[part] <= 1 and row[f"{part}_cross_entropy"] > 0 for row in result["tried"] for part in ("held_out", "public_test"))
 
 
+def test_recipes_lean_only_on_those_before_them():
+    chosen = recipes(0, SHORT)
+    titles = [recipe.title for recipe in chosen]
+    assert len(set(titles)) == len({recipe.checkpoint for recipe in chosen}) == len(chosen)
+    for place, recipe in enumerate(chosen):
+        assert recipe.taught_by <= place
+        assert bool(recipe.taught_by) == bool(recipe.training.taught)
+        assert not recipe.goes_on or titles.index(recipe.goes_on) < place
+
+
+def test_the_second_trainings_have_the_four_networks_then_in_use_as_teachers():
+    chosen = recipes(0, SHORT)
+    kinds = [[teacher.training.network for teacher in in_use(chosen[: recipe.taught_by])] for recipe in chosen if recipe.goes_on]
+    assert kinds == [["residual", "mobile", "mobile", "resnet"]] * 3
+    assert "again" in in_use(chosen[:5])[-1].checkpoint  # the mobile ones learn from dlib's second time, not from its first
+
+
 def test_a_training_that_goes_on_takes_the_place_of_the_one_before(trained):
     work, result = trained
     rows = [row["recipe"] for row in result["tried"]]
-    assert len(rows) == 6  # each training and the mean
-    assert len(load_network(work / "face.safetensors").networks()) == 4
-    first, again = (load_file(work / f"face_{name}_checkpoint.safetensors") for name in ("resnet", "again"))
-    bias = load_network(work / "face.safetensors").networks()[-1].head.bias  # in single precision on disk
-    assert torch.equal(bias, again["averaged/head.bias"])
-    assert not torch.equal(bias, first["averaged/head.bias"])
+    assert len(rows) == 8  # each training and the mean
+    shipped = load_network(work / "face.safetensors").networks()
+    for network, name in zip(shipped, ("", "_resnet_again", "_mobile_again", "_taught_again"), strict=True):
+        kept = load_file(work / f"face{name}_checkpoint.safetensors")["averaged/head.bias"]
+        assert torch.equal(network.head.bias, kept)  # in single precision on disk
+    firsts = [load_file(work / f"face_{name}_checkpoint.safetensors")["averaged/head.bias"] for name in ("resnet", "mobile", "taught")]
+    assert not any(torch.equal(network.head.bias, first) for network, first in zip(shipped[1:], firsts, strict=True))
+
+
+def test_the_recorded_command_names_every_option(trained):
+    _, result = trained
+    assert result["command"].endswith("--seed 3 --cycles 2 --mobile 1 --taught 1 --resnet 1,1 --resnet-again 1 --mobile-again 1 --taught-again 1")
 
 
 def test_it_goes_on_with_the_head_as_well(data, tmp_path):
