@@ -75,10 +75,11 @@ class MpnetEncoder(SentenceEncoder):
 
 def mpnet_network() -> BertNetwork:
     """The published network, float32."""
+    weights = load_file(MPNET_WEIGHTS.locate())
     with torch.device("meta"):
         network = BertNetwork(BASE)
     try:
-        network.load_state_dict(our_names(load_file(MPNET_WEIGHTS.locate())), assign=True)
+        network.load_state_dict(our_names(weights), assign=True)
     except RuntimeError as error:
         raise EncoderUnavailable(f"the weights of {MPNET_WEIGHTS.repository} do not fit its network: {MPNET_WEIGHTS.how_to_get}") from error
     return network.requires_grad_(False)
