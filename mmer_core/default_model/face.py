@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.face_published import STARTS
-from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, in_use, recipes
+from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, latest, recipes
 from mmer_core.default_model.face_start import pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
@@ -34,7 +34,7 @@ from mmer_core.encoders.face_network import FaceReader
 from mmer_core.encoders.spec import EncoderUnavailable
 from mmer_core.labels import EMOTIONS
 
-MEAN = "mean of those in use"
+MEAN = "mean of those shipped"
 Answers = tuple[np.ndarray, np.ndarray]  # logits (N, 7) float32 on the held-out pictures and on public_test
 
 
@@ -64,9 +64,9 @@ def figures(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -> dict[str, Any]:
     """Train the networks of `recipes` on `data/fer2013/train.npz`, measure them once on `public_test.npz`, and write the results to `work`.
 
-    What is shipped is the mean of those that no later training goes on from, each at its own temperature. Writes face.safetensors (half precision),
-    face.json (what this returns) and face_validation.parquet (test-time-flip logits of public_test). Every network is taken as its last epoch left
-    it; temperatures are chosen on pictures held out of train.npz.
+    What is shipped is the mean of those that no later training goes on from and that do more than teach, each at its own temperature. Writes
+    face.safetensors (half precision), face.json (what this returns) and face_validation.parquet (test-time-flip logits of public_test). Every
+    network is taken as its last epoch left it; temperatures are chosen on pictures held out of train.npz.
 
     Raises:
         FileNotFoundError: FER2013 is not in `data`.
@@ -84,11 +84,12 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
     trained: dict[str, _Trained] = {}
     for recipe in chosen:
         trainers.append(FaceTrainer(recipe.training, pictures, work / recipe.checkpoint))
-        teachers = _together(trained, chosen[: recipe.taught_by], held) if recipe.taught_by else None
+        teachers = _together(trained, latest(chosen[: recipe.taught_by]), held) if recipe.taught_by else None
         start = trained[recipe.goes_on].network if recipe.goes_on else None
         network = _train_to_the_end(trainers[-1], pictures, held, teachers, start)
         trained[recipe.title] = _Trained(network, _answers(network, held, public))
-    save_network(_together(trained, chosen, held), work / "face.safetensors")
+    shipped_ones = [recipe for recipe in latest(chosen) if not recipe.only_teaches]
+    save_network(_together(trained, shipped_ones, held), work / "face.safetensors")
     shipped = load_network(work / "face.safetensors")
     answers = {title: part.answers for title, part in trained.items()} | {MEAN: _answers(shipped, held, public)}
     _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
@@ -106,8 +107,8 @@ class _Trained:
 
 
 def _together(trained: Mapping[str, _Trained], chosen: Sequence[Recipe], held: LabelledFaces) -> FaceEnsemble:
-    """The mean of those of these recipes' networks that are in use, each at the temperature that fits its answers to the held-out pictures."""
-    parts = [trained[recipe.title] for recipe in in_use(chosen)]
+    """The mean of these recipes' networks, each at the temperature that fits its answers to the held-out pictures."""
+    parts = [trained[recipe.title] for recipe in chosen]
     return FaceEnsemble([part.network for part in parts], [fit_temperature(part.answers[0], held.labels) for part in parts])
 
 

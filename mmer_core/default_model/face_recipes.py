@@ -30,8 +30,8 @@ class Epochs:
     taught: int = 24
     resnet: tuple[int, ...] = (24, 24)
     resnet_again: tuple[int, ...] = (54, 20)
-    mobile_again: int = 28
-    taught_again: int = 28
+    mobile_again: int = 22
+    taught_again: int = 22
 
 
 EPOCHS = Epochs()  # of the shipped model
@@ -47,6 +47,8 @@ class Recipe:
         checkpoint: file name of its state.
         taught_by: how many of the first trainings teach it: the mean answer of their networks, less those that another of them goes on from.
         goes_on: title of the training whose network it begins with and takes the place of; "" for none.
+        only_teaches: whether the shipped mean goes without it. Of the four networks the one that learned from labels alone added nothing to the
+            mean of the others once they had learned from it.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Recipe:
     checkpoint: str
     taught_by: int = 0
     goes_on: str = ""
+    only_teaches: bool = False
 
 
 def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
@@ -61,7 +64,7 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
     published = FaceTraining(network="mobile", frozen=3, learning_rate=1e-3, gentle_until=0.2, small_until=0.5)
     resnet = replace(published, network="resnet", seed=seed + 4, cycles=epochs.resnet)
     firsts = [
-        Recipe("labels alone", FaceTraining(seed=seed, cycles=epochs.cycles), "face_checkpoint.safetensors"),
+        Recipe("labels alone", FaceTraining(seed=seed, cycles=epochs.cycles), "face_checkpoint.safetensors", only_teaches=True),
         Recipe("from published weights, labels", replace(published, seed=seed + 2, cycles=(epochs.mobile,)), "face_mobile_checkpoint.safetensors"),
         Recipe(
             "from published weights, labels and the answers of the two before it",
@@ -80,7 +83,7 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
     ]
 
 
-def in_use(recipes: Sequence[Recipe]) -> list[Recipe]:
+def latest(recipes: Sequence[Recipe]) -> list[Recipe]:
     """Those whose network no other of them goes on from."""
     replaced = {recipe.goes_on for recipe in recipes}
     return [recipe for recipe in recipes if recipe.title not in replaced]
@@ -89,5 +92,5 @@ def in_use(recipes: Sequence[Recipe]) -> list[Recipe]:
 def _once_more(recipe: Recipe, seed: int, cycles: tuple[int, ...], taught_by: int) -> Recipe:
     """A second training of a network, which is past its first steps, by better teachers than it had."""
     training = replace(recipe.training, seed=seed, cycles=cycles, learning_rate=6e-4, gentle_until=0.0, **_TAUGHT)
-    title = f"{recipe.title}; then labels and the answers of all four then in use"
+    title = f"{recipe.title}; then labels and the answers of all four"
     return Recipe(title, training, recipe.checkpoint.replace("_checkpoint", "_again_checkpoint"), taught_by, goes_on=recipe.title)
