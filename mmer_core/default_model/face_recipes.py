@@ -83,10 +83,10 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
     ]
 
 
-def latest(recipes: Sequence[Recipe]) -> list[Recipe]:
+def latest(chosen: Sequence[Recipe]) -> list[Recipe]:
     """Those whose network no other of them goes on from."""
-    replaced = {recipe.goes_on for recipe in recipes}
-    return [recipe for recipe in recipes if recipe.title not in replaced]
+    replaced = {recipe.goes_on for recipe in chosen}
+    return [recipe for recipe in chosen if recipe.title not in replaced]
 
 
 def _once_more(recipe: Recipe, seed: int, cycles: tuple[int, ...], taught_by: int) -> Recipe:
