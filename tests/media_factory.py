@@ -25,11 +25,11 @@ VIDEO_CODECS = {
     "webm": ("libvpx", "libopus"),
     "avi": ("mpeg4", "libmp3lame"),
 }
-#: what newer phones and browsers record: suffix, video codec, audio codec, pixel format (some of 10 bits) and the video encoder's options
+#: what newer phones and browsers record: suffix, video codec, audio codec, pixel format (some of 10 bits) and the video encoder's options.
+#: Not AV1: run as root, its encoder (SVT-AV1) leaves the calling process at real-time priority, and all that it starts, browsers too.
 NEWER_CODECS = {
     "HEVC": ("mov", "libx265", "aac", "yuv420p10le", {"x265-params": "log-level=error:pools=none:frame-threads=1"}),
     "VP9": ("webm", "libvpx-vp9", "libopus", "yuv420p", {"deadline": "realtime"}),
-    "AV1": ("mp4", "libsvtav1", "aac", "yuv420p10le", {"preset": "12"}),
 }
 SOUND_CODECS = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame", "m4a": "aac", "ogg": "libopus"}
 PICTURE_CODECS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import socket
@@ -28,20 +27,7 @@ def chromium_path() -> str:
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(message)
         pytest.skip(message)
-    _without_real_time_priority()
     return path
-
-
-def _without_real_time_priority() -> None:
-    """Keep what is started from here on from real-time priority.
-
-    Root may take it, and as root Chromium now and then gives it to all of its threads when it opens a sound device: they then take the processors
-    from the app and the tests for minutes.
-    """
-    if sys.platform == "linux" and os.geteuid() == 0:
-        drop_from_bounding_set, sys_nice = 24, 23  # PR_CAPBSET_DROP and CAP_SYS_NICE
-        if ctypes.CDLL(None, use_errno=True).prctl(drop_from_bounding_set, sys_nice, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "the capability SYS_NICE cannot be given up")
 
 
 @pytest.fixture(scope="session")
