@@ -1,7 +1,7 @@
 """Training of the default model's face networks on FER2013.
 
 Run it with `python -m mmer_core.default_model.face --data DIR --work DIR [--seed N] [--cycles N,N] [--mobile N] [--taught N] [--resnet N,N]
-[--resnet-again N,N] [--mobile-again N] [--taught-again N]`.
+[--resnet-again N,N] [--taught-again N,N] [--resnet-taught N]`.
 
 Training can be stopped at any time and goes on at the last whole epoch: the checkpoints in `WORK` hold all that it needs.
 """
@@ -226,8 +226,10 @@ def main() -> None:
     parser.add_argument(
         "--resnet-again", type=_numbers, default=EPOCHS.resnet_again, metavar="N,N", help="of the fourth once more, with four teachers"
     )
-    parser.add_argument("--mobile-again", type=int, default=EPOCHS.mobile_again, metavar="N", help="of the second once more, with four teachers")
-    parser.add_argument("--taught-again", type=int, default=EPOCHS.taught_again, metavar="N", help="of the third once more, with four teachers")
+    parser.add_argument(
+        "--taught-again", type=_numbers, default=EPOCHS.taught_again, metavar="N,N", help="of the third once more, with four teachers"
+    )
+    parser.add_argument("--resnet-taught", type=int, default=EPOCHS.resnet_taught, metavar="N", help="of another like the fourth, with four teachers")
     options = parser.parse_args()
     epochs = Epochs(**{field.name: getattr(options, field.name) for field in fields(Epochs)})
     try:

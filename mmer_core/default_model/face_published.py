@@ -121,7 +121,7 @@ STARTS = {
         read_faceres,
         contrast=60.0,  # grey values of 256
         data={
-            "name": "VGGFace2 (known people, no emotions), through the published weights faceres, from which two of the networks start",
+            "name": "VGGFace2 (known people, no emotions), through the published weights faceres, from which one of the networks started",
             "n": 3_310_000,
             "licence": "weights: MIT, as given out with Human 3.3.6 (made by HSE_FaceRec_tf); pictures: from the web, for research",
         },
@@ -131,7 +131,8 @@ STARTS = {
         read_recognition,
         contrast=60.0 / 256,
         data={
-            "name": "VGG Face, FaceScrub and the web (7,485 known people, no emotions), through dlib's weights, from which one network starts",
+            "name": "VGG Face, FaceScrub and the web (7,485 known people, no emotions), through dlib's weights, "
+            "from which two of the networks started",
             "n": 3_000_000,
             "licence": "weights: public domain (D. King), as given out with face-api 1.7.15; pictures: from the web, for research",
         },

@@ -21,8 +21,8 @@ class Epochs:
         taught: of the third, which starts there and has teachers.
         resnet: of the fourth, which starts from other published weights, in cycles.
         resnet_again: of the fourth once more, with teachers, in cycles.
-        mobile_again: of the second once more, with teachers.
-        taught_again: of the third once more, with more teachers.
+        taught_again: of the third once more, with more teachers, in cycles.
+        resnet_taught: of one more that starts as the fourth does and has teachers from the first epoch on.
     """
 
     cycles: tuple[int, ...] = FaceTraining.cycles
@@ -30,8 +30,8 @@ class Epochs:
     taught: int = 24
     resnet: tuple[int, ...] = (24, 24)
     resnet_again: tuple[int, ...] = (54, 20)
-    mobile_again: int = 22
-    taught_again: int = 22
+    taught_again: tuple[int, ...] = (22, 32)
+    resnet_taught: int = 46
 
 
 EPOCHS = Epochs()  # of the shipped model
@@ -47,8 +47,8 @@ class Recipe:
         checkpoint: file name of its state.
         taught_by: how many of the first trainings teach it: the mean answer of their networks, less those that another of them goes on from.
         goes_on: title of the training whose network it begins with and takes the place of; "" for none.
-        only_teaches: whether the shipped mean goes without it. Of the four networks the one that learned from labels alone added nothing to the
-            mean of the others once they had learned from it.
+        only_teaches: whether the shipped mean goes without it. The networks that learned from labels alone add nothing to the mean of those that
+            have learned from them.
     """
 
     title: str
@@ -65,7 +65,12 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
     resnet = replace(published, network="resnet", seed=seed + 4, cycles=epochs.resnet)
     firsts = [
         Recipe("labels alone", FaceTraining(seed=seed, cycles=epochs.cycles), "face_checkpoint.safetensors", only_teaches=True),
-        Recipe("from published weights, labels", replace(published, seed=seed + 2, cycles=(epochs.mobile,)), "face_mobile_checkpoint.safetensors"),
+        Recipe(
+            "from published weights, labels",
+            replace(published, seed=seed + 2, cycles=(epochs.mobile,)),
+            "face_mobile_checkpoint.safetensors",
+            only_teaches=True,
+        ),
         Recipe(
             "from published weights, labels and the answers of the two before it",
             replace(published, seed=seed + 3, cycles=(epochs.taught,), **_TAUGHT),
@@ -74,12 +79,17 @@ def recipes(seed: int, epochs: Epochs) -> list[Recipe]:
         ),
         Recipe("from dlib's weights, labels", resnet, "face_resnet_checkpoint.safetensors"),
     ]
-    _, mobile, taught, dlib = firsts
+    _, _, taught, dlib = firsts
     return [
         *firsts,
         _once_more(dlib, seed + 5, epochs.resnet_again, taught_by=4),
-        _once_more(mobile, seed + 6, (epochs.mobile_again,), taught_by=5),
-        _once_more(taught, seed + 7, (epochs.taught_again,), taught_by=5),
+        _once_more(taught, seed + 7, epochs.taught_again, taught_by=5),
+        Recipe(
+            "from dlib's weights, labels and the answers of all four",
+            replace(resnet, seed=seed + 8, cycles=(epochs.resnet_taught,), **_TAUGHT),
+            "face_resnet_taught_checkpoint.safetensors",
+            taught_by=5,
+        ),
     ]
 
 
