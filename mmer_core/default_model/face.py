@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
 from mmer_core.default_model.face_published import STARTS
-from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, latest, recipes
+from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, latest, recipes, shipped
 from mmer_core.default_model.face_start import pretrained
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, clean, hold_out, read_fer2013
@@ -88,12 +88,11 @@ def train_face(data: Path, work: Path, seed: int = 0, epochs: Epochs = EPOCHS) -
         start = trained[recipe.goes_on].network if recipe.goes_on else None
         network = _train_to_the_end(trainers[-1], pictures, held, teachers, start)
         trained[recipe.title] = _Trained(network, _answers(network, held, public))
-    shipped_ones = [recipe for recipe in latest(chosen) if not recipe.only_teaches]
-    save_network(_together(trained, shipped_ones, held), work / "face.safetensors")
-    shipped = load_network(work / "face.safetensors")
-    answers = {title: part.answers for title, part in trained.items()} | {MEAN: _answers(shipped, held, public)}
+    save_network(_together(trained, shipped(chosen), held), work / "face.safetensors")
+    written = load_network(work / "face.safetensors")
+    answers = {title: part.answers for title, part in trained.items()} | {MEAN: _answers(written, held, public)}
     _write_table(answers[MEAN][1], public, work / "face_validation.parquet")
-    result = _report(shipped, trainers, answers[MEAN], held, public) | {"tried": _tried(answers, held, public)}
+    result = _report(written, trainers, answers[MEAN], held, public) | {"tried": _tried(answers, held, public)}
     (work / "face.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     score = result["figures"]["public_test"]
     print(f"face: public_test accuracy {score['accuracy']:.4f}, UA {score['ua']:.4f}, weighted F1 {score['weighted_f1']:.4f}", flush=True)

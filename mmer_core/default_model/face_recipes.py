@@ -99,6 +99,11 @@ def latest(chosen: Sequence[Recipe]) -> list[Recipe]:
     return [recipe for recipe in chosen if recipe.title not in replaced]
 
 
+def shipped(chosen: Sequence[Recipe]) -> list[Recipe]:
+    """Those whose networks make up the shipped mean."""
+    return [recipe for recipe in latest(chosen) if not recipe.only_teaches]
+
+
 def _once_more(recipe: Recipe, seed: int, cycles: tuple[int, ...], taught_by: int) -> Recipe:
     """A second training of a network, which is past its first steps, by better teachers than it had."""
     training = replace(recipe.training, seed=seed, cycles=cycles, learning_rate=6e-4, gentle_until=0.0, **_TAUGHT)

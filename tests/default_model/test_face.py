@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from mmer_core.calibration import leaning_less
 from mmer_core.default_model.face import figures, fit_temperature, flip_logits, train_face
-from mmer_core.default_model.face_recipes import Epochs, latest, recipes
+from mmer_core.default_model.face_recipes import Epochs, latest, recipes, shipped
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
 from mmer_core.default_model.fer2013 import LabelledFaces, augment, clean, hold_out, read_fer2013
 from mmer_core.default_model.framing import measure_framing
@@ -182,10 +182,8 @@ def test_recipes_lean_only_on_those_before_them():
 
 def test_the_shipped_networks_have_the_four_networks_then_in_use_as_teachers():
     chosen = recipes(0, SHORT)
-    shipped = [recipe for recipe in latest(chosen) if not recipe.only_teaches]
-    assert [[teacher.training.network for teacher in latest(chosen[: recipe.taught_by])] for recipe in shipped] == [
-        ["residual", "mobile", "mobile", "resnet"]
-    ] * 3
+    kinds = [[teacher.training.network for teacher in latest(chosen[: recipe.taught_by])] for recipe in shipped(chosen)]
+    assert kinds == [["residual", "mobile", "mobile", "resnet"]] * 3
     assert "again" in latest(chosen[:5])[-1].checkpoint  # the later ones learn from dlib's second time, not from its first
 
 
@@ -193,12 +191,12 @@ def test_a_training_that_goes_on_takes_the_place_of_the_one_before(trained):
     work, result = trained
     rows = [row["recipe"] for row in result["tried"]]
     assert len(rows) == 8  # each training and the mean
-    shipped = load_network(work / "face.safetensors").networks()
-    for network, name in zip(shipped, ("resnet_again", "taught_again", "resnet_taught"), strict=True):  # what learned from labels alone only teaches
+    networks = load_network(work / "face.safetensors").networks()
+    for network, name in zip(networks, ("resnet_again", "taught_again", "resnet_taught"), strict=True):  # what learned from labels alone only teaches
         kept = load_file(work / f"face_{name}_checkpoint.safetensors")["averaged/head.bias"]
         assert torch.equal(network.head.bias, kept)  # in single precision on disk
     firsts = [load_file(work / f"face_{name}_checkpoint.safetensors")["averaged/head.bias"] for name in ("resnet", "taught")]
-    assert not any(torch.equal(network.head.bias, first) for network, first in zip(shipped[:2], firsts, strict=True))
+    assert not any(torch.equal(network.head.bias, first) for network, first in zip(networks[:2], firsts, strict=True))
 
 
 def test_the_recorded_command_names_every_option(trained):
