@@ -14,7 +14,6 @@ from mmer_core.runs.run import CVRun
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000  # ms
 NAME = "ravdess-8-s0-early"
 TITLE = "What is each modality worth?"
 
@@ -69,9 +68,9 @@ def percents(run: CVRun, subset: str) -> list[str]:
 def expect_subset(page, run: CVRun, subset: str, title: str) -> None:
     """Scores and matrix are those of the subset."""
     for metric, value in zip(page.get_by_test_id("stMetricValue").all(), percents(run, subset), strict=True):
-        expect(metric).to_contain_text(value, timeout=PATIENCE)
+        expect(metric).to_contain_text(value)
     recalls = ", ".join(f"{label} {100 * row['recall']:.1f}" for label, row in run.metrics[subset]["per_class"].items())
-    expect(matrix(page)).to_have_attribute("aria-label", f"Confusion matrix of {title}. Recall in percent: {recalls}", timeout=PATIENCE)
+    expect(matrix(page)).to_have_attribute("aria-label", f"Confusion matrix of {title}. Recall in percent: {recalls}")
 
 
 def test_a_switch_changes_scores_and_matrix_and_back(run_page, run):
@@ -91,7 +90,7 @@ def test_another_run_is_in_the_address(run_page, run):
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=re.compile("ravdess-4-s0-late_mean$")).click()
     page.wait_for_url("**run=ravdess-4-s0-late_mean*")
-    expect(matrix(page)).not_to_have_attribute("aria-label", re.compile("disgust"), timeout=PATIENCE)
+    expect(matrix(page)).not_to_have_attribute("aria-label", re.compile("disgust"))
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=re.compile(f"{NAME}$")).click()
     page.wait_for_url(f"**run={NAME}*")
@@ -115,9 +114,9 @@ def test_the_switches_of_the_last_clip_move_its_answer(clip_page):
     shares = clip_page.locator("[aria-label^='For ']").filter(visible=True)
     assert re.search(r"Words [+−]?\d+\.\d points, Voice .* points, Face .* points", shares.get_attribute("aria-label"))
     flip(clip_page, "Voice")
-    expect(bars).not_to_have_attribute("aria-label", before, timeout=PATIENCE)
+    expect(bars).not_to_have_attribute("aria-label", before)
     flip(clip_page, "Voice")
-    expect(bars).to_have_attribute("aria-label", before, timeout=PATIENCE)
+    expect(bars).to_have_attribute("aria-label", before)
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -15,7 +15,6 @@ from mmer_core.labels import EMOTIONS
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000  # ms, for a step that takes a fraction of a second on an idle machine
 SAMPLE = ROOT / "samples" / "speech.mp4"
 
 
@@ -47,11 +46,11 @@ def shown(page) -> str:
 
 
 def wait_until_moved(page, before: str) -> None:
-    expect(chart(page)).not_to_have_attribute("aria-label", before, timeout=PATIENCE)
+    expect(chart(page)).not_to_have_attribute("aria-label", before)
 
 
 def wait_until_back(page, before: str) -> None:
-    expect(chart(page)).to_have_attribute("aria-label", before, timeout=PATIENCE)
+    expect(chart(page)).to_have_attribute("aria-label", before)
 
 
 def test_a_deep_link_to_a_new_server_has_the_page_and_the_navigation(app_url, open_page):
@@ -87,7 +86,7 @@ def test_corrected_words_move_the_answer_and_can_be_restored(answered):
     wait_until_moved(page, everything)
     page.get_by_role("button", name="Restore what was heard").click()
     wait_until_back(page, everything)
-    expect(words).to_have_value(heard, timeout=PATIENCE)
+    expect(words).to_have_value(heard)
     expect(page.get_by_role("button", name="Restore what was heard")).to_have_count(0)
 
 
@@ -102,7 +101,7 @@ def test_another_face_is_chosen_by_keyboard_and_back(answered):
     other, main = (faces.first, faces.last) if first else (faces.last, faces.first)
     other.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".mmer-warnings")).to_contain_text("counted from the left, was followed", timeout=PATIENCE)
+    expect(page.locator(".mmer-warnings")).to_contain_text("counted from the left, was followed")
     wait_until_moved(page, everything)
     wait_until_at_rest(page)
     main.click()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from browser.rest import wait_until_at_rest
 from PIL import Image
+from playwright.sync_api import expect
 
 from mmer_core.config import ROOT
 from mmer_core.labels import EMOTIONS
@@ -132,7 +133,7 @@ def test_saved_pages_open_offline(answered, browser, tmp_path, name):
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     if name == "report":
         assert any(emotion in page.locator(".answer").inner_text().lower() for emotion in EMOTIONS)
-        assert page.locator(".js-plotly-plot").count() == 3
+        expect(page.locator(".js-plotly-plot")).to_have_count(3)
     context.close()
 
 
