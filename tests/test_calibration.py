@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from mmer_core.calibration import calibrate, fit_prior_share, fit_temperature, leaning_less, log_softmax, negative_log_likelihood, risk_coverage
+from mmer_core.calibration import (
+    answering_under,
+    calibrate,
+    fit_temperature,
+    halfway_to_equal,
+    log_softmax,
+    negative_log_likelihood,
+    risk_coverage,
+)
 from mmer_core.metrics import expected_calibration_error
 
 
@@ -48,17 +56,37 @@ def test_risk_falls_as_the_unsure_are_left_out():
     assert risk.tolist() == pytest.approx([0, 0, 1 / 3, 0.5])
 
 
-def test_rare_classes_are_found_again_when_the_answer_leans_less_on_the_prior():
+PRIOR = np.array([0.8, 0.15, 0.05])
+
+
+def drawn(count):
+    """Logits (count, 3) of the exact posterior of drawn classes, and the classes."""
     rng = np.random.default_rng(0)
-    prior = np.array([0.8, 0.15, 0.05])
-    truth = rng.choice(3, 6000, p=prior)
-    evidence = rng.normal(size=(6000, 3)) + 1.2 * np.eye(3)[truth]
-    logits = 1.2 * evidence + np.log(prior)  # the exact posterior of what was drawn
-    share = fit_prior_share(logits, truth, prior)
-    assert 0 < share < 1
-    recall = [((leaning_less(logits, 1.0, prior, s).argmax(1) == 2) & (truth == 2)).sum() for s in (1.0, share)]
+    truth = rng.choice(3, count, p=PRIOR)
+    evidence = rng.normal(size=(count, 3)) + 1.2 * np.eye(3)[truth]
+    return 1.2 * evidence + np.log(PRIOR), truth
+
+
+def test_rare_classes_are_found_again_under_more_even_frequencies():
+    logits, truth = drawn(6000)
+    recall = [((answering_under(logits, 1.0, PRIOR, answered).argmax(1) == 2) & (truth == 2)).sum() for answered in (PRIOR, halfway_to_equal(PRIOR))]
     assert recall[1] > recall[0]
-    assert leaning_less(logits, 1.0, prior, 1.0) == pytest.approx(logits)
-    balanced = fit_prior_share(logits, truth, prior, balanced=True)
-    assert balanced < share  # what counts every emotion alike leans on their frequencies less
-    assert fit_prior_share(logits, truth, np.full(3, 1 / 3)) == 1.0  # nothing to take back: nothing is changed
+    assert halfway_to_equal(np.full(3, 1 / 3)) == pytest.approx(1 / 3)
+
+
+def test_answers_under_the_same_frequencies_are_only_calibrated():
+    logits, _ = drawn(10)
+    assert answering_under(logits, 2.0, PRIOR, PRIOR) == pytest.approx(logits / 2)
+
+
+def test_no_other_frequencies_give_a_better_mean_of_accuracy_and_ua_than_those_halfway_to_equal():
+    logits, truth = drawn(40_000)
+
+    def score(answered):
+        predicted = answering_under(logits, 1.0, PRIOR, answered).argmax(1)
+        recalls = [(predicted[truth == c] == c).mean() for c in range(3)]
+        return ((predicted == truth).mean() + np.mean(recalls)) / 2
+
+    best = score(halfway_to_equal(PRIOR))
+    for other in (PRIOR, np.full(3, 1 / 3), 0.8 * PRIOR + 0.2 / 3, 0.2 * PRIOR + 0.8 / 3, np.array([0.2, 0.3, 0.5])):
+        assert best > score(other)

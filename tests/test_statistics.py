@@ -52,6 +52,17 @@ def test_one_speaker_has_no_interval():
     assert statistics.to_json({"accuracy": interval}) == {"accuracy": [1.0, None, None]}
 
 
+def test_a_mean_has_the_interval_of_resampled_speakers():
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 10)
+    values = random.normal(size=30)[groups] + random.normal(size=300)
+    ours = statistics.mean_interval(values, groups)
+    by_speaker = values.reshape(30, 10).mean(axis=1)
+    assert ours.value == pytest.approx(values.mean())
+    assert (ours.high - ours.low) / 2 == pytest.approx(1.96 * by_speaker.std() / 30**0.5, rel=0.1)
+    assert np.isnan(statistics.mean_interval(values, np.zeros(300)).low)
+
+
 def test_mcnemar_known_values():
     assert statistics.mcnemar(0, 0) == 1.0
     assert statistics.mcnemar(5, 15) == pytest.approx(stats.binomtest(5, 20).pvalue)

@@ -54,12 +54,12 @@ def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None)
     works = {m: variant.works.get(m, work) if variant else work for m in STEP_OF}
     reports = {m: _report(works[m], step) for m, step in STEP_OF.items()}
     held_out = {m: HeldOut.read(works[m] / f"{step}_validation.parquet") for m, step in STEP_OF.items()}
-    priors = {m: np.array([report["prior"][name] for name in EMOTIONS]) for m, report in reports.items()}
+    priors = {m: _frequencies(report["prior"]) for m, report in reports.items()}
     modalities = {m.value: _entry(m, report) for m, report in reports.items()}
     model = build_product(modalities, len(EMOTIONS)).eval()
-    shares = {m: float(report.get("prior_share", 1.0)) for m, report in reports.items()}
-    figures = _fused_figures(model, held_out, priors, shares, seed)
-    fit_product(model, held_out, priors, seed, shares)
+    answered = {m: _frequencies(report.get("answer_prior", report["prior"])) for m, report in reports.items()}
+    figures = _fused_figures(model, held_out, priors, answered, seed)
+    fit_product(model, held_out, priors, seed, answered)
     _load_experts(model, works)
     out.mkdir(parents=True, exist_ok=True)
     own = {m: folder for m, folder in works.items() if variant is None or m in variant.works}
@@ -75,7 +75,7 @@ def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None)
             "weights": model.subset_weights(),
             "temperatures": model.temperature.tolist(),
             "subset_temperatures": model.subset_temperatures(),
-            "prior_shares": {m.value: share for m, share in shares.items()},
+            "answer_priors": {m.value: dict(zip(EMOTIONS, np.round(prior, 4).tolist(), strict=True)) for m, prior in answered.items()},
             "unsure_below": unsure_below(model, held_out, seed),
             "coverage": COVERAGE,
             "seed": seed,
@@ -101,6 +101,11 @@ def _report(work: Path, step: str) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
+def _frequencies(by_name: Mapping[str, float]) -> np.ndarray:
+    """(C,) in the order of `labels.EMOTIONS`."""
+    return np.array([by_name[name] for name in EMOTIONS])
+
+
 def _copy_familiarity(works: Mapping[Modality, Path], out: Path) -> str:
     """What each modality's step learned of its training data, in one file; returns its name."""
     return familiarity.save(out, {m: familiarity.load(folder)[m] for m, folder in works.items()})
@@ -117,11 +122,15 @@ def _needs(modalities: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _fused_figures(
-    model: ProductOfExperts, held_out: Mapping[Modality, HeldOut], priors: Mapping[Modality, np.ndarray], shares: Mapping[Modality, float], seed: int
+    model: ProductOfExperts,
+    held_out: Mapping[Modality, HeldOut],
+    priors: Mapping[Modality, np.ndarray],
+    answered: Mapping[Modality, np.ndarray],
+    seed: int,
 ) -> dict[str, Any]:
     """Scores of every subset on halves of the held-out groups that its temperatures and weights were not fitted on."""
     halves = {m: part.halves(seed) for m, part in held_out.items()}
-    fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed, shares)
+    fit_product(model, {m: h[0] for m, h in halves.items()}, priors, seed, answered)
     threshold = unsure_below(model, {m: h[0] for m, h in halves.items()}, seed)
     return {
         "what": "label-matched draws of held-out utterances, not real clips: an upper bound for real people",

@@ -23,7 +23,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 from torch import Tensor
 from torch.nn import functional
 
-from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
+from mmer_core.calibration import answering_under, fit_temperature, halfway_to_equal
 from mmer_core.default_model.face_published import STARTS
 from mmer_core.default_model.face_recipes import EPOCHS, Epochs, Recipe, latest, recipes, shipped
 from mmer_core.default_model.face_start import pretrained
@@ -176,7 +176,7 @@ def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: Ans
     labels = trainers[0].y.numpy()
     temperature = fit_temperature(held_logits, held.labels)
     prior = np.bincount(labels, minlength=len(EMOTIONS)) / len(labels)
-    share = fit_prior_share(held_logits / temperature, held.labels, prior, balanced=True)  # people show faces at other frequencies than FER2013
+    answered = halfway_to_equal(prior)  # people show faces at other frequencies than FER2013
     scored = {"public_test": (logits, public), "held_out": (held_logits, held)}
     options = [field.name.replace("_", "-") for field in fields(Epochs)]
     epochs = " ".join(f"--{name} {','.join(map(str, trainer.config.cycles))}" for name, trainer in zip(options, trainers, strict=True))
@@ -187,9 +187,9 @@ def _report(network: FaceEnsemble, trainers: Sequence[FaceTrainer], answers: Ans
         "expert_options": {"dim": network.dim, "classes": len(EMOTIONS)},
         "data": [{"name": "FER2013 (train)", "n": len(labels), "licence": "research use"}, *(start.data for start in STARTS.values())],
         "prior": {name: float(value) for name, value in zip(EMOTIONS, prior, strict=True)},
-        "figures": {name: figures(leaning_less(z, temperature, prior, share), part.labels) for name, (z, part) in scored.items()},
+        "figures": {name: figures(answering_under(z, temperature, prior, answered), part.labels) for name, (z, part) in scored.items()},
         "temperature": temperature,
-        "prior_share": share,
+        "answer_prior": {name: float(value) for name, value in zip(EMOTIONS, answered, strict=True)},
         "selection": "temperatures on a part of train.npz; blank pictures, repeats and pictures of public_test left out of training",
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(sum(row["seconds"] for trainer in trainers for row in trainer.history)),

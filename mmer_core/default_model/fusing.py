@@ -80,21 +80,21 @@ def fit_product(
     held_out: Mapping[Modality, HeldOut],
     priors: Mapping[Modality, np.ndarray],
     seed: int,
-    shares: Mapping[Modality, float] | None = None,
+    answered: Mapping[Modality, np.ndarray] | None = None,
 ) -> None:
     """Set the buffers of `model`; temperatures and weights are fitted.
 
     Args:
         priors: {modality: (C,) the class frequencies its expert was trained under}.
-        shares: {modality: how much of them its answers keep, see `calibration.fit_prior_share`}; 1 where not given.
+        answered: {modality: (C,) those that it answers under}; the same where not given.
     """
     for i, modality in enumerate(model.modalities):
         part, prior = held_out[modality], priors[modality]
         frequency = np.bincount(part.labels, minlength=model.classes) / len(part.labels)
         class_weight = np.where(frequency > 0, prior / np.maximum(frequency, 1e-9), 0.0)
-        log_prior, share = torch.log(torch.from_numpy(prior).float()), (shares or {}).get(modality, 1.0)
-        model.prior_shift[i] = -(1 - share) * log_prior
-        model.log_prior[i] = torch.log_softmax(share * log_prior, dim=0)
+        log_prior = np.log((answered or {}).get(modality, prior))
+        model.prior_shift[i] = torch.from_numpy(log_prior - np.log(prior))
+        model.log_prior[i] = torch.log_softmax(torch.from_numpy(log_prior), dim=0)
         model.temperature[i] = fit_temperature(part.logits, part.labels, class_weight)
     for subset in subsets(model.modalities):
         if len(subset) > 1:

@@ -19,7 +19,7 @@ from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.features.batch import collate
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.predictor import Predictor
-from mmer_core.statistics import paired
+from mmer_core.statistics import mean_interval, paired
 
 
 def train_large_text(data: Path, work: Path, seed: int = 0, options: TextTraining = LARGE) -> dict[str, Any]:
@@ -53,27 +53,33 @@ def bundle_large(data: Path, work: Path, out: Path, base: Path, seed: int = 0) -
 
 
 def compare(first: Predictor, second: Predictor, part: Utterances, seed: int = 0) -> dict[str, Any]:
-    """Gain of the second model's words in weighted F1, for utterances alone and behind the turns before them: difference, 95 % interval, p."""
+    """Gain of the second model's words, for utterances alone and behind the turns before them: difference in weighted F1, 95 % interval, p;
+    and the difference in cross-entropy, in nats, with its interval: less is better."""
     gains = {}
     for way, before in {"alone": None, "in dialogue": part.before()}.items():
         one, other = (_answers(predictor, part, before) for predictor in (first, second))
-        test = paired(part.labels, one, other, np.array(part.groups), len(EMOTIONS), metric="weighted_f1", seed=seed)
+        groups, rows = np.array(part.groups), np.arange(len(part))
+        test = paired(part.labels, one.argmax(1), other.argmax(1), groups, len(EMOTIONS), metric="weighted_f1", seed=seed)
+        entropy = mean_interval(one[rows, part.labels] - other[rows, part.labels], groups, seed=seed)
         gains[way] = {
             "weighted_f1": round(test.difference.value, 4),
             "low": round(test.difference.low, 4),
             "high": round(test.difference.high, 4),
             "p": round(test.p_bootstrap, 4),
+            "cross_entropy": round(entropy.value, 4),
+            "cross_entropy_low": round(entropy.low, 4),
+            "cross_entropy_high": round(entropy.high, 4),
         }
     return gains
 
 
 @torch.inference_mode()
 def _answers(predictor: Predictor, part: Utterances, before: list[tuple[str, ...]] | None) -> np.ndarray:
-    """(N,) classes that the words alone give."""
+    """(N, C) log probabilities that the words alone give."""
     encoder = predictor.encoders[Modality.TEXT]
     if not isinstance(encoder, SentenceEncoder):
         raise TypeError(f"the encoder of words {encoder.spec.name} reads no sentences")
     rows = encoder.encode_texts(part.texts, before)
     batch = collate([{Modality.TEXT: row} if len(row) else {} for row in rows], {m: predictor.encoders[m].spec.dim for m in predictor.modalities})
-    answers: np.ndarray = predictor.model(batch).logits.argmax(dim=1).numpy()
+    answers: np.ndarray = predictor.model(batch).logits.log_softmax(dim=1).numpy()
     return answers

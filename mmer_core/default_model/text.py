@@ -19,8 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmer_core import metrics
-from mmer_core.calibration import fit_prior_share, fit_temperature, leaning_less
-from mmer_core.default_model.text_corpora import Utterances, bare, hold_out, read_goemotions, read_meld
+from mmer_core.calibration import answering_under, fit_temperature, halfway_to_equal, negative_log_likelihood
+from mmer_core.default_model.text_corpora import Judge, Utterances, bare, hold_out, read_goemotions, read_meld
+from mmer_core.default_model.text_phrases import best_share, fit_phrases, join, judge_of, mixed
 from mmer_core.default_model.text_recipes import RECIPES, Recipe, TextTraining
 from mmer_core.default_model.text_stage import Stage
 from mmer_core.default_model.text_teacher import read_answers, write_answers
@@ -30,14 +31,14 @@ from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
 TEACHER = "large"  # the folder in `work` in which the large model's words are trained
-Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
 
 
 def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | None = None) -> dict[str, Any]:
     """Train on `data/meld` and `data/goemotions`; can be stopped and goes on at the last whole epoch.
 
-    Writes to `work` text.safetensors (half precision: adapters `adapter.*` for the encoder minilm, `expert.*` for the words network), text.json (what
-    this returns: how to build both, the prior, figures in [0, 1], what was tried) and text_validation.parquet (logits of MELD's development part).
+    Writes to `work` text.safetensors (half precision: adapters `adapter.*` and the table of phrases `phrases.*` for the encoder, `expert.*` for the
+    words network), text.json (what this returns: how to build them, the prior, figures in [0, 1], what was tried) and text_validation.parquet
+    (logits of MELD's development part).
 
     With `options.teaches` also text_answers.parquet, from which another training learns (see `text_teacher`) that finds it in `work/large`.
 
@@ -53,29 +54,36 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     trainer = TextTrainer(options, seed)
     fresh = trainer.tensors()
     starts = {False: fresh, True: stages.run("GoEmotions", trainer, fresh, first)}
-    tried, held_logits, trials = _frozen(options.encoder, learn, held, dev), {}, {}
+    tried, trials = _frozen(options.encoder, learn, held, dev), {}
     recipes = {name: RECIPES[name] for name in options.recipes}
     for name, recipe in recipes.items():
         trials[name] = stages.run(name, trainer, starts[recipe.first], learn, recipe)
         tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
-        held_logits[name] = trainer.answer(held.texts)
-    best = max(recipes, key=lambda name: next(sum(v for k, v in row.items() if k.startswith("held_out")) for row in tried if row["recipe"] == name))
+    rows = [row for row in tried if row["recipe"] in recipes]
+    best = max(rows, key=lambda row: sum(row["held_out" + k] for k in held.ways(options.in_dialogue > 0)))["recipe"]
+    trainer.load(trials[best])
     if options.teaches:
-        trainer.load(trials[best])
         write_answers(work, trainer, train)
+    told = RECIPES[best].in_dialogue
+    phrases = judge_of(trainer.encoder, fit_phrases(trainer, learn))
+    share = best_share(trainer.answer, phrases, held, told)
+    beside = mixed(trainer.answer, phrases, share)
+    tried.append(_tried("phrases alone", phrases, held, dev))
+    tried.append(_tried(f"{best}, beside phrases", beside, held, dev, options.in_dialogue > 0))
     trained, single = [], []
     for member in range(seed, seed + options.seeds):
         again = TextTrainer(options, member)
         trained.append(stages.run(f"{best}, all dialogues, seed {member}", again, starts[RECIPES[best].first], train, RECIPES[best]))
-        single.append(_scores("dev", dev, again.answer, RECIPES[best].in_dialogue))
-    save_file({name: tensor.half() for name, tensor in average(trained).items()}, work / "text.safetensors")
+        single.append(_scores("dev", dev, again.answer, told))
+    shipped = join(average(trained), fit_phrases(trainer, train), share)
+    save_file({name: tensor.half().contiguous() for name, tensor in shipped.items()}, work / "text.safetensors")
     report = _report(trainer, seed, train, best, first)
     prior = np.array(list(report["prior"].values()))
-    temperature = fit_temperature(held_logits[best], held.labels)
-    share = fit_prior_share(held_logits[best] / temperature, held.labels, prior)
+    temperature, answered = _temperature(beside, held, told), halfway_to_equal(prior)  # people say things at other frequencies than MELD
     report |= {
-        "prior_share": share,
-        "figures": _measure(work, report, dev, lambda logits: leaning_less(logits, temperature, prior, share)) | _spread(single),
+        "phrases_share": share,
+        "answer_prior": {name: float(value) for name, value in zip(EMOTIONS, answered, strict=True)},
+        "figures": _measure(work, report, dev, lambda logits: answering_under(logits, temperature, prior, answered)) | _spread(single),
         "tried": tried,
         "history": stages.history,
         "seconds": round(sum(row["seconds"] for epochs in stages.history.values() for row in epochs)),
@@ -83,6 +91,12 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     (work / "text.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"text: MELD dev weighted F1 {report['figures']['MELD dev']['weighted_f1']:.4f}", flush=True)
     return report
+
+
+def _temperature(judge: Judge, held: Utterances, told: bool) -> float:
+    """That of answers to utterances alone and, where turns before them are `told`, behind these."""
+    logits = [judge(*way) for k, way in held.ways(told).items() if k != "_bare"]
+    return fit_temperature(np.concatenate(logits), np.tile(held.labels, len(logits)))
 
 
 class _Stages:
@@ -133,21 +147,18 @@ def _regress(model: LogisticRegression, vectors: Callable[[Sequence[str]], np.nd
 
 
 def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances, in_dialogue: bool = False) -> dict[str, Any]:
-    """Weighted F1 of one recipe on the held-out dialogues, which choose, and on the development part, which does not."""
+    """Weighted F1 of one recipe, before class frequencies are weighed, on the held-out dialogues, which choose, and on the development part, which
+    does not; and cross-entropy on the former at its best temperature, utterances alone."""
     row = {"recipe": recipe} | _scores("held_out", held, logits, in_dialogue) | _scores("dev", dev, logits, in_dialogue)
+    said = logits(held.texts, None)
+    row["held_out_cross_entropy"] = round(negative_log_likelihood(said / fit_temperature(said, held.labels), held.labels), 4)
     print(f"text: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
     return row
 
 
 def _scores(name: str, part: Utterances, logits: Judge, in_dialogue: bool) -> dict[str, float]:
     """Weighted F1 of a part met in each way."""
-    ways = {k: way for k, way in _ways(part).items() if in_dialogue or k != "_in_dialogue"}
-    return {name + k: round(metrics.score_predictions(part.labels, logits(*way))["weighted_f1"], 4) for k, way in ways.items()}
-
-
-def _ways(part: Utterances) -> dict[str, tuple[tuple[str, ...], Sequence[Sequence[str]] | None]]:
-    """How utterances may be met: as they are, without punctuation, and behind the turns before them."""
-    return {"": (part.texts, None), "_bare": (tuple(map(bare, part.texts)), None), "_in_dialogue": (part.texts, part.before())}
+    return {name + k: round(metrics.score_predictions(part.labels, logits(*way))["weighted_f1"], 4) for k, way in part.ways(in_dialogue).items()}
 
 
 def _spread(single: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -174,7 +185,7 @@ def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Cal
     expert = WordsNetwork(**report["expert_options"]).eval()
     expert.load_state_dict({k.removeprefix(EXPERT_PREFIX): v.float() for k, v in load_file(weights).items() if k.startswith(EXPERT_PREFIX)})
     names = {"": "MELD dev", "_bare": "MELD dev without punctuation", "_in_dialogue": "MELD dev in its dialogues"}
-    logits = {names[k]: _judge(encoder, expert, *way) for k, way in _ways(dev).items() if encoder.context or k != "_in_dialogue"}
+    logits = {names[k]: _judge(encoder, expert, *way) for k, way in dev.ways(encoder.context > 0).items()}
     table = pd.DataFrame({"id": dev.ids, "label": [EMOTIONS[i] for i in dev.labels], "group": dev.groups})
     table[[f"logit_{name}" for name in EMOTIONS]] = logits["MELD dev"]
     table.to_parquet(work / "text_validation.parquet", index=False)
@@ -206,7 +217,7 @@ def _report(trainer: TextTrainer, seed: int, train: Utterances, recipe: str, fir
         "encoder": options.encoder,
         "encoder_options": {"delta": "text.safetensors"} | ({"context": options.context} if RECIPES[recipe].in_dialogue else {}),
         "expert": "words",
-        "expert_options": {"dim": trainer.encoder.spec.dim, "classes": len(EMOTIONS), "hidden": options.hidden},
+        "expert_options": {"dim": trainer.encoder.spec.dim + len(EMOTIONS), "classes": len(EMOTIONS)},  # behind a vector lie its phrases' logits
         "prior": {emotion: round(float(p), 6) for emotion, p in zip(EMOTIONS, frequency, strict=True)},
         "data": data,
         "recipe": recipe,

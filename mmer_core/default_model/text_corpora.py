@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pandas as pd
 
 from mmer_core.labels import EMOTIONS, canonical_label
 
+#: Logits (N, C) of texts, behind the turns before each of them if these are given.
+Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
 _TURNS = 8  # earlier turns that are handed on; encoders read fewer
 
 
@@ -35,6 +38,11 @@ class Utterances:
             turns.append(tuple(earlier[-_TURNS:]))
             earlier.append(text)
         return turns
+
+    def ways(self, in_dialogue: bool) -> dict[str, tuple[tuple[str, ...], Sequence[Sequence[str]] | None]]:
+        """How they may be met, as arguments of a `Judge`: as they are, without punctuation and, if so wanted, behind the turns before them."""
+        told = {"_in_dialogue": (self.texts, self.before())} if in_dialogue else {}
+        return {"": (self.texts, None), "_bare": (tuple(map(bare, self.texts)), None), **told}
 
     def take(self, index: np.ndarray) -> Utterances:
         """The utterances at `index`, (K,) integers."""

@@ -43,7 +43,6 @@ class TextTraining(JsonConfig):
         teaches: keep the answers to MELD's training part of what was trained without the held-out dialogues.
         seeds: trainings, each with other random numbers, whose adapters are averaged.
         rank: of the adapters.
-        hidden: width of the expert's hidden layer; 0 for none.
         first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
         epochs: passes over MELD; their learning rate is `rate`.
         bare: share of the texts that an epoch shows without punctuation.
@@ -60,7 +59,6 @@ class TextTraining(JsonConfig):
     taught_epochs: int = 8
     teaches: bool = False
     rank: int = 16
-    hidden: int = 0
     first_epochs: int = 1
     first_rate: float = 1e-3
     epochs: int = 4

@@ -39,7 +39,7 @@ class TextTrainer:
         self.network = self.encoder.network
         self.network.dropout = options.dropout
         self.factors = add_adapters(self.network, options.rank)
-        self.expert = WordsNetwork(self.encoder.spec.dim, len(EMOTIONS), options.hidden, options.expert_dropout)
+        self.expert = WordsNetwork(self.encoder.spec.dim, len(EMOTIONS), dropout=options.expert_dropout)
 
     def tensors(self) -> dict[str, Tensor]:
         """What was trained, by the names it is shipped under."""

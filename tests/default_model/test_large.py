@@ -123,13 +123,14 @@ def test_its_card_says_what_it_gains(models, data):
     for row in gains.values():
         assert row["low"] <= row["weighted_f1"] <= row["high"]
         assert 0 <= row["p"] <= 1
+        assert row["cross_entropy_low"] <= row["cross_entropy"] <= row["cross_entropy_high"]
     card = (large / "README.md").read_text()
     assert AGAINST in card
     assert "come from `../default`" in card
     assert "download model.safetensors" in card
     assert "## Needs" not in (default / "README.md").read_text()
     same = compare(Predictor.load(default), Predictor.load(default), read_meld(data / "meld", "dev"))
-    assert [row["weighted_f1"] for row in same.values()] == [0.0, 0.0]
+    assert [row[key] for row in same.values() for key in ("weighted_f1", "cross_entropy")] == [0.0] * 4
 
 
 def test_it_is_offered_where_its_weights_are_and_not_a_word_is_said_elsewhere(models, published, monkeypatch):
