@@ -95,6 +95,7 @@ def _fusion(record: Mapping[str, Any]) -> str:
         )
         for name, row in fused["subsets"].items()
     ]
+    priors = [(MODALITY_TITLES[Modality(m)], *(f"{p:.3f}" for p in prior.values())) for m, prior in record["fusion"]["answer_priors"].items()]
     weights = [(name, ", ".join(f"{m} {w:.2f}" for m, w in row.items())) for name, row in record["fusion"]["weights"].items()]
     return "\n\n".join(
         (
@@ -105,6 +106,8 @@ def _fusion(record: Mapping[str, Any]) -> str:
             "The last two columns say what a threshold found on other utterances does here.",
             "Weights of the experts in each subset:",
             _table(("subset", "weights"), weights),
+            "How frequent each modality takes the emotions to be when it answers:",
+            _table(("", *record["labels"]), priors),
         )
     )
 

@@ -5,6 +5,7 @@ import pytest
 from mmer_core.checkpoint import read_record
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.default_model.card import PROHIBITED, write_card
+from mmer_core.labels import MODALITY_TITLES, Modality
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,9 @@ def test_data_licences_figures_and_prohibited_uses_are_in_it(record, tmp_path):
     assert f"| {record['figures']['visual']['public_test']['accuracy']:.4f} |" in card
     assert all(use in card for use in PROHIBITED)
     assert all(digest in card for digest in record["files"].values())
+    for modality, prior in record["fusion"]["answer_priors"].items():
+        assert sum(prior.values()) == pytest.approx(1, abs=1e-3)
+        assert f"| {MODALITY_TITLES[Modality(modality)]} | {' | '.join(f'{p:.3f}' for p in prior.values())} |" in card
 
 
 def test_what_was_tried_is_in_it_with_what_did_not_win(record, tmp_path):
