@@ -18,7 +18,7 @@ from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.bert_network import BertNetwork, BertOptions, merge_adapters, pool
-from mmer_core.encoders.phrases import Phrases
+from mmer_core.encoders.phrases import PAIRS, Phrases
 from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
 from mmer_core.encoders.weights import WeightsFile
 from mmer_core.labels import Modality
@@ -243,4 +243,9 @@ def merge_delta(network: BertNetwork, delta: Path | None) -> Delta:
     except (OSError, SafetensorError) as error:
         raise EncoderUnavailable(f"the text adapters {delta.name} cannot be read ({error}): restore the file or train it again") from error
     merge_adapters(network, {name.removeprefix(ADAPTER_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(ADAPTER_PREFIX)})
-    return Delta(f"+{sha256_of(delta)}", Phrases.from_tensors(tensors))
+    phrases, expected = Phrases.from_tensors(tensors), network.options.vocabulary + PAIRS
+    if phrases and len(phrases.table) != expected:
+        raise ValueError(
+            f"the table of phrases in {delta.name} has {len(phrases.table)} rows, this network needs {expected}: train it for this encoder"
+        )
+    return Delta(f"+{sha256_of(delta)}", phrases)

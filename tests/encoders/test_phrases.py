@@ -75,3 +75,9 @@ def test_each_window_of_a_long_text_has_its_own(encoder):
     rows = encoder.encode(Clip("", "", "text", text="happy " * 300 + "sad " * 100))
     assert len(rows) == 2
     assert rows[0, -7:] != pytest.approx(rows[1, -7:])
+
+
+def test_a_table_for_another_network_is_refused(phrases, tmp_path):
+    save_file(Phrases(phrases.table[4:], phrases.bias).tensors(), tmp_path / "text.safetensors")
+    with pytest.raises(ValueError, match=r"phrases in text\.safetensors has 46902 rows, this network needs 46906"):
+        MiniLmEncoder(delta=tmp_path / "text.safetensors")
