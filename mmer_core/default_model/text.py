@@ -74,7 +74,7 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     for member in range(seed, seed + options.seeds):
         again = TextTrainer(options, member)
         trained.append(stages.run(f"{best}, all dialogues, seed {member}", again, starts[RECIPES[best].first], train, RECIPES[best]))
-        single.append(_scores("dev", dev, again.answer, told))
+        single.append(_scores("dev", dev, _answers(again.answer, dev, told)))
     shipped = join(average(trained), fit_phrases(trainer, train), share)
     save_file({name: tensor.half().contiguous() for name, tensor in shipped.items()}, work / "text.safetensors")
     report = _report(trainer, seed, train, best, first)
@@ -149,16 +149,22 @@ def _regress(model: LogisticRegression, vectors: Callable[[Sequence[str]], np.nd
 def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances, in_dialogue: bool = False) -> dict[str, Any]:
     """Weighted F1 of one recipe, before class frequencies are weighed, on the held-out dialogues, which choose, and on the development part, which
     does not; and cross-entropy on the former at its best temperature, utterances alone."""
-    row = {"recipe": recipe} | _scores("held_out", held, logits, in_dialogue) | _scores("dev", dev, logits, in_dialogue)
-    said = logits(held.texts, None)
-    row["held_out_cross_entropy"] = round(negative_log_likelihood(said / fit_temperature(said, held.labels), held.labels), 4)
+    said = _answers(logits, held, in_dialogue)
+    row = {"recipe": recipe} | _scores("held_out", held, said) | _scores("dev", dev, _answers(logits, dev, in_dialogue))
+    alone = said[""]
+    row["held_out_cross_entropy"] = round(negative_log_likelihood(alone / fit_temperature(alone, held.labels), held.labels), 4)
     print(f"text: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
     return row
 
 
-def _scores(name: str, part: Utterances, logits: Judge, in_dialogue: bool) -> dict[str, float]:
-    """Weighted F1 of a part met in each way."""
-    return {name + k: round(metrics.score_predictions(part.labels, logits(*way))["weighted_f1"], 4) for k, way in part.ways(in_dialogue).items()}
+def _answers(judge: Judge, part: Utterances, in_dialogue: bool) -> dict[str, np.ndarray]:
+    """Logits (N, C) for a part met in each way."""
+    return {k: judge(*way) for k, way in part.ways(in_dialogue).items()}
+
+
+def _scores(name: str, part: Utterances, said: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Weighted F1 of the answers to a part met in each way."""
+    return {name + k: round(metrics.score_predictions(part.labels, logits)["weighted_f1"], 4) for k, logits in said.items()}
 
 
 def _spread(single: Sequence[Mapping[str, float]]) -> dict[str, Any]:
