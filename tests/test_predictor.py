@@ -152,6 +152,7 @@ def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns(pr
         ("I can't believe you came all this way to see me!", False),
         ("Photosynthesis converts light energy into chemical energy.", False),
         ("Jawohl!", False),
+        ("Oh no you did not 😬🙄🥴🤪🧐", False),
     ],
 )
 def test_words_of_another_language_are_noticed(words, foreign):

@@ -44,6 +44,13 @@ def test_the_model_reads_words_as_an_answer_to_what_was_said_before():
     assert predictor.fuse(behind).probabilities["sadness"] > predictor.fuse(alone).probabilities["sadness"]
 
 
+@pytest.mark.parametrize(("emoji", "emotion"), [("😂", "joy"), ("😢", "sadness"), ("😱", "fear"), ("😡", "anger")])
+def test_the_model_reads_emoji(emoji, emotion):
+    predictor = Predictor.load()
+    without, with_it = (predictor.fuse(predictor.observe(text_clip(f"I got a letter from them today{end}"))) for end in ("", f" {emoji}"))
+    assert with_it.probabilities[emotion] > 1.2 * without.probabilities[emotion]
+
+
 S0 = ("unimodal-audio", "unimodal-visual", "early", "late_vote", "late_mean", "late_weighted")
 SHIPPED = (
     *(f"ravdess-{classes}-s0-{name}" for classes in (4, 8) for name in S0),

@@ -19,17 +19,20 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmer_core import metrics
-from mmer_core.calibration import answering_under, fit_temperature, halfway_to_equal, negative_log_likelihood
-from mmer_core.default_model.text_corpora import Judge, Utterances, bare, hold_out, read_goemotions, read_meld
+from mmer_core.calibration import answering_under, halfway_to_equal
+from mmer_core.default_model.text_corpora import Utterances, Way, bare, elsewhere, hold_out, read_goemotions, read_meld
+from mmer_core.default_model.text_exam import Exam, scores, spread
 from mmer_core.default_model.text_phrases import best_share, fit_phrases, join, judge_of, mixed
 from mmer_core.default_model.text_recipes import RECIPES, Recipe, TextTraining
+from mmer_core.default_model.text_reminder import blend, free_share
 from mmer_core.default_model.text_stage import Stage
-from mmer_core.default_model.text_teacher import read_answers, write_answers
-from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer, average, sentence_encoder
+from mmer_core.default_model.text_teacher import answers_of, read_answers, write_answers
+from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer, average, holding, sentence_encoder
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
+REMINDED = ", reminded of comments"
 TEACHER = "large"  # the folder in `work` in which the large model's words are trained
 
 
@@ -48,81 +51,108 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
     """
     options = options or TextTraining()
     work.mkdir(parents=True, exist_ok=True)
-    train, dev, first = read_meld(data / "meld", "train"), read_meld(data / "meld", "dev"), read_goemotions(data / "goemotions")
+    train, dev = read_meld(data / "meld", "train"), read_meld(data / "meld", "dev")
+    comments = {split: read_goemotions(data / "goemotions", split) for split in ("train", "dev", "test")}
     learn, held = hold_out(train, options.held_out, seed)
-    stages = _Stages(work, options)
-    trainer = TextTrainer(options, seed)
-    fresh = trainer.tensors()
-    starts = {False: fresh, True: stages.run("GoEmotions", trainer, fresh, first)}
-    tried, trials = _frozen(options.encoder, learn, held, dev), {}
-    recipes = {name: RECIPES[name] for name in options.recipes}
-    for name, recipe in recipes.items():
-        trials[name] = stages.run(name, trainer, starts[recipe.first], learn, recipe)
-        tried.append(_tried(name, trainer.answer, held, dev, options.in_dialogue > 0))
-    rows = [row for row in tried if row["recipe"] in recipes]
-    best = max(rows, key=lambda row: sum(row["held_out" + k] for k in held.ways(options.in_dialogue > 0)))["recipe"]
-    trainer.load(trials[best])
+    exam = Exam(held, elsewhere(comments["dev"], learn.labels), dev)
+    stages = _Stages(work, options, comments["train"], seed)
+    tried = _frozen(options.encoder, learn, exam)
+    trials, rows = {}, {}
+    for name, recipe in ((name, RECIPES[name]) for name in options.recipes):
+        trials[name] = stages.run(name, recipe, learn, seed)
+        rows[name] = exam.row(name, holding(options, trials[name]).answer, options.in_dialogue > 0)
+    best = max(rows, key=lambda name: exam.total(rows[name]))
+    recipe, told = RECIPES[best], RECIPES[best].in_dialogue
+    trial, kept = trials[best], 0.0
+    if options.reminded_epochs:
+        reminded = stages.remind(best, trial, learn)
+        kept = free_share(options, trial, reminded, held.ways(told).values())
+        trial = blend(trial, reminded, kept)
+    chosen = holding(options, trial)
     if options.teaches:
-        write_answers(work, trainer, train)
-    told = RECIPES[best].in_dialogue
-    phrases = judge_of(trainer.encoder, fit_phrases(trainer, learn))
-    share = best_share(trainer.answer, phrases, held, told)
-    beside = mixed(trainer.answer, phrases, share)
-    tried.append(_tried("phrases alone", phrases, held, dev))
-    tried.append(_tried(f"{best}, beside phrases", beside, held, dev, options.in_dialogue > 0))
-    trained, single = [], []
-    for member in range(seed, seed + options.seeds):
-        again = TextTrainer(options, member)
-        trained.append(stages.run(f"{best}, all dialogues, seed {member}", again, starts[RECIPES[best].first], train, RECIPES[best]))
-        single.append(_scores("dev", dev, _answers(again.answer, dev, told)))
-    shipped = join(average(trained), fit_phrases(trainer, train), share)
+        write_answers(work, chosen, train)
+    phrases = judge_of(chosen.encoder, fit_phrases(chosen, learn, comments["train"]))
+    share = best_share(chosen.answer, phrases, held.ways(told).values())
+    beside = mixed(chosen.answer, phrases, share)
+    for name, judge in {f"{best}{REMINDED}": chosen.answer, "phrases alone": phrases, f"{best}{REMINDED}, beside phrases": beside}.items():
+        rows[name] = exam.row(name, judge, judge is not phrases and options.in_dialogue > 0)
+    members = [stages.run(f"{best}, all dialogues, seed {member}", recipe, train, member) for member in range(seed, seed + options.seeds)]
+    single = [scores("dev", dev.ways(told), holding(options, member).answer) for member in members]
+    mean = average(members)
+    if kept:
+        mean = blend(mean, stages.remind(f"{best}, all dialogues", mean, train), kept)
+    shipped = join(mean, fit_phrases(chosen, train, comments["train"]), share)
     save_file({name: tensor.half().contiguous() for name, tensor in shipped.items()}, work / "text.safetensors")
-    report = _report(trainer, seed, train, best, first)
+    report = _report(options, seed, best, {"MELD": train, "GoEmotions": comments["train"]})
     prior = np.array(list(report["prior"].values()))
-    temperature, answered = _temperature(beside, held, told), halfway_to_equal(prior)  # people say things at other frequencies than MELD
+    temperature, answered = exam.temperature(beside, told), halfway_to_equal(prior)  # people say things at other frequencies than MELD
+    measured = _measure(work, report, dev, comments["test"], lambda logits: answering_under(logits, temperature, prior, answered))
     report |= {
+        "reminded_share": kept,
         "phrases_share": share,
         "answer_prior": {name: float(value) for name, value in zip(EMOTIONS, answered, strict=True)},
-        "figures": _measure(work, report, dev, lambda logits: answering_under(logits, temperature, prior, answered)) | _spread(single),
-        "tried": tried,
+        "figures": measured | spread(single),
+        "tried": [*tried, *rows.values()],
         "history": stages.history,
         "seconds": round(sum(row["seconds"] for epochs in stages.history.values() for row in epochs)),
     }
     (work / "text.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"text: MELD dev weighted F1 {report['figures']['MELD dev']['weighted_f1']:.4f}", flush=True)
+    print(f"text: MELD dev weighted F1 {measured['MELD dev']['weighted_f1']:.4f}", flush=True)
     return report
 
 
-def _temperature(judge: Judge, held: Utterances, told: bool) -> float:
-    """That of answers to utterances alone and, where turns before them are `told`, behind these."""
-    logits = [judge(*way) for k, way in held.ways(told).items() if k != "_bare"]
-    return fit_temperature(np.concatenate(logits), np.tile(held.labels, len(logits)))
-
-
 class _Stages:
-    """The stages of a training, each with a checkpoint in `work` by its number."""
+    """The stages of a training, each with a checkpoint in `work` by its number; the first is on comments, of which the last ones remind."""
 
-    def __init__(self, work: Path, options: TextTraining) -> None:
-        self.work, self.options = work, options
+    def __init__(self, work: Path, options: TextTraining, comments: Utterances, seed: int) -> None:
+        self.work, self.options, self.comments, self.seed = work, options, comments, seed
         self.history: dict[str, list[dict[str, float]]] = {}
+        trainer = TextTrainer(options, seed)
+        self._fresh = trainer.tensors()
+        self._run("GoEmotions", trainer, corpus=comments, epochs=options.first_epochs, rate=options.first_rate)
+        self._first = trainer.tensors()
 
-    def run(
-        self, name: str, trainer: TextTrainer, start: Mapping[str, Tensor], corpus: Utterances, recipe: Recipe | None = None
-    ) -> dict[str, Tensor]:
-        """Train from `start` on; without a recipe on GoEmotions' terms. Returns what was trained."""
+    def run(self, name: str, recipe: Recipe, corpus: Utterances, seed: int) -> dict[str, Tensor]:
+        """Train by a recipe on MELD's utterances. Returns what was trained."""
         options = self.options
-        trainer.load(start)
-        epochs, rate = (options.epochs, options.rate) if recipe else (options.first_epochs, options.first_rate)
-        epochs = options.taught_epochs if recipe and recipe.taught else epochs
-        told = options.in_dialogue if recipe and recipe.in_dialogue else 0.0
-        answers = read_answers(self.work / TEACHER, corpus) if recipe and recipe.taught else None
-        checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
-        stage = Stage(name, trainer, corpus, epochs=epochs, rate=rate, checkpoint=checkpoint, in_dialogue=told, answers=answers)
-        self.history[name] = stage.run()
+        trainer = TextTrainer(options, seed)
+        trainer.load(self._first if recipe.first else self._fresh)
+        self._run(
+            name,
+            trainer,
+            corpus=corpus,
+            epochs=options.taught_epochs if recipe.taught else options.epochs,
+            rate=options.rate,
+            in_dialogue=options.in_dialogue if recipe.in_dialogue else 0.0,
+            answers=read_answers(self.work / TEACHER, corpus) if recipe.taught else None,
+            taught=options.taught if recipe.taught else 0.0,
+        )
         return trainer.tensors()
 
+    def remind(self, name: str, trained: Mapping[str, Tensor], corpus: Utterances) -> dict[str, Tensor]:
+        """Train on comments again what was trained on MELD's utterances, to which it keeps its answers."""
+        options = self.options
+        trainer = holding(options, trained, self.seed)
+        # factors of a mean lie side by side: each is moved, so that their product moves so many times as far
+        self._run(
+            f"{name}{REMINDED}",
+            trainer,
+            corpus=corpus,
+            epochs=options.reminded_epochs,
+            rate=options.reminded_rate * options.rank / trainer.options.rank,
+            in_dialogue=options.in_dialogue,
+            answers=answers_of(trainer, corpus),
+            taught=1.0,
+            rehearsal=self.comments,
+        )
+        return trainer.tensors()
 
-def _frozen(name: str, learn: Utterances, held: Utterances, dev: Utterances) -> list[dict[str, Any]]:
+    def _run(self, name: str, trainer: TextTrainer, **how: Any) -> None:
+        checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
+        self.history[name] = Stage(name, trainer, checkpoint=checkpoint, **how).run()
+
+
+def _frozen(name: str, learn: Utterances, exam: Exam) -> list[dict[str, Any]]:
     """The baselines to beat: logistic regression on the encoder as published, without and with copies that lack punctuation."""
     encoder = sentence_encoder(name)
 
@@ -135,7 +165,7 @@ def _frozen(name: str, learn: Utterances, held: Utterances, dev: Utterances) -> 
     rows = []
     for recipe, parts in tables.items():
         model = LogisticRegression(C=4.0, max_iter=1000).fit(np.concatenate(parts), np.tile(learn.labels, len(parts)))
-        rows.append(_tried(recipe, partial(_regress, model, vectors), held, dev))
+        rows.append(exam.row(recipe, partial(_regress, model, vectors)))
     return rows
 
 
@@ -146,43 +176,10 @@ def _regress(model: LogisticRegression, vectors: Callable[[Sequence[str]], np.nd
     return result
 
 
-def _tried(recipe: str, logits: Judge, held: Utterances, dev: Utterances, in_dialogue: bool = False) -> dict[str, Any]:
-    """Weighted F1 of one recipe, before class frequencies are weighed, on the held-out dialogues, which choose, and on the development part, which
-    does not; and cross-entropy on the former at its best temperature, utterances alone."""
-    said = _answers(logits, held, in_dialogue)
-    row = {"recipe": recipe} | _scores("held_out", held, said) | _scores("dev", dev, _answers(logits, dev, in_dialogue))
-    alone = said[""]
-    row["held_out_cross_entropy"] = round(negative_log_likelihood(alone / fit_temperature(alone, held.labels), held.labels), 4)
-    print(f"text: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
-    return row
-
-
-def _answers(judge: Judge, part: Utterances, in_dialogue: bool) -> dict[str, np.ndarray]:
-    """Logits (N, C) for a part met in each way."""
-    return {k: judge(*way) for k, way in part.ways(in_dialogue).items()}
-
-
-def _scores(name: str, part: Utterances, said: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Weighted F1 of the answers to a part met in each way."""
-    return {name + k: round(metrics.score_predictions(part.labels, logits)["weighted_f1"], 4) for k, logits in said.items()}
-
-
-def _spread(single: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Mean and standard deviation of each seed's weighted F1 on the development part, before the class frequencies are weighed."""
-    if len(single) < 2:
-        return {}
-    columns = {k: np.array([row[k] for row in single]) for k in single[0]}
-    return {
-        f"MELD dev, {len(single)} seeds one by one": {
-            f"weighted_f1{k.removeprefix('dev')}_{what}": round(float(value), 4)
-            for k, v in columns.items()
-            for what, value in (("mean", v.mean()), ("sd", v.std(ddof=1)))
-        }
-    }
-
-
-def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
-    """Figures of the weights as they were written, on MELD's development part as it is, without punctuation and in its dialogues.
+def _measure(
+    work: Path, report: Mapping[str, Any], dev: Utterances, comments: Utterances, answer: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, Any]:
+    """Figures of the weights as they were written, on MELD's development part as it is, without punctuation and in its dialogues, and on comments.
 
     Writes the raw logits of the part as it is. `answer` makes of raw logits those that the shipped model answers with.
     """
@@ -191,13 +188,14 @@ def _measure(work: Path, report: Mapping[str, Any], dev: Utterances, answer: Cal
     expert = WordsNetwork(**report["expert_options"]).eval()
     expert.load_state_dict({k.removeprefix(EXPERT_PREFIX): v.float() for k, v in load_file(weights).items() if k.startswith(EXPERT_PREFIX)})
     names = {"": "MELD dev", "_bare": "MELD dev without punctuation", "_in_dialogue": "MELD dev in its dialogues"}
-    logits = {names[k]: _judge(encoder, expert, *way) for k, way in dev.ways(encoder.context > 0).items()}
+    ways = {names[k]: way for k, way in dev.ways(encoder.context > 0).items()} | {"GoEmotions test": Way(comments.texts, None, comments.labels)}
+    logits = {name: way.ask(partial(_judge, encoder, expert)) for name, way in ways.items()}
     table = pd.DataFrame({"id": dev.ids, "label": [EMOTIONS[i] for i in dev.labels], "group": dev.groups})
     table[[f"logit_{name}" for name in EMOTIONS]] = logits["MELD dev"]
     table.to_parquet(work / "text_validation.parquet", index=False)
     figures = {}
     for name, values in logits.items():
-        confusion = metrics.confusion_matrix(dev.labels, answer(values).argmax(1), len(EMOTIONS))
+        confusion = metrics.confusion_matrix(ways[name].labels, answer(values).argmax(1), len(EMOTIONS))
         f1 = np.nan_to_num(metrics.per_class(confusion)["f1"])
         figures[name] = metrics.scores(confusion) | {"f1": {emotion: round(float(v), 4) for emotion, v in zip(EMOTIONS, f1, strict=True)}}
     return figures
@@ -211,19 +209,20 @@ def _judge(encoder: SentenceEncoder, expert: WordsNetwork, texts: Sequence[str],
     return np.concatenate([expert(x, torch.zeros(x.shape[:2], dtype=torch.bool)).numpy() for x in rows])
 
 
-def _report(trainer: TextTrainer, seed: int, train: Utterances, recipe: str, first: Utterances) -> dict[str, Any]:
-    """How to build the expert and what it was made of; `train` is what it learned from of MELD."""
-    options = trainer.options
+def _report(options: TextTraining, seed: int, recipe: str, learned: Mapping[str, Utterances]) -> dict[str, Any]:
+    """How to build the expert and what it was made of: what it learned of MELD and of GoEmotions."""
     step = "text" if options.encoder == "minilm" else "large-text"
+    train, comments = learned["MELD"], learned["GoEmotions"]
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     data = [{"name": "MELD, training part", "n": len(train), "licence": "GPL-3.0 repository; dialogue of a television series"}]
     if RECIPES[recipe].first:
-        data.append({"name": "GoEmotions, training part, comments with one label", "n": len(first), "licence": "Apache-2.0"})
+        data.append({"name": "GoEmotions, training part, comments with one label", "n": len(comments), "licence": "Apache-2.0"})
+    width = sentence_encoder(options.encoder).spec.dim
     return {
         "encoder": options.encoder,
         "encoder_options": {"delta": "text.safetensors"} | ({"context": options.context} if RECIPES[recipe].in_dialogue else {}),
         "expert": "words",
-        "expert_options": {"dim": trainer.encoder.spec.dim + len(EMOTIONS), "classes": len(EMOTIONS)},  # behind a vector lie its phrases' logits
+        "expert_options": {"dim": width + len(EMOTIONS), "classes": len(EMOTIONS)},  # behind a vector lie its phrases' logits
         "prior": {emotion: round(float(p), 6) for emotion, p in zip(EMOTIONS, frequency, strict=True)},
         "data": data,
         "recipe": recipe,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,19 @@ from mmer_core.labels import EMOTIONS, canonical_label
 #: Logits (N, C) of texts, behind the turns before each of them if these are given.
 Judge = Callable[[Sequence[str], Sequence[Sequence[str]] | None], np.ndarray]
 _TURNS = 8  # earlier turns that are handed on; encoders read fewer
+
+
+class Way(NamedTuple):
+    """A way to meet N utterances: their texts, the turns before them or None, class indices (N,), and what is added to the logits (N, C) or (C,)."""
+
+    texts: Sequence[str]
+    before: Sequence[Sequence[str]] | None
+    labels: np.ndarray
+    moved: np.ndarray | float = 0.0
+
+    def ask(self, judge: Judge) -> np.ndarray:
+        """The judge's logits (N, C), moved."""
+        return judge(self.texts, self.before) + self.moved
 
 
 @dataclass(frozen=True)
@@ -39,10 +53,10 @@ class Utterances:
             earlier.append(text)
         return turns
 
-    def ways(self, in_dialogue: bool) -> dict[str, tuple[tuple[str, ...], Sequence[Sequence[str]] | None]]:
-        """How they may be met, as arguments of a `Judge`: as they are, without punctuation and, if so wanted, behind the turns before them."""
-        told = {"_in_dialogue": (self.texts, self.before())} if in_dialogue else {}
-        return {"": (self.texts, None), "_bare": (tuple(map(bare, self.texts)), None), **told}
+    def ways(self, in_dialogue: bool) -> dict[str, Way]:
+        """How they may be met: as they are, without punctuation and, if so wanted, behind the turns before them."""
+        told = {"_in_dialogue": Way(self.texts, self.before(), self.labels)} if in_dialogue else {}
+        return {"": Way(self.texts, None, self.labels), "_bare": Way(tuple(map(bare, self.texts)), None, self.labels), **told}
 
     def take(self, index: np.ndarray) -> Utterances:
         """The utterances at `index`, (K,) integers."""
@@ -70,8 +84,8 @@ def read_meld(folder: Path, split: str) -> Utterances:
     return Utterances(ids, tuple(table["Utterance"].astype(str)), labels, dialogues)
 
 
-def read_goemotions(folder: Path) -> Utterances:
-    """The training part of GoEmotions (Demszky et al. 2020) with its labels grouped to Ekman's, from `train.tsv` and `labels.txt`.
+def read_goemotions(folder: Path, split: str = "train") -> Utterances:
+    """One split of GoEmotions (Demszky et al. 2020), "train", "dev" or "test", its labels grouped to Ekman's, from `<split>.tsv` and `labels.txt`.
 
     Comments with several labels are left out.
 
@@ -80,7 +94,7 @@ def read_goemotions(folder: Path) -> Utterances:
     """
     names = [canonical_label(line) for line in _existing(folder / "labels.txt").read_text(encoding="utf-8").split()]
     table = pd.read_csv(
-        _existing(folder / "train.tsv"), sep="\t", header=None, names=["text", "labels", "id"], quoting=3, dtype=str, keep_default_na=False
+        _existing(folder / f"{split}.tsv"), sep="\t", header=None, names=["text", "labels", "id"], quoting=3, dtype=str, keep_default_na=False
     )
     table = table[~table["labels"].str.contains(",")]
     labels = np.array([EMOTIONS.index(names[int(i)]) for i in table["labels"]], dtype=np.int64)
@@ -100,6 +114,20 @@ def hold_out(utterances: Utterances, share: float, seed: int) -> tuple[Utterance
     held = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
     inside = np.isin(groups, held)
     return utterances.take(np.flatnonzero(~inside)), utterances.take(np.flatnonzero(inside))
+
+
+def elsewhere(part: Utterances, known: np.ndarray) -> Way:
+    """Utterances of another corpus than the judge's, in which the emotions are as frequent as among the labels `known`.
+
+    The judge's logits are moved to the frequencies of `part`, so that only what texts mean is judged.
+    """
+    return Way(part.texts, None, part.labels, log_frequencies(part.labels) - log_frequencies(known))
+
+
+def log_frequencies(labels: np.ndarray) -> np.ndarray:
+    """(C,) float32: of each emotion among labels (N,); one more of each is counted, so that none is impossible."""
+    counts = np.bincount(labels, minlength=len(EMOTIONS)) + 1
+    return np.log(counts / counts.sum()).astype(np.float32)
 
 
 def _existing(path: Path) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from mmer_core.calibration import fit_temperature, negative_log_likelihood
-from mmer_core.default_model.text_corpora import Judge, Utterances, bare
+from mmer_core.default_model.text_corpora import Judge, Utterances, Way, bare
 from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer
 from mmer_core.encoders.phrases import PAIRS, Phrases, rows_of
 from mmer_core.encoders.text import SentenceEncoder
@@ -19,18 +19,25 @@ from mmer_core.labels import EMOTIONS
 
 SHARES = tuple(round(0.05 * i, 2) for i in range(11))
 _C = 2.0  # inverse strength of the regularisation; 1 to 3 are alike on held-out dialogues
+_COMMENTS = 0.25  # weight of a comment; on held-out dialogues as good as none, on other comments far better
+_FREE = 5.0  # size of what says that a text is a comment: the larger, the less the regularisation holds its weights back
 _UNSEEN = -10.0  # logit of an emotion that the training part lacks
 
 
-def fit_phrases(trainer: TextTrainer, part: Utterances) -> Phrases:
-    """Logistic regression on the utterances as they are and, as in the adapters' training, without punctuation."""
-    lost = trainer.options.bare
-    texts, labels = [*part.texts, *map(bare, part.texts)], np.tile(part.labels, 2)
-    x = _one_hot(trainer.encoder, texts)
+def fit_phrases(trainer: TextTrainer, part: Utterances, comments: Utterances) -> Phrases:
+    """Logistic regression on the utterances as they are and, as in the adapters' training, without punctuation; and likewise, for less, on comments.
+
+    How frequent the emotions are among the comments is told apart from what their phrases say: it is learned by weights that are left out.
+    """
+    lost, encoder = trainer.options.bare, trainer.encoder
+    x = vstack([_one_hot(encoder, texts) for corpus in (part, comments) for texts in (corpus.texts, list(map(bare, corpus.texts)))])
+    labels = np.concatenate([np.tile(corpus.labels, 2) for corpus in (part, comments)])
+    weights = np.concatenate([np.repeat([worth * (1 - lost), worth * lost], len(c)) for c, worth in ((part, 1.0), (comments, _COMMENTS))])
+    is_comment = csr_matrix(_FREE * (np.arange(x.shape[0]) >= 2 * len(part))[:, None])
     model = LogisticRegression(C=_C, max_iter=1000, tol=1e-3)
-    model.fit(x, labels, sample_weight=np.repeat([1 - lost, lost], len(part)))
+    model.fit(hstack([x, is_comment]).tocsr(), labels, sample_weight=weights)
     table, bias = np.zeros((x.shape[1], len(EMOTIONS)), np.float32), np.full(len(EMOTIONS), _UNSEEN, np.float32)
-    table[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
+    table[:, model.classes_], bias[model.classes_] = model.coef_.T[:-1], model.intercept_
     return Phrases(table, bias)
 
 
@@ -44,16 +51,16 @@ def mixed(network: Judge, phrases: Judge, share: float) -> Judge:
     return lambda texts, before: (1 - share) * network(texts, before) + share * phrases(texts, before)
 
 
-def best_share(network: Judge, phrases: Judge, part: Utterances, in_dialogue: bool) -> float:
+def best_share(network: Judge, phrases: Judge, ways: Collection[Way]) -> float:
     """The share of the phrases' logits beside the network's with the least cross-entropy on utterances that neither has learned.
 
     It is summed over the ways to meet them, and each mean is taken at its best temperature.
     """
-    pairs = [(network(*way), phrases(*way)) for way in part.ways(in_dialogue).values()]
+    answers = [(network(way.texts, way.before), phrases(way.texts, way.before), way) for way in ways]
 
     def loss(share: float) -> float:
-        means = [(1 - share) * one + share * other for one, other in pairs]
-        return sum(negative_log_likelihood(z / fit_temperature(z, part.labels), part.labels) for z in means)
+        means = [((1 - share) * one + share * other + way.moved, way.labels) for one, other, way in answers]
+        return sum(negative_log_likelihood(z / fit_temperature(z, labels), labels) for z, labels in means)
 
     return min(SHARES, key=loss)
 

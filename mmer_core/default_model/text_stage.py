@@ -14,16 +14,23 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmer_core.default_model.text_corpora import Utterances, bare
+from mmer_core.default_model.text_corpora import Utterances, bare, log_frequencies
 from mmer_core.default_model.text_trainer import TextTrainer
 
 
 class Stage:
     """Some epochs of a trainer over one corpus, with a checkpoint after each.
 
+    What a network learned of another corpus before is forgotten unless it goes on seeing some of it (rehearsal; Robins 1995). The emotions are
+    otherwise frequent there, so its logits are moved by the logarithm of the frequencies' ratio before its labels are learned: they stay those
+    of `corpus`.
+
     Args:
         in_dialogue: share of the utterances that an epoch shows behind the turns before them.
         answers: (2, N, C) float32 probabilities that a teacher gives to the utterances alone and behind those turns; None without one.
+        taught: share of the loss that follows the teacher's answers; the rest follows the labels.
+        rehearsal: another corpus, of which each epoch shows as many utterances as the trainer's options say; they have no turns before them and
+            no teacher.
     """
 
     def __init__(
@@ -37,15 +44,23 @@ class Stage:
         checkpoint: Path,
         in_dialogue: float = 0.0,
         answers: Tensor | None = None,
+        taught: float = 0.0,
+        rehearsal: Utterances | None = None,
     ) -> None:
         options = trainer.options
         self.name, self.trainer, self.epochs, self.rate, self.checkpoint = name, trainer, epochs, rate, checkpoint
-        self.in_dialogue, self.answers = in_dialogue, answers
+        self.in_dialogue, self.answers, self.taught = in_dialogue, answers, taught
         texts, without_marks, before = corpus.texts, [bare(text) for text in corpus.texts], corpus.before()
         # by whether punctuation is gone, and whether the turns before are there
         self.rows = {(lost, told): trainer.tokens(without_marks if lost else texts, before if told else None) for lost in (0, 1) for told in (0, 1)}
-        self.labels = torch.from_numpy(corpus.labels)
-        self.steps = -(-len(corpus) // options.batch)
+        self.own, self.labels = len(corpus), torch.from_numpy(corpus.labels)
+        if rehearsal is not None:
+            comments = [trainer.tokens(texts) for texts in (rehearsal.texts, [bare(text) for text in rehearsal.texts])]
+            self.rows = {(lost, told): rows + comments[lost] for (lost, told), rows in self.rows.items()}
+            self.labels = torch.cat([self.labels, torch.from_numpy(rehearsal.labels)])
+            self.moved = torch.from_numpy(log_frequencies(rehearsal.labels) - log_frequencies(corpus.labels))
+        self.rehearsed = min(options.rehearsed, len(self.labels) - self.own)
+        self.steps = -(-(self.own + self.rehearsed) // options.batch)
         self.parameters = [*trainer.factors, *trainer.expert.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=options.weight_decay)
         self.history: list[dict[str, float]] = []
@@ -68,10 +83,14 @@ class Stage:
         torch.manual_seed(trainer.seed * 1000 + epoch)
         rng = np.random.default_rng((trainer.seed, epoch))
         lost = rng.random(len(self.labels)) < options.bare
-        told = rng.random(len(self.labels)) < self.in_dialogue if self.in_dialogue else np.zeros(len(self.labels), bool)
+        told = rng.random(self.own) < self.in_dialogue if self.in_dialogue else np.zeros(self.own, bool)
+        told = np.concatenate([told, np.zeros(len(self.labels) - self.own, bool)])
         rows = [self.rows[int(a), int(b)][i] for i, (a, b) in enumerate(zip(lost, told, strict=True))]
+        shown = np.arange(self.own)
+        if self.rehearsed:
+            shown = np.concatenate([shown, self.own + rng.choice(len(self.labels) - self.own, self.rehearsed, replace=False)])
         # texts of like length together, so that little is padding, in another mixture each time
-        order = np.argsort([len(row.tokens) for row in rows] + 4 * rng.random(len(rows)))
+        order = shown[np.argsort([len(rows[i].tokens) for i in shown] + 4 * rng.random(len(shown)))]
         batches = [order[i : i + options.batch] for i in range(0, len(order), options.batch)]
         trainer.network.train()
         trainer.expert.train()
@@ -86,16 +105,20 @@ class Stage:
             nn.utils.clip_grad_norm_(self.parameters, 1.0)
             self.optimizer.step()
             total += loss.item() * len(index)
-        return total / len(rows)
+        return total / len(shown)
 
     def _loss(self, logits: Tensor, index: np.ndarray, told: np.ndarray) -> Tensor:
         """Cross-entropy with the labels, and with the teacher's answers if there is one."""
         options = self.trainer.options
-        loss = functional.cross_entropy(logits, self.labels[index], label_smoothing=options.smoothing)
-        if self.answers is None:
-            return loss
-        answers = self.answers[torch.from_numpy(told.astype(np.int64)), torch.from_numpy(index)]
-        return (1 - options.taught) * loss + options.taught * functional.cross_entropy(logits, answers)
+        own = torch.from_numpy(index < self.own)
+        if self.rehearsed:
+            logits = torch.where(own[:, None], logits, logits + self.moved)
+        loss = functional.cross_entropy(logits, self.labels[index], label_smoothing=options.smoothing, reduction="none")
+        if self.answers is not None:
+            at = torch.from_numpy(told[own.numpy()].astype(np.int64)), torch.from_numpy(index[own.numpy()])
+            taught = functional.cross_entropy(logits[own], self.answers[at], reduction="none")
+            loss = loss.masked_scatter(own, (1 - self.taught) * loss[own] + self.taught * taught)
+        return loss.mean()
 
     def _rate(self, step: int) -> float:
         at, warm_up = step / (self.steps * self.epochs), self.trainer.options.warm_up
@@ -103,11 +126,13 @@ class Stage:
 
     def _fingerprint(self) -> str:
         # what says which stages there are does not change a stage
-        other = ("recipes", "seeds", "teaches", "taught", "taught_epochs")
+        other = ("recipes", "seeds", "teaches", "taught", "taught_epochs", "reminded_epochs", "reminded_rate", "rehearsed")
         options = {k: v for k, v in self.trainer.options.to_json().items() if k not in other}
-        what = [self.name, self.epochs, self.rate, self.in_dialogue, len(self.labels), self.trainer.seed, options]
+        what = [self.name, self.epochs, self.rate, self.in_dialogue, self.own, self.trainer.seed, options]
         if self.answers is not None:
-            what += [self.trainer.options.taught, round(float(self.answers.double().square().sum()), 3)]
+            what += [self.taught, round(float(self.answers.double().square().sum()), 3)]
+        if self.rehearsed:
+            what += [self.rehearsed, len(self.labels)]
         return json.dumps(what, sort_keys=True)
 
     def _save(self) -> None:

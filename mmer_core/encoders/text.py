@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import emoji
 import numpy as np
 import torch
 from safetensors import SafetensorError
@@ -43,9 +44,28 @@ MINILM_TOKENIZER = WeightsFile(
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-", "—": "-"})
 
 
+_SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
+
+
 def plain_text(text: str) -> str:
-    """The text with plain quotes, dashes and dots and single spaces."""
-    return re.sub(r"\s+", " ", text.translate(_PLAIN)).strip()
+    """The text with plain quotes, dashes and dots, single spaces, and emoji as words: the tokenizer knows none of them.
+
+    Emoji get their English names of Unicode's CLDR without skin tone; one that is repeated is named once.
+    """
+    return re.sub(r"\s+", " ", name_emoji(text.translate(_PLAIN))).strip()
+
+
+def name_emoji(text: str) -> str:
+    """The text with a name in place of each emoji, a space on both sides of it."""
+    if text.isascii():
+        return text
+    parts: list[str] = []
+    for token in emoji.analyze(_SKIN_TONES.sub("", text), non_emoji=True, join_emoji=False):
+        data = None if isinstance(token.value, str) else token.value.data
+        part = f" {data['en'].strip(':').replace('_', ' ')} " if data else token.chars
+        if not data or parts[-1:] != [part]:
+            parts.append(part)
+    return "".join(parts)
 
 
 class Window(NamedTuple):
@@ -136,7 +156,7 @@ class SentenceEncoder:
 
         English words are mostly whole in its vocabulary; words of other languages fall to pieces.
         """
-        words = re.findall(r"[^\W\d_]+", text)
+        words = re.findall(r"[^\W\d_]+", plain_text(text))
         if len(words) < _FEWEST_WORDS:
             return 0.0
         pieces = self._pieces(text).tokens

@@ -40,8 +40,9 @@ def data(tmp_path_factory):
     (folder / "goemotions").mkdir()
     meld_table(9).to_csv(folder / "meld" / "train_sent_emo.csv", index=False)
     meld_table(3).to_csv(folder / "meld" / "dev_sent_emo.csv", index=False)
-    lines = [f'{PHRASES[e][0]} "quoted\t{GOEMOTIONS_LABELS.index(e)}\tid{i}' for i, e in enumerate(EMOTIONS)]
-    (folder / "goemotions" / "train.tsv").write_text("\n".join([*lines, "two at once\t0,3\tidx"]) + "\n", encoding="utf-8")
+    for i, split in enumerate(("train", "dev", "test")):
+        lines = [f'{PHRASES[e][i]} "quoted\t{GOEMOTIONS_LABELS.index(e)}\tid{j}' for j, e in enumerate(EMOTIONS)]
+        (folder / "goemotions" / f"{split}.tsv").write_text("\n".join([*lines, "two at once\t0,3\tidx"]) + "\n", encoding="utf-8")
     (folder / "goemotions" / "labels.txt").write_text("\n".join(GOEMOTIONS_LABELS), encoding="utf-8")
     return folder
 

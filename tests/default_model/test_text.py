@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mmer_core.calibration import negative_log_likelihood
 from mmer_core.clip import Clip
 from mmer_core.default_model import text_stage
 from mmer_core.default_model.text import train_text
-from mmer_core.default_model.text_corpora import bare, hold_out, read_goemotions, read_meld
+from mmer_core.default_model.text_corpora import Utterances, bare, elsewhere, hold_out, log_frequencies, read_goemotions, read_meld
 from mmer_core.default_model.text_phrases import SHARES
 from mmer_core.default_model.text_recipes import TextTraining
 from mmer_core.default_model.text_teacher import read_answers
@@ -22,7 +23,16 @@ from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
 SHORT = TextTraining(
-    rank=2, first_epochs=1, epochs=2, taught_epochs=2, rate=5e-3, batch=16, held_out=0.3, seeds=2, recipes=TextTraining().recipes[:3]
+    rank=2,
+    first_epochs=1,
+    epochs=2,
+    taught_epochs=2,
+    reminded_epochs=1,
+    rate=5e-3,
+    batch=16,
+    held_out=0.3,
+    seeds=2,
+    recipes=TextTraining().recipes[:3],
 )
 
 
@@ -53,6 +63,12 @@ class TestCorpora:
         assert before[10] == meld.texts[7:10]
         assert before[13] == meld.texts[7:13]
         assert read_goemotions(data / "goemotions").before() == [()] * 7
+
+    def test_a_judge_of_other_frequencies_is_asked_what_the_text_means(self, data):
+        comments = read_goemotions(data / "goemotions", "test")
+        known = np.repeat(np.arange(7), [93, 1, 1, 1, 1, 1, 1])  # to such a judge everything is neutral, and these are not
+        logits = np.tile(np.log((np.bincount(known) + 1) / 106), (7, 1))
+        assert elsewhere(comments, known).ask(lambda *_: logits) == pytest.approx(np.full((7, 7), np.log(1 / 7)), abs=1e-6)
 
     def test_goemotions_leaves_out_comments_with_two_emotions(self, data):
         goemotions = read_goemotions(data / "goemotions")
@@ -87,6 +103,7 @@ class TestTraining:
         assert scores["weighted_f1"] > 0.9  # the development part repeats the training part here
         assert set(scores["f1"]) == set(EMOTIONS)
         assert report["phrases_share"] in SHARES
+        assert 0 <= report["reminded_share"] <= 0.5
         best = report["recipe"]
         assert [row["recipe"] for row in report["tried"]] == [
             "frozen, logistic regression",
@@ -94,13 +111,15 @@ class TestTraining:
             "adapters, MELD alone",
             "adapters, GoEmotions then MELD",
             "adapters, GoEmotions then MELD in its dialogues",
+            f"{best}, reminded of comments",
             "phrases alone",
-            f"{best}, beside phrases",
+            f"{best}, reminded of comments, beside phrases",
         ]
-        assert all({"held_out", "held_out_bare", "dev", "dev_bare"} < set(row) for row in report["tried"])
+        assert all({"held_out", "held_out_bare", "dev", "dev_bare", "comments"} < set(row) for row in report["tried"])
         assert all("held_out_in_dialogue" in row for row in report["tried"] if row["recipe"].startswith("adapters"))
         assert {"weighted_f1_mean", "weighted_f1_sd", "weighted_f1_bare_mean"} <= set(report["figures"]["MELD dev, 2 seeds one by one"])
         assert report["prior"] == pytest.approx(dict.fromkeys(EMOTIONS, 1 / 7), abs=1e-5)
+        assert report["figures"]["GoEmotions test"]["n"] == 7
         assert (report["seed"], report["options"]["rank"]) == (3, 2)
 
     def test_the_written_weights_give_the_written_logits(self, trained):
@@ -138,7 +157,7 @@ class TestTraining:
             with pytest.raises(Stopped):
                 train_text(data, tmp_path, seed=3, options=SHORT)
         train_text(data, tmp_path, seed=3, options=SHORT)
-        assert count[0] == 11
+        assert count[0] in {12, 13}  # whether comments are reminded of in the end depends on what that costs
         expected, resumed = load_file(trained / "text.safetensors"), load_file(tmp_path / "text.safetensors")
         assert set(expected) == set(resumed)
         assert all(torch.equal(expected[name], resumed[name]) for name in expected)
@@ -146,6 +165,58 @@ class TestTraining:
     def test_state_of_another_training_is_refused(self, data, trained):
         with pytest.raises(ValueError, match="belongs to a training with other data or options: delete it"):
             train_text(data, trained, seed=4, options=SHORT)
+
+
+class TestRehearsal:
+    @pytest.fixture
+    def stage(self, data, tmp_path):
+        trainer = TextTrainer(replace(SHORT, smoothing=0.0, rehearsed=5), 0)
+        meld, comments = read_meld(data / "meld", "train"), read_goemotions(data / "goemotions")
+        answers = torch.full((2, 63, 7), 1 / 7)
+        path = tmp_path / "s.safetensors"
+        return text_stage.Stage(
+            "x", trainer, meld, epochs=2, rate=1e-3, checkpoint=path, in_dialogue=0.5, answers=answers, taught=0.8, rehearsal=comments
+        )
+
+    def test_an_epoch_shows_every_utterance_and_some_of_the_comments(self, stage, monkeypatch):
+        shown = []
+
+        def loss(logits, index, told):
+            shown.append((index, told))
+            return logits.sum() * 0.0
+
+        monkeypatch.setattr(stage, "_loss", loss)
+        stage.run()
+        index, told = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+        first, second = (set(half.tolist()) for half in np.split(index, 2))
+        assert len(index) == 2 * 68
+        assert set(range(63)) < first
+        assert set(range(63)) < second
+        assert first != second  # other comments
+        assert not told[index >= 63].any()
+
+    def test_comments_are_learned_from_their_labels_at_their_own_frequencies(self, data, stage):
+        meld, comments = read_meld(data / "meld", "train"), read_goemotions(data / "goemotions")
+        logits, index = torch.randn(2, 7), np.array([4, 63 + 2])
+        moved = logits[1] + torch.from_numpy(log_frequencies(comments.labels) - log_frequencies(meld.labels))
+        own = torch.log_softmax(logits[0], dim=0)
+        taught = -(0.2 * own[meld.labels[4]] + 0.8 * own.mean())
+        expected = (taught - torch.log_softmax(moved, dim=0)[comments.labels[2]]) / 2
+        assert torch.allclose(stage._loss(logits, index, np.array([False, False])), expected)
+
+    def test_it_keeps_what_was_learned_before(self, data, tmp_path):
+        """Comments that were learned, and then utterances much like them that are all called neutral."""
+        comments, meld = read_goemotions(data / "goemotions"), read_meld(data / "meld", "train")
+        other = Utterances(meld.ids, meld.texts, np.zeros(len(meld), dtype=np.int64), meld.groups)
+        losses = {}
+        for rehearsed in (0, 7):
+            trainer = TextTrainer(SHORT, 0)
+            text_stage.Stage("first", trainer, comments, epochs=30, rate=5e-3, checkpoint=tmp_path / f"first{rehearsed}.safetensors").run()
+            path = tmp_path / f"then{rehearsed}.safetensors"
+            text_stage.Stage("then", trainer, other, epochs=4, rate=5e-3, checkpoint=path, rehearsal=comments if rehearsed else None).run()
+            logits = elsewhere(comments, other.labels).ask(trainer.answer)
+            losses[rehearsed] = negative_log_likelihood(logits, comments.labels)
+        assert losses[7] < losses[0] - 0.3
 
 
 class TestTeacher:
@@ -166,7 +237,7 @@ class TestTeacher:
         assert torch.equal(read_answers(work / "large", reversed_part), answers.flip(1))
 
     def test_the_pupil_follows_labels_and_answers(self, data, work, trained):
-        report = train_text(data, work, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:]))
+        report = train_text(data, work, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:4]))
         assert "taught by MPNet" in report["recipe"]
         assert report["tried"][2]["recipe"] == report["recipe"] == TextTraining().recipes[3]
         assert report["figures"]["MELD dev"]["weighted_f1"] > 0.9
@@ -176,8 +247,9 @@ class TestTeacher:
     def test_the_loss_is_a_mean_of_both(self, data, work, tmp_path):
         meld = read_meld(data / "meld", "train")
         answers = read_answers(work / "large", meld)
-        trainer = TextTrainer(replace(SHORT, taught=0.25, smoothing=0.0), 0)
-        stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=tmp_path / "s.safetensors", answers=answers)
+        trainer = TextTrainer(replace(SHORT, smoothing=0.0), 0)
+        path = tmp_path / "s.safetensors"
+        stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=path, answers=answers, taught=0.25)
         logits, index, told = torch.randn(2, 7), np.array([4, 9]), np.array([False, True])
         log_p = torch.log_softmax(logits, dim=1)
         labels = -(log_p[0, meld.labels[4]] + log_p[1, meld.labels[9]])
@@ -186,7 +258,7 @@ class TestTeacher:
 
     def test_without_its_answers_one_sentence_says_what_to_do(self, data, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"text_answers\.parquet is missing: run train-default --only large-text first"):
-            train_text(data, tmp_path, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:]))
+            train_text(data, tmp_path, seed=3, options=replace(SHORT, recipes=TextTraining().recipes[3:4]))
 
     def test_an_utterance_it_was_not_asked_about_is_an_error(self, data, work):
         with pytest.raises(ValueError, match="lacks some of the utterances"):

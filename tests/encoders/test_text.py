@@ -88,6 +88,20 @@ class TestContract:
         assert plain_text(" “It’s…\n fine” – she said ") == '"It\'s... fine" - she said'
         assert np.array_equal(tiny.encode(say("you — were there")), tiny.encode(say("you - were   there")))
 
+    @pytest.mark.parametrize(
+        ("text", "plain"),
+        [
+            ("So that happened 😡!", "So that happened enraged face !"),
+            ("😂😂😂 you", "face with tears of joy you"),
+            ("👍🏻👍🏿", "thumbs up"),  # the same but for the skin
+            ("I ❤️ it", "I red heart it"),
+            ("🏳️‍🌈🇨🇦", "rainbow flag Canada"),
+            ("Ok :) #1 * 2 日本", "Ok :) #1 * 2 日本"),
+        ],
+    )
+    def test_emoji_are_read_by_their_names(self, text, plain):
+        assert plain_text(text) == plain
+
 
 class TestDialogue:
     def test_what_was_said_before_changes_the_vector_of_what_is_said(self, tiny):
