@@ -13,7 +13,7 @@ from mmer_core.default_model.bundle import Variant, bundle
 from mmer_core.default_model.card import AGAINST, write_card
 from mmer_core.default_model.known_inputs import learn_familiarity
 from mmer_core.default_model.text import TEACHER, train_text
-from mmer_core.default_model.text_corpora import Utterances, read_meld
+from mmer_core.default_model.text_corpora import Utterances, read_goemotions, read_meld
 from mmer_core.default_model.text_recipes import LARGE, TextTraining
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.features.batch import collate
@@ -35,7 +35,7 @@ def bundle_large(data: Path, work: Path, out: Path, base: Path, seed: int = 0) -
     """Put its words together with the voice and the face in `work`, and compare it with the default model in `base`.
 
     Returns the record that is written to `out`. Its card says by how much the words are better on MELD's development part, with the interval over
-    dialogues: a model that is no better is not worth its size.
+    dialogues (a model that is no better is not worth its size), and on GoEmotions' test part.
 
     Raises:
         ValueError: a step of the default model, or `train_large_text`, has not been run in `work`.
@@ -44,7 +44,8 @@ def bundle_large(data: Path, work: Path, out: Path, base: Path, seed: int = 0) -
     own = work / TEACHER
     learn_familiarity(data, own, seed, only=(Modality.TEXT,))
     record = bundle(work, out, seed, Variant("mmer-large", base, {Modality.TEXT: own}))
-    gains = compare(Predictor.load(base), Predictor.load(out), read_meld(data / "meld", "dev"), seed)
+    parts = read_meld(data / "meld", "dev"), read_goemotions(data / "goemotions", "test")
+    gains = compare(Predictor.load(base), Predictor.load(out), *parts, seed)
     print(f"large: {gains}", flush=True)
     record["figures"][Modality.TEXT.value] |= {AGAINST: gains}
     checkpoint.write_record(out, record, list(checkpoint.read_record(out)["files"]), base)
@@ -52,11 +53,11 @@ def bundle_large(data: Path, work: Path, out: Path, base: Path, seed: int = 0) -
     return record
 
 
-def compare(first: Predictor, second: Predictor, part: Utterances, seed: int = 0) -> dict[str, Any]:
-    """Gain of the second model's words, for utterances alone and behind the turns before them: difference in weighted F1, 95 % interval, p;
-    and the difference in cross-entropy, in nats, with its interval: less is better."""
+def compare(first: Predictor, second: Predictor, dialogues: Utterances, comments: Utterances, seed: int = 0) -> dict[str, Any]:
+    """Gain of the second model's words, for utterances alone, behind the turns before them, and for comments: difference in weighted F1, 95 %
+    interval, p; and the difference in cross-entropy, in nats, with its interval: less is better."""
     gains = {}
-    for way, before in {"alone": None, "in dialogue": part.before()}.items():
+    for way, part, before in (("alone", dialogues, None), ("in dialogue", dialogues, dialogues.before()), ("comments", comments, None)):
         one, other = (_answers(predictor, part, before) for predictor in (first, second))
         groups, rows = np.array(part.groups), np.arange(len(part))
         test = paired(part.labels, one.argmax(1), other.argmax(1), groups, len(EMOTIONS), metric="weighted_f1", seed=seed)

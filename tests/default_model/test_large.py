@@ -14,7 +14,7 @@ from mmer_core.default_model import fusing
 from mmer_core.default_model.bundle import bundle
 from mmer_core.default_model.card import AGAINST
 from mmer_core.default_model.large import bundle_large, compare
-from mmer_core.default_model.text_corpora import read_meld
+from mmer_core.default_model.text_corpora import read_goemotions, read_meld
 from mmer_core.encoders import EncoderUnavailable, mpnet
 from mmer_core.encoders.face_ensemble import FaceEnsemble, save_network
 from mmer_core.encoders.face_network import FaceNetwork
@@ -119,7 +119,7 @@ def test_it_brings_only_its_words_and_takes_the_rest_from_the_default_model(mode
 def test_its_card_says_what_it_gains(models, data):
     _, default, large = models
     gains = checkpoint.read_record(large)["figures"]["text"][AGAINST]
-    assert set(gains) == {"alone", "in dialogue"}
+    assert set(gains) == {"alone", "in dialogue", "comments"}
     for row in gains.values():
         assert row["low"] <= row["weighted_f1"] <= row["high"]
         assert 0 <= row["p"] <= 1
@@ -129,8 +129,8 @@ def test_its_card_says_what_it_gains(models, data):
     assert "come from `../default`" in card
     assert "download model.safetensors" in card
     assert "## Needs" not in (default / "README.md").read_text()
-    same = compare(Predictor.load(default), Predictor.load(default), read_meld(data / "meld", "dev"))
-    assert [row[key] for row in same.values() for key in ("weighted_f1", "cross_entropy")] == [0.0] * 4
+    same = compare(Predictor.load(default), Predictor.load(default), read_meld(data / "meld", "dev"), read_goemotions(data / "goemotions", "test"))
+    assert [row[key] for row in same.values() for key in ("weighted_f1", "cross_entropy")] == [0.0] * 6
 
 
 def test_it_is_offered_where_its_weights_are_and_not_a_word_is_said_elsewhere(models, published, monkeypatch):
