@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mmer_core.calibration import fit_temperature, negative_log_likelihood
 from mmer_core.labels import EMOTIONS, canonical_label
 
 #: Logits (N, C) of texts, behind the turns before each of them if these are given.
@@ -29,6 +30,10 @@ class Way(NamedTuple):
     def ask(self, judge: Judge) -> np.ndarray:
         """The judge's logits (N, C), moved."""
         return judge(self.texts, self.before) + self.moved
+
+    def cross_entropy(self, logits: np.ndarray) -> float:
+        """Of answers (N, C) to these utterances at their best temperature, in nats."""
+        return negative_log_likelihood(logits / fit_temperature(logits, self.labels), self.labels)
 
 
 @dataclass(frozen=True)

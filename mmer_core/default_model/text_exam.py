@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmer_core import metrics
-from mmer_core.calibration import fit_temperature, negative_log_likelihood
+from mmer_core.calibration import fit_temperature
 from mmer_core.default_model.text_corpora import Judge, Utterances, Way
 
 
@@ -31,12 +31,13 @@ class Exam:
         """Weighted F1 of one recipe, before class frequencies are weighed, in every way; and cross-entropy at its best temperature on held-out
         utterances alone and on comments."""
         held = {k: (way, way.ask(judge)) for k, way in self.held.ways(in_dialogue).items()}
-        comments = self.comments, self.comments.ask(judge)
+        alone, comments = held[""][1], self.comments.ask(judge)
         row: dict[str, Any] = {"recipe": recipe}
         row |= {f"held_out{k}": _weighted_f1(*answered) for k, answered in held.items()}
         row |= scores("dev", self.dev.ways(in_dialogue), judge)
-        row |= {"comments": _weighted_f1(*comments)}
-        row |= {"held_out_cross_entropy": _cross_entropy(*held[""]), "comments_cross_entropy": _cross_entropy(*comments)}
+        row |= {"comments": _weighted_f1(self.comments, comments)}
+        row |= {"held_out_cross_entropy": round(held[""][0].cross_entropy(alone), 4)}
+        row |= {"comments_cross_entropy": round(self.comments.cross_entropy(comments), 4)}
         print(f"text: {', '.join(f'{k} {v}' for k, v in row.items())}", flush=True)
         return row
 
@@ -71,7 +72,3 @@ def spread(single: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 def _weighted_f1(way: Way, logits: np.ndarray) -> float:
     return round(metrics.score_predictions(way.labels, logits)["weighted_f1"], 4)
-
-
-def _cross_entropy(way: Way, logits: np.ndarray) -> float:
-    return round(negative_log_likelihood(logits / fit_temperature(logits, way.labels), way.labels), 4)

@@ -10,7 +10,6 @@ from scipy.sparse import csr_matrix, hstack, vstack
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from mmer_core.calibration import fit_temperature, negative_log_likelihood
 from mmer_core.default_model.text_corpora import Judge, Utterances, Way, bare
 from mmer_core.default_model.text_trainer import EXPERT_PREFIX, TextTrainer
 from mmer_core.encoders.phrases import PAIRS, Phrases, rows_of
@@ -59,8 +58,7 @@ def best_share(network: Judge, phrases: Judge, ways: Collection[Way]) -> float:
     answers = [(network(way.texts, way.before), phrases(way.texts, way.before), way) for way in ways]
 
     def loss(share: float) -> float:
-        means = [((1 - share) * one + share * other + way.moved, way.labels) for one, other, way in answers]
-        return sum(negative_log_likelihood(z / fit_temperature(z, labels), labels) for z, labels in means)
+        return sum(way.cross_entropy((1 - share) * one + share * other + way.moved) for one, other, way in answers)
 
     return min(SHARES, key=loss)
 

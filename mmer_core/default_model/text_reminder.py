@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-from mmer_core.calibration import fit_temperature, negative_log_likelihood
 from mmer_core.default_model.text_corpora import Judge, Way
 from mmer_core.default_model.text_recipes import TextTraining
 from mmer_core.default_model.text_trainer import average, holding
@@ -32,5 +31,4 @@ def free_share(options: TextTraining, before: Mapping[str, Tensor], after: Mappi
 
 
 def _loss(judge: Judge, ways: Collection[Way]) -> float:
-    answers = [(way.ask(judge), way.labels) for way in ways]
-    return sum(negative_log_likelihood(logits / fit_temperature(logits, labels), labels) for logits, labels in answers)
+    return sum(way.cross_entropy(way.ask(judge)) for way in ways)
