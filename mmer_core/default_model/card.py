@@ -17,9 +17,9 @@ LIMITS = (
     "Figures differ between people and recording conditions; do not rely on them for one person.",
 )
 _MEASURES = {
-    Modality.TEXT: "weighted F1, before the class frequencies are weighed, on dialogues held out of MELD's training part, which chose, and on its "
-    "development part, which did not; bare is without punctuation. Comments are those of GoEmotions' development part, read as if emotions were as "
-    "frequent as there; they chose nothing. Cross-entropy is at the best temperature; the held-out one chose the share of the phrases.",
+    Modality.TEXT: "weighted F1, before the class frequencies are weighed, on dialogues held out of MELD's training part and on comments of "
+    "GoEmotions' development part (read as if emotions were as frequent as there), which chose, and on MELD's development part, which did not; bare "
+    "is without punctuation. Cross-entropy is at the best temperature; the held-out one chose the share of the phrases.",
     Modality.AUDIO: "UA on held-out speakers.",
     Modality.VISUAL: "accuracy before the class frequencies are weighed, and cross-entropy at the best temperature; the held-out one chose.",
 }

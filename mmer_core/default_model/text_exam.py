@@ -19,7 +19,7 @@ class Exam:
 
     Attributes:
         held: dialogues of MELD's training part that were not learned; they choose.
-        comments: those of GoEmotions' development part, which say what else is known.
+        comments: those of GoEmotions' development part, which choose with them.
         dev: MELD's development part.
     """
 
@@ -42,8 +42,8 @@ class Exam:
         return row
 
     def total(self, row: Mapping[str, Any]) -> float:
-        """By which recipes are compared: the sum of a row's weighted F1 over the ways to meet the held-out dialogues."""
-        return sum(row[f"held_out{k}"] for k in self.held.ways("held_out_in_dialogue" in row))
+        """By which recipes are compared: the sum of a row's weighted F1 over the ways to meet the held-out dialogues, and on comments."""
+        return sum(row[f"held_out{k}"] for k in self.held.ways("held_out_in_dialogue" in row)) + row["comments"]
 
     def temperature(self, judge: Judge, told: bool) -> float:
         """That of answers to MELD's utterances alone and, where turns before them are `told`, behind these."""

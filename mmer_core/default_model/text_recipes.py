@@ -40,8 +40,8 @@ class TextTraining(JsonConfig):
         recipes: names in `RECIPES` that are compared.
         taught: share of the loss that follows the teacher's answers, in recipes that have a teacher; the rest follows the labels.
         taught_epochs: passes over MELD with a teacher: its answers are not learned by heart as soon as labels are.
-        teaches: keep the answers to MELD's training part of what was trained without the held-out dialogues.
-        seeds: trainings, each with other random numbers, whose adapters are averaged.
+        teaches: keep the answers to MELD's training part, of what is shipped and of what was trained without the held-out dialogues.
+        seeds: trainings of each kind, with other random numbers each, whose adapters are averaged.
         rank: of the adapters.
         first_epochs: passes over GoEmotions; its learning rate is `first_rate`.
         epochs: passes over MELD; their learning rate is `rate`.
@@ -51,8 +51,8 @@ class TextTraining(JsonConfig):
         longest: tokens of a text that are read in training.
         context: tokens of the turns before an utterance that are read with it.
         in_dialogue: share of the utterances that an epoch shows behind those turns; the others stand alone, as words without a history will.
-        reminded_epochs: last passes over MELD with `rehearsed` comments of GoEmotions beside it, which the passes before made the network forget;
-            their learning rate is `reminded_rate`. It keeps its answers to MELD meanwhile (Li and Hoiem 2016, "Learning without forgetting").
+        rehearsed: comments of GoEmotions that each pass over MELD also shows where it rehearses, as the passes make a network forget them; 0 tries
+            no rehearsing.
     """
 
     encoder: str = "minilm"
@@ -76,11 +76,9 @@ class TextTraining(JsonConfig):
     longest: int = 64
     context: int = 48
     in_dialogue: float = 0.6
-    seeds: int = 3
-    reminded_epochs: int = 2
-    reminded_rate: float = 3e-4
-    rehearsed: int = 15000
+    seeds: int = 2
+    rehearsed: int = 5000
 
 
 #: The large model's; its network learns faster than MiniLM and overfits sooner.
-LARGE = TextTraining(encoder="mpnet", recipes=(IN_DIALOGUE,), first_rate=5e-4, epochs=3, rate=4e-4, seeds=2, teaches=True, reminded_epochs=0)
+LARGE = TextTraining(encoder="mpnet", recipes=(IN_DIALOGUE,), first_rate=5e-4, epochs=3, rate=4e-4, teaches=True, rehearsed=0)

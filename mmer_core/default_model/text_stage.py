@@ -1,4 +1,4 @@
-"""Some epochs of training adapters and the expert on words; they can be stopped at any time and go on at the last whole epoch."""
+"""Training adapters and the expert on words in stages of some epochs; it can be stopped at any time and goes on at the last whole epoch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmer_core.default_model.text_corpora import Utterances, bare, log_frequencies
+from mmer_core.default_model.text_recipes import Recipe, TextTraining
+from mmer_core.default_model.text_teacher import ANSWERS, read_answers
 from mmer_core.default_model.text_trainer import TextTrainer
 
 
@@ -126,7 +129,7 @@ class Stage:
 
     def _fingerprint(self) -> str:
         # what says which stages there are does not change a stage
-        other = ("recipes", "seeds", "teaches", "taught", "taught_epochs", "reminded_epochs", "reminded_rate", "rehearsed")
+        other = ("recipes", "seeds", "teaches", "taught", "taught_epochs", "rehearsed")
         options = {k: v for k, v in self.trainer.options.to_json().items() if k not in other}
         what = [self.name, self.epochs, self.rate, self.in_dialogue, self.own, self.trainer.seed, options]
         if self.answers is not None:
@@ -158,3 +161,47 @@ class Stage:
                 _, i, key = name.split("/")
                 state.setdefault(int(i), {})[key] = tensor
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+
+
+class Stages:
+    """The stages of a training, each with a checkpoint in `work` by its number: one on comments, from which those on MELD's utterances go on.
+
+    Args:
+        teacher: the folder with a teacher's answers.
+        comments: GoEmotions' training part.
+    """
+
+    def __init__(self, work: Path, teacher: Path, options: TextTraining, comments: Utterances, seed: int) -> None:
+        self.work, self.teacher, self.options, self.comments = work, teacher, options, comments
+        self.history: dict[str, list[dict[str, float]]] = {}
+        trainer = TextTrainer(options, seed)
+        self._fresh = trainer.tensors()
+        self._run("GoEmotions", trainer, corpus=comments, epochs=options.first_epochs, rate=options.first_rate)
+        self._first = trainer.tensors()
+
+    def run(self, name: str, recipe: Recipe, corpus: Utterances, seed: int, answers: str = ANSWERS, *, rehearsing: bool = False) -> dict[str, Tensor]:
+        """Train by a recipe on MELD's utterances. Returns what was trained.
+
+        Args:
+            answers: the file of the answers to learn from, if the recipe has a teacher.
+            rehearsing: also show comments in each pass.
+        """
+        options = self.options
+        trainer = TextTrainer(options, seed)
+        trainer.load(self._first if recipe.first else self._fresh)
+        self._run(
+            name,
+            trainer,
+            corpus=corpus,
+            epochs=options.taught_epochs if recipe.taught else options.epochs,
+            rate=options.rate,
+            in_dialogue=options.in_dialogue if recipe.in_dialogue else 0.0,
+            answers=read_answers(self.teacher / answers, corpus) if recipe.taught else None,
+            taught=options.taught if recipe.taught else 0.0,
+            rehearsal=self.comments if rehearsing else None,
+        )
+        return trainer.tensors()
+
+    def _run(self, name: str, trainer: TextTrainer, **how: Any) -> None:
+        checkpoint = self.work / f"text_stage_{len(self.history)}.safetensors"
+        self.history[name] = Stage(name, trainer, checkpoint=checkpoint, **how).run()

@@ -1,6 +1,7 @@
 """What a larger network for words answers to MELD's training part, for a smaller one to learn from beside the labels (Hinton et al. 2015).
 
-The teacher is the large model's network as it was trained without the held-out dialogues, so that the pupil can be judged on those.
+Pupils that are judged on the held-out dialogues learn from the large model's network as it was trained without these, pupils that are shipped from
+the one that is shipped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from mmer_core.default_model.text_corpora import Utterances
 from mmer_core.default_model.text_trainer import TextTrainer
 from mmer_core.labels import EMOTIONS
 
-FILE = "text_answers.parquet"
+ANSWERS = "text_answers.parquet"
+TRIAL_ANSWERS = "text_answers_trial.parquet"  # of the teacher that does not know the held-out dialogues
 _COLUMNS = [f"p_{name}" for name in EMOTIONS]
 
 
@@ -25,21 +27,20 @@ def answers_of(trainer: TextTrainer, part: Utterances) -> Tensor:
     return torch.stack([torch.softmax(torch.from_numpy(trainer.answer(part.texts, before)), dim=1) for before in (None, part.before())])
 
 
-def write_answers(work: Path, trainer: TextTrainer, part: Utterances) -> None:
-    """Write `work/text_answers.parquet`: id, told (whether the turns before were read), p_<emotion>."""
+def write_answers(path: Path, trainer: TextTrainer, part: Utterances) -> None:
+    """Write a table: id, told (whether the turns before were read), p_<emotion>."""
     answers = zip((False, True), answers_of(trainer, part).numpy(), strict=True)
     tables = [pd.DataFrame({"id": part.ids, "told": told}).join(pd.DataFrame(probabilities, columns=_COLUMNS)) for told, probabilities in answers]
-    pd.concat(tables, ignore_index=True).to_parquet(work / FILE, index=False)
+    pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
 
 
-def read_answers(work: Path, part: Utterances) -> Tensor:
+def read_answers(path: Path, part: Utterances) -> Tensor:
     """(2, N, C) float32 probabilities for the utterances of `part`: each alone, and behind the turns before it.
 
     Raises:
         FileNotFoundError: the teacher has not been trained.
         ValueError: it has not answered to one of the utterances.
     """
-    path = work / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run train-default --only large-text first, whose network teaches the default model's words")
     table = pd.read_parquet(path)
