@@ -67,7 +67,7 @@ def train_text(data: Path, work: Path, seed: int = 0, options: TextTraining | No
         write_answers(work / ANSWERS, final, train)
     shipped = join(final.tensors(), fit_phrases(final, train, comments["train"]), share)
     save_file({name: tensor.half().contiguous() for name, tensor in shipped.items()}, work / "text.safetensors")
-    report = _report(options, seed, choice, {"MELD": train, "GoEmotions": comments["train"]})
+    report = _report(options, seed, choice, train, comments["train"])
     prior = np.array(list(report["prior"].values()))
     temperature, answered = exam.temperature(beside, told), halfway_to_equal(prior)  # people say things at other frequencies than MELD
     measured = _measure(work, report, dev, comments["test"], lambda logits: answering_under(logits, temperature, prior, answered))
@@ -97,8 +97,11 @@ def _phrases_beside(
 
 def _member(choice: Choice, stages: Stages, train: Utterances, seed: int) -> dict[str, Tensor]:
     """What was chosen, trained on all dialogues with one seed."""
-    names = {rehearsing: f"{choice.recipe}{REHEARSING if rehearsing else ''}, all dialogues, seed {seed}" for rehearsing in choice.rehearsing}
-    return average([stages.run(name, RECIPES[choice.recipe], train, seed, rehearsing=rehearsing) for rehearsing, name in names.items()])
+    trained = []
+    for rehearsing in choice.rehearsing:
+        name = f"{choice.recipe}{REHEARSING if rehearsing else ''}, all dialogues, seed {seed}"
+        trained.append(stages.run(name, RECIPES[choice.recipe], train, seed, rehearsing=rehearsing))
+    return average(trained)
 
 
 def _measure(
@@ -134,10 +137,9 @@ def _judge(encoder: SentenceEncoder, expert: WordsNetwork, texts: Sequence[str],
     return np.concatenate([expert(x, torch.zeros(x.shape[:2], dtype=torch.bool)).numpy() for x in rows])
 
 
-def _report(options: TextTraining, seed: int, choice: Choice, learned: Mapping[str, Utterances]) -> dict[str, Any]:
+def _report(options: TextTraining, seed: int, choice: Choice, train: Utterances, comments: Utterances) -> dict[str, Any]:
     """How to build the expert and what it was made of: what it learned of MELD and of GoEmotions."""
     step = "text" if options.encoder == "minilm" else "large-text"
-    train, comments = learned["MELD"], learned["GoEmotions"]
     frequency = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     data = [{"name": "MELD, training part", "n": len(train), "licence": "GPL-3.0 repository; dialogue of a television series"}]
     if RECIPES[choice.recipe].first:

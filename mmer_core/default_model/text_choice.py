@@ -21,7 +21,6 @@ from mmer_core.labels import EMOTIONS
 
 REHEARSING = ", rehearsing comments"
 HALF_REHEARSING = ", mean of without and with rehearsing comments"
-_KINDS = {"": (False,), HALF_REHEARSING: (False, True), REHEARSING: (True,)}
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,21 @@ def choose(options: TextTraining, stages: Stages, learn: Utterances, exam: Exam,
     """
     tried = _frozen(options.encoder, learn, exam)
     trials = {name: stages.run(name, RECIPES[name], learn, seed, TRIAL_ANSWERS) for name in options.recipes}
-    told = options.in_dialogue > 0
-    rows = {name: exam.row(name, holding(options, trained).answer, told) for name, trained in trials.items()}
+
+    def scored(name: str) -> dict[str, Any]:
+        return exam.row(name, holding(options, trials[name]).answer, options.in_dialogue > 0)
+
+    rows = {name: scored(name) for name in trials}
     best = max(rows, key=lambda name: exam.total(rows[name]))
-    ways = {best: ""}
+    kinds: dict[str, tuple[bool, ...]] = {best: (False,)}
     if options.rehearsed:
-        of_kind = {False: trials[best]}
-        of_kind[True] = stages.run(f"{best}{REHEARSING}", RECIPES[best], learn, seed, TRIAL_ANSWERS, rehearsing=True)
-        for kind in (REHEARSING, HALF_REHEARSING):
-            name = f"{best}{kind}"
-            ways[name], trials[name] = kind, average([of_kind[rehearsing] for rehearsing in _KINDS[kind]])
-            rows[name] = exam.row(name, holding(options, trials[name]).answer, told)
-    chosen = max(ways, key=lambda name: exam.total(rows[name]))
-    return Choice(chosen, best, _KINDS[ways[chosen]], trials[chosen], [*tried, *rows.values()])
+        rehearsing, half = f"{best}{REHEARSING}", f"{best}{HALF_REHEARSING}"
+        kinds |= {rehearsing: (True,), half: (False, True)}
+        trials[rehearsing] = stages.run(rehearsing, RECIPES[best], learn, seed, TRIAL_ANSWERS, rehearsing=True)
+        trials[half] = average([trials[best], trials[rehearsing]])
+        rows |= {name: scored(name) for name in (rehearsing, half)}
+    chosen = max(kinds, key=lambda name: exam.total(rows[name]))
+    return Choice(chosen, best, kinds[chosen], trials[chosen], [*tried, *rows.values()])
 
 
 def _frozen(name: str, learn: Utterances, exam: Exam) -> list[dict[str, Any]]:

@@ -55,10 +55,10 @@ def best_share(network: Judge, phrases: Judge, ways: Collection[Way]) -> float:
 
     It is summed over the ways to meet them, and each mean is taken at its best temperature.
     """
-    answers = [(network(way.texts, way.before), phrases(way.texts, way.before), way) for way in ways]
+    answers = [(way.ask(network), way.ask(phrases), way) for way in ways]
 
     def loss(share: float) -> float:
-        return sum(way.cross_entropy((1 - share) * one + share * other + way.moved) for one, other, way in answers)
+        return sum(way.cross_entropy((1 - share) * one + share * other) for one, other, way in answers)
 
     return min(SHARES, key=loss)
 

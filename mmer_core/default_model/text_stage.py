@@ -31,7 +31,6 @@ class Stage:
     Args:
         in_dialogue: share of the utterances that an epoch shows behind the turns before them.
         answers: (2, N, C) float32 probabilities that a teacher gives to the utterances alone and behind those turns; None without one.
-        taught: share of the loss that follows the teacher's answers; the rest follows the labels.
         rehearsal: another corpus, of which each epoch shows as many utterances as the trainer's options say; they have no turns before them and
             no teacher.
     """
@@ -47,12 +46,11 @@ class Stage:
         checkpoint: Path,
         in_dialogue: float = 0.0,
         answers: Tensor | None = None,
-        taught: float = 0.0,
         rehearsal: Utterances | None = None,
     ) -> None:
         options = trainer.options
         self.name, self.trainer, self.epochs, self.rate, self.checkpoint = name, trainer, epochs, rate, checkpoint
-        self.in_dialogue, self.answers, self.taught = in_dialogue, answers, taught
+        self.in_dialogue, self.answers = in_dialogue, answers
         texts, without_marks, before = corpus.texts, [bare(text) for text in corpus.texts], corpus.before()
         # by whether punctuation is gone, and whether the turns before are there
         self.rows = {(lost, told): trainer.tokens(without_marks if lost else texts, before if told else None) for lost in (0, 1) for told in (0, 1)}
@@ -120,7 +118,7 @@ class Stage:
         if self.answers is not None:
             at = torch.from_numpy(told[own.numpy()].astype(np.int64)), torch.from_numpy(index[own.numpy()])
             taught = functional.cross_entropy(logits[own], self.answers[at], reduction="none")
-            loss = loss.masked_scatter(own, (1 - self.taught) * loss[own] + self.taught * taught)
+            loss = loss.masked_scatter(own, (1 - options.taught) * loss[own] + options.taught * taught)
         return loss.mean()
 
     def _rate(self, step: int) -> float:
@@ -133,7 +131,7 @@ class Stage:
         options = {k: v for k, v in self.trainer.options.to_json().items() if k not in other}
         what = [self.name, self.epochs, self.rate, self.in_dialogue, self.own, self.trainer.seed, options]
         if self.answers is not None:
-            what += [self.taught, round(float(self.answers.double().square().sum()), 3)]
+            what += [self.trainer.options.taught, round(float(self.answers.double().square().sum()), 3)]
         if self.rehearsed:
             what += [self.rehearsed, len(self.labels)]
         return json.dumps(what, sort_keys=True)
@@ -197,7 +195,6 @@ class Stages:
             rate=options.rate,
             in_dialogue=options.in_dialogue if recipe.in_dialogue else 0.0,
             answers=read_answers(self.teacher / answers, corpus) if recipe.taught else None,
-            taught=options.taught if recipe.taught else 0.0,
             rehearsal=self.comments if rehearsing else None,
         )
         return trainer.tensors()

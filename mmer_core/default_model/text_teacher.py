@@ -22,15 +22,12 @@ TRIAL_ANSWERS = "text_answers_trial.parquet"  # of the teacher that does not kno
 _COLUMNS = [f"p_{name}" for name in EMOTIONS]
 
 
-def answers_of(trainer: TextTrainer, part: Utterances) -> Tensor:
-    """(2, N, C) float32 probabilities that a network gives to the utterances of `part`: each alone, and behind the turns before it."""
-    return torch.stack([torch.softmax(torch.from_numpy(trainer.answer(part.texts, before)), dim=1) for before in (None, part.before())])
-
-
 def write_answers(path: Path, trainer: TextTrainer, part: Utterances) -> None:
     """Write a table: id, told (whether the turns before were read), p_<emotion>."""
-    answers = zip((False, True), answers_of(trainer, part).numpy(), strict=True)
-    tables = [pd.DataFrame({"id": part.ids, "told": told}).join(pd.DataFrame(probabilities, columns=_COLUMNS)) for told, probabilities in answers]
+    tables = []
+    for told, before in ((False, None), (True, part.before())):
+        probabilities = torch.softmax(torch.from_numpy(trainer.answer(part.texts, before)), dim=1).numpy()
+        tables.append(pd.DataFrame({"id": part.ids, "told": told}).join(pd.DataFrame(probabilities, columns=_COLUMNS)))
     pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
 
 

@@ -89,29 +89,26 @@ class TextTrainer:
         return self.expert(vectors, torch.zeros(vectors.shape[:2], dtype=torch.bool))
 
 
-def holding(options: TextTraining, tensors: Mapping[str, Tensor], seed: int = 0) -> TextTrainer:
+def holding(options: TextTraining, tensors: Mapping[str, Tensor]) -> TextTrainer:
     """A trainer with tensors of any rank, such as `average` gives."""
     rank = next(tensor.shape[0] for name, tensor in tensors.items() if name.endswith(".down"))
-    trainer = TextTrainer(replace(options, rank=rank), seed)
+    trainer = TextTrainer(replace(options, rank=rank), seed=0)
     trainer.load(tensors)
     return trainer
 
 
-def average(trained: Sequence[Mapping[str, Tensor]], shares: Sequence[float] | None = None) -> dict[str, Tensor]:
+def average(trained: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of several trainings that began at the same weights, by the names of `TextTrainer.tensors` (Wortsman et al. 2022, "Model soups").
 
     The mean of products of low rank is one of the sum of their ranks: the factors lie side by side.
-
-    Args:
-        shares: of each in the mean; equal ones if None.
     """
-    shares = shares or [1 / len(trained)] * len(trained)
     result = {}
     for name in trained[0]:
         parts = [tensors[name] for tensors in trained]
-        if name.endswith(".down"):
+        if name.endswith(".up"):
+            result[name] = torch.cat(parts, dim=1) / len(parts)
+        elif name.endswith(".down"):
             result[name] = torch.cat(parts, dim=0)
         else:
-            scaled = [share * part for share, part in zip(shares, parts, strict=True)]
-            result[name] = torch.cat(scaled, dim=1) if name.endswith(".up") else torch.stack(scaled).sum(0)
+            result[name] = torch.stack(parts).mean(0)
     return result

@@ -42,8 +42,6 @@ MINILM_TOKENIZER = WeightsFile(
 
 # Subtitles use typographic marks, speech recognition plain ones; the tokenizer would keep them apart.
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-", "—": "-"})
-
-
 _SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 
 

@@ -175,9 +175,7 @@ class TestRehearsal:
         meld, comments = read_meld(data / "meld", "train"), read_goemotions(data / "goemotions")
         answers = torch.full((2, 63, 7), 1 / 7)
         path = tmp_path / "s.safetensors"
-        return text_stage.Stage(
-            "x", trainer, meld, epochs=2, rate=1e-3, checkpoint=path, in_dialogue=0.5, answers=answers, taught=0.8, rehearsal=comments
-        )
+        return text_stage.Stage("x", trainer, meld, epochs=2, rate=1e-3, checkpoint=path, in_dialogue=0.5, answers=answers, rehearsal=comments)
 
     def test_an_epoch_shows_every_utterance_and_some_of_the_comments(self, stage, monkeypatch):
         shown = []
@@ -249,9 +247,9 @@ class TestTeacher:
     def test_the_loss_is_a_mean_of_both(self, data, work, tmp_path):
         meld = read_meld(data / "meld", "train")
         answers = read_answers(work / "large" / ANSWERS, meld)
-        trainer = TextTrainer(replace(SHORT, smoothing=0.0), 0)
+        trainer = TextTrainer(replace(SHORT, smoothing=0.0, taught=0.25), 0)
         path = tmp_path / "s.safetensors"
-        stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=path, answers=answers, taught=0.25)
+        stage = text_stage.Stage("x", trainer, meld, epochs=1, rate=1e-3, checkpoint=path, answers=answers)
         logits, index, told = torch.randn(2, 7), np.array([4, 9]), np.array([False, True])
         log_p = torch.log_softmax(logits, dim=1)
         labels = -(log_p[0, meld.labels[4]] + log_p[1, meld.labels[9]])
