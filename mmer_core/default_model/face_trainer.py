@@ -20,6 +20,7 @@ from mmer_core.default_model.fer2013 import LabelledFaces, augment
 from mmer_core.encoders.face_ensemble import NETWORKS
 from mmer_core.encoders.face_network import FaceReader, as_input
 from mmer_core.labels import EMOTIONS
+from mmer_core.training.precision import fastest
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class FaceTrainer:
         if (cycle or at >= self.config.gentle_until) and at < 0.9:
             share = float(torch.distributions.Beta(self.config.mixup, self.config.mixup).sample())
             x, target = share * x + (1 - share) * x.flip(0), share * target + (1 - share) * target.flip(0)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with fastest():
             logits = self.network(x.contiguous(memory_format=torch.channels_last))
         return functional.cross_entropy(logits.float(), target, label_smoothing=self.config.label_smoothing)
 

@@ -16,6 +16,7 @@ from mmer_core.encoders.bert_network import adapters, add_adapters, pool
 from mmer_core.encoders.text import ADAPTER_PREFIX, SentenceEncoder, Window, own_tokens, pad_tokens
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
+from mmer_core.training.precision import fastest
 
 EXPERT_PREFIX = "expert."
 
@@ -83,7 +84,7 @@ class TextTrainer:
     def classify(self, rows: Rows) -> Tensor:
         """(B, C) logits of B tokenised texts, with gradients to what is trained."""
         tokens, mask = pad_tokens([row.tokens for row in rows])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with fastest():
             states = self.network(tokens, mask)
         vectors = pool(states, own_tokens(mask, rows)).unsqueeze(1)
         return self.expert(vectors, torch.zeros(vectors.shape[:2], dtype=torch.bool))

@@ -31,7 +31,7 @@ class TrainingConfig(JsonConfig):
         spec_augment: hide random stretches of time and bands of features of sequences (Park et al. 2019).
         temporal_sampling: share of the frames of a sequence that is left out at random in a training step, in [0, 1).
         sentiment_weight: weight of a second head that learns the corpus's sentiment labels; 0 for none.
-        precision: number format of matrix products in training; weights stay float32.
+        precision: number format of matrix products in training; weights stay float32. Processors without bfloat16 imitate it, many times slower.
     """
 
     optimizer: Literal["adam", "adamw"] = "adam"
