@@ -17,12 +17,14 @@ class Opinion:
         reason: why not, when absent; else None.
         probabilities: {emotion: p} of this modality alone; None when absent.
         weight: its share of the decision in [0, 1]; shares of one prediction sum to 1 (or are all 0).
+        softened: what its logits were divided by because the input is unlike its training data; 1 where it is not, or where that is not known.
     """
 
     present: bool
     reason: str | None = None
     probabilities: dict[str, float] | None = None
     weight: float = 0.0
+    softened: float = 1.0
 
     @property
     def label(self) -> str | None:
@@ -83,6 +85,7 @@ class Prediction:
                     "reason": o.reason,
                     "probabilities": None if o.probabilities is None else _rounded(o.probabilities),
                     "weight": round(o.weight, 6),
+                    "softened": round(o.softened, 4),
                 }
                 for m, o in self.modalities.items()
             },

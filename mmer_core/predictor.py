@@ -20,7 +20,7 @@ from mmer_core.encoders import EncoderUnavailable, ModalityEncoder
 from mmer_core.encoders.text import SentenceEncoder
 from mmer_core.faces import find_faces
 from mmer_core.familiarity import Familiarity
-from mmer_core.features.batch import FeatureBatch, collate
+from mmer_core.features.batch import collate
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import Modality, in_order, subset_name, subsets
 from mmer_core.prediction import Opinion, Prediction, as_probabilities
@@ -175,14 +175,21 @@ class Predictor:
         except (Absent, EncoderUnavailable) as reason:
             absent[modality] = str(reason)
 
-    def batch(self, observations: list[Observation]) -> FeatureBatch:
-        """The observations as one batch, in order."""
-        return collate([o.features for o in observations], {m: self.encoders[m].spec.dim for m in self.modalities})
+    def opinions(self, observation: Observation) -> dict[Modality, torch.Tensor]:
+        """Logits {modality: (1, C)} of each expert, as `opinions_on`."""
+        return self.opinions_on([observation.features])
 
     @torch.inference_mode()
-    def opinions(self, observation: Observation) -> dict[Modality, torch.Tensor]:
-        """Raw logits {modality: (1, C)} of each expert."""
-        return self.model.opinions(self.batch([observation]))
+    def opinions_on(self, features: Sequence[Mapping[Modality, np.ndarray]]) -> dict[Modality, torch.Tensor]:
+        """Logits {modality: (B, C)} of each expert on B samples {modality: (T, D)}, softened where an input is unlike its training data; NaN where
+        a modality is absent."""
+        raw = self.model.opinions(collate(features, {m: self.encoders[m].spec.dim for m in self.modalities}))
+        return {m: logits / torch.tensor([self._softening(m, sample) for sample in features])[:, None] for m, logits in raw.items()}
+
+    def _softening(self, modality: Modality, features: Mapping[Modality, np.ndarray]) -> float:
+        """What the expert's logits are divided by: 1 where the modality is absent or nothing is known of its training data."""
+        known = self.known.get(modality)
+        return known.softening(features[modality]) if known and modality in features else 1.0
 
     @torch.inference_mode()
     def subset_probabilities(self, observation: Observation, chosen: list[tuple[Modality, ...]]) -> np.ndarray:
@@ -229,7 +236,8 @@ class Predictor:
         result = {}
         for i, modality in enumerate(self.modalities):
             if modality in present:
-                result[modality] = Opinion(True, None, as_probabilities(answers[(modality,)].tolist()), float(weights[i]) / total)
+                alone, softened = as_probabilities(answers[(modality,)].tolist()), self._softening(modality, observation.features)
+                result[modality] = Opinion(True, None, alone, float(weights[i]) / total, softened)
             else:
                 reason = observation.absent.get(modality, "switched off") if modality in switched_on else "switched off"
                 result[modality] = Opinion(False, reason)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from mmer_core.clip import SAMPLE_RATE, Clip
-from mmer_core.features.batch import collate
 from mmer_core.labels import Modality
 from mmer_core.predictor import Observation, Predictor
 from mmer_core.speech import SILENT_LEVEL, Segment, loudest
@@ -66,10 +65,8 @@ def look(predictor: Predictor, observation: Observation) -> Windows:
     phrases = sentences(observation)
     parts = {m: _parts(predictor, observation, m, list(zip(starts, ends, strict=True)), phrases) for m in predictor.modalities}
     samples = [{m: row for m, (rows, _) in parts.items() if (row := rows[i]) is not None} for i in range(count)]
-    batch = collate(samples, {m: predictor.encoders[m].spec.dim for m in predictor.modalities})
-    with torch.inference_mode():
-        logits = predictor.model.opinions(batch)
-    return Windows(starts, ends, duration, logits, batch.present, {m: tuple(reasons) for m, (_, reasons) in parts.items()}, phrases)
+    present = torch.tensor([[m in sample for m in predictor.modalities] for sample in samples])
+    return Windows(starts, ends, duration, predictor.opinions_on(samples), present, {m: tuple(reasons) for m, (_, reasons) in parts.items()}, phrases)
 
 
 def fuse(predictor: Predictor, windows: Windows, use: Collection[Modality] | None = None) -> Timeline:

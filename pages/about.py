@@ -13,7 +13,16 @@ from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.default_model.card import LIMITS, PROHIBITED
 from mmer_core.labels import MODALITY_TITLES
-from ui.about.certainty import risk_lines, risk_sentence, risk_subsets, threshold_label, unlabelled_sentence, unlike_table, voice_table
+from ui.about.certainty import (
+    caution_sentence,
+    risk_lines,
+    risk_sentence,
+    risk_subsets,
+    threshold_label,
+    unlabelled_sentence,
+    unlike_table,
+    voice_table,
+)
 from ui.about.charts import class_bars, class_figures, subset_bars
 from ui.about.model_card import card_body, data_table, fused_table, gain_table, label_table, part_table
 from ui.export import offer_figure
@@ -106,7 +115,7 @@ def show_fairness(record: Mapping[str, Any]) -> None:
     """How the figures differ between groups of people, as far as the data tells them apart."""
     if voices := voice_table(record):
         st.markdown("##### For whom it works better")
-        st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(record)}")
+        st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(record)} {caution_sentence(record)}".strip())
         st.markdown(voices)
 
 

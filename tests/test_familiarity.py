@@ -1,10 +1,13 @@
 """What is unlike the training data is told from what is like it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from mmer_core import familiarity
-from mmer_core.familiarity import HELD_OUT_WITHIN, Familiarity
+from mmer_core.familiarity import HELD_OUT_WITHIN, USUAL, Familiarity, softening
 from mmer_core.labels import Modality
 
 
@@ -43,11 +46,29 @@ def test_a_clip_is_judged_by_its_mean_over_time(known):
     assert known.distance(frames) == pytest.approx(known.distance(frames.mean(axis=0, keepdims=True)))
 
 
+def test_answers_are_softened_beyond_the_usual_distance_and_only_there(known):
+    near, far = correlated(1, 0), correlated(1, 2) + 100
+    cautious = replace(known, caution=0.5)
+    assert known.softening(far) == 1, "no caution is known"
+    assert cautious.softening(far) == pytest.approx(1 + 0.5 * (known.distance(far) - USUAL))
+    inside = near if known.distance(near) < USUAL else known.mean[None]
+    assert cautious.softening(inside) == 1
+    assert softening(np.array([0.2, 1.0, 1.5, 3.0]), 2.0).tolist() == [1, 1, 2, 5]
+
+
 def test_it_is_the_same_after_it_was_saved(known, tmp_path):
     assert familiarity.load(tmp_path) == {}
-    name = familiarity.save(tmp_path, {Modality.AUDIO: known, Modality.TEXT: known})
+    name = familiarity.save(tmp_path, {Modality.AUDIO: replace(known, caution=0.25), Modality.TEXT: known})
     assert (tmp_path / name).is_file()
     again = familiarity.load(tmp_path)
     assert list(again) == [Modality.AUDIO, Modality.TEXT]
+    assert (again[Modality.AUDIO].caution, again[Modality.TEXT].caution) == (0.25, 0)
     for x in correlated(20, 5):
         assert again[Modality.TEXT].strangeness(x[None]) == pytest.approx(known.strangeness(x[None]), rel=0.01)
+
+
+def test_a_file_from_before_there_was_a_caution_is_read(known, tmp_path):
+    name = familiarity.save(tmp_path, {Modality.AUDIO: replace(known, caution=0.25)})
+    older = {k: v for k, v in load_file(tmp_path / name).items() if not k.endswith(".caution")}
+    save_file(older, tmp_path / name)
+    assert familiarity.load(tmp_path)[Modality.AUDIO].caution == 0

@@ -115,7 +115,7 @@ def test_json_has_the_promised_keys(predictor):
     data = json.loads(json.dumps(predictor.fuse(predictor.observe(make_clip(sound=False))).to_json()))
     promised = {"label", "probability", "probabilities", "modalities", "subsets", "contributions", "notes", "timings", "model"}
     assert set(data) == promised | {"unsure", "unsure_below"}
-    assert data["modalities"]["audio"] == {"present": False, "reason": "the clip has no sound", "probabilities": None, "weight": 0.0}
+    assert data["modalities"]["audio"] == {"present": False, "reason": "the clip has no sound", "probabilities": None, "weight": 0.0, "softened": 1.0}
     assert set(data["subsets"]) == {"text", "visual", "text+visual"}
     assert set(data["model"]) == {"name", "sha256"}
 
@@ -142,6 +142,24 @@ def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns(pr
     answer = predictor.fuse(observation)
     assert len(answer.warnings) == 1
     assert answer.warnings[0] in answer.notes
+
+
+def test_a_modality_that_is_unlike_its_training_data_speaks_more_softly_and_the_others_as_before(predictor):
+    observation = predictor.observe(make_clip())
+    before = predictor.fuse(observation)
+    dim = observation.features[Modality.AUDIO].shape[1]
+    near = Familiarity(observation.features[Modality.AUDIO].mean(0) + 3, np.ones(dim), np.eye(dim), limit=1e9)  # at a distance of 3
+    predictor.known = {Modality.AUDIO: replace(near, caution=0.5)}
+    after = predictor.fuse(observation)
+    assert after.modalities[Modality.AUDIO].softened == pytest.approx(2)
+    assert after.modalities[Modality.AUDIO].label == before.modalities[Modality.AUDIO].label
+    assert max(after.subsets["audio"].values()) < max(before.subsets["audio"].values())
+    assert after.subsets["text+visual"] == before.subsets["text+visual"]
+    assert after.modalities[Modality.TEXT].softened == 1
+    assert "softened 2.0-fold as it is unlike the training data" in describe(after)
+    assert "softened" not in describe(before)
+    predictor.known = {Modality.AUDIO: near}
+    assert predictor.fuse(observation).subsets == before.subsets
 
 
 @pytest.mark.parametrize(

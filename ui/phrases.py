@@ -31,6 +31,7 @@ CERTAINTY: tuple[tuple[float, str], ...] = (
     (0.35, "a lean, no more"),
     (0.0, "little more than a guess"),
 )
+NOTICEABLE = 1.1  # softening of a modality's opinion from which it is mentioned
 CLOSE, CLEAR = 0.10, 0.30  # margins between first and second, as probability
 
 
@@ -76,12 +77,16 @@ def _say(names: list[str]) -> str:
 
 
 def contribution_sentence(prediction: Prediction, modality: Modality) -> str:
-    """What a modality did to the shown emotion: "Raised joy by 12 points; 34% of the decision's weight." """
+    """What a modality did to the shown emotion: "Raised joy by 12 points; 34% of the decision's weight."
+
+    It is also said where the modality speaks more softly than usual.
+    """
     opinion = prediction.modalities[modality]
     moved = round(100 * prediction.contributions[modality])
     direction = "Raised" if moved > 0 else "Lowered" if moved < 0 else "Left"
     amount = f"by {abs(moved)} {'point' if abs(moved) == 1 else 'points'}" if moved else "where it was"
-    return f"{direction} {prediction.label} {amount}; {percent(opinion.weight)} of the decision's weight."
+    said = f"{direction} {prediction.label} {amount}; {percent(opinion.weight)} of the decision's weight."
+    return f"{said} Taken with caution: it is unlike what the model learned from." if opinion.softened >= NOTICEABLE else said
 
 
 def seconds(value: float) -> str:

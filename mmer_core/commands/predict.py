@@ -54,6 +54,7 @@ def describe(prediction: Prediction) -> str:
         title = f"{MODALITY_TITLES[modality].lower()} ({modality})"
         if opinion.present and opinion.probabilities and opinion.label:
             says = f"{opinion.label} {opinion.probabilities[opinion.label]:.0%}, moved the answer by {prediction.contributions[modality]:+.0%}"
+            says += f", softened {opinion.softened:.1f}-fold as it is unlike the training data" if opinion.softened >= 1.05 else ""
         else:
             says = f"not used: {opinion.reason}"
         lines.append(f"  {title:<17} {says}")

@@ -11,6 +11,7 @@ from mmer_core.labels import MODALITY_TITLES, Modality
 LIMITS = (
     "It reads how an emotion is shown, mostly by actors or in scripted scenes; it does not know what a person feels.",
     "The voice network knows acted speech only: it over-reads the raised voice of real public speaking (anger, fear) and calm reading (disgust).",
+    "It recognises far less in a corpus that it has not heard, and your recordings are such: its answers are softened for that.",
     "Words are English: in other languages the transcript and its reading are unreliable. Voices were German and North American English.",
     "Faces were collected from the web with noisy labels; a person agrees with those labels about two times in three.",
     "The three corpora show different people: how words, voice and face of one person depend on each other was not in the training data.",
@@ -46,6 +47,7 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
         _fusion(record),
         "## Knowing when not to know",
         _familiarity(record["figures"]["familiarity"]),
+        *_caution(record),
         "## Limits",
         _bullets(LIMITS),
         "## Not for",
@@ -121,6 +123,16 @@ def _familiarity(figures: Mapping[str, Any]) -> str:
     ]
     what = "An input whose features lie farther from the training data than nearly all held-out inputs gets a warning. How often that happens:"
     return what + "\n\n" + _table(("", "inputs", "n", "warned of"), rows)
+
+
+def _caution(record: Mapping[str, Any]) -> list[str]:
+    """What is done about inputs that lie apart but not that far: for the modalities for which it was measured."""
+    cautions = {Modality(name): value for name, value in record["fusion"].get("cautions", {}).items() if value}
+    return [
+        f"{MODALITY_TITLES[m]}: the expert's logits are divided by 1 + {value:.2f} for each unit of distance beyond 1, the usual one of the training "
+        "data. That was fitted on unheard speakers and on corpora left out whole (`corpora not heard` above)."
+        for m, value in cautions.items()
+    ]
 
 
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mmer_core import abstention, metrics
 from mmer_core.abstention import threshold_at
 from mmer_core.calibration import fit_temperature
+from mmer_core.familiarity import softening
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 
@@ -38,10 +39,12 @@ class HeldOut:
     groups: np.ndarray
 
     @classmethod
-    def read(cls, path: Path) -> HeldOut:
-        """Read a parquet table with columns label, group and logit_<emotion>."""
+    def read(cls, path: Path, caution: float = 0.0) -> HeldOut:
+        """Read a parquet table with columns label, group and logit_<emotion>; with a caution also distance, by which the logits are softened."""
         table = pd.read_parquet(path)
         logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy(np.float32)
+        if caution:
+            logits = logits / softening(table["distance"].to_numpy(np.float32), caution)[:, None].astype(np.float32)
         return cls(np.ascontiguousarray(logits), table["label"].map(EMOTIONS.index).to_numpy(), table["group"].astype(str).to_numpy())
 
     def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:

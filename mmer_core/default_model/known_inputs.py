@@ -6,8 +6,8 @@ Run as the step "familiarity" of `train-default`, after the encoders are trained
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,26 @@ from mmer_core import familiarity
 from mmer_core.default_model.fer2013 import clean, read_fer2013
 from mmer_core.default_model.text_corpora import bare, read_goemotions, read_meld
 from mmer_core.default_model.text_trainer import sentence_encoder
-from mmer_core.default_model.voice import SHIPPED_FOLD
-from mmer_core.default_model.voice_clips import cached_features, fill_cache, sounds_without_voice, voice_clips
+from mmer_core.default_model.voice_clips import VoiceClip, cached_features, fill_cache, means_of, sounds_without_voice, voice_clips
+from mmer_core.default_model.voice_figures import MEASURED, SHIPPED_FOLD
 from mmer_core.encoders.face_ensemble import embed_pictures, load_network
 from mmer_core.encoders.face_network import SIDE
 from mmer_core.familiarity import Familiarity
 from mmer_core.labels import Modality
 
 SAMPLE = 6000  # texts and faces; more change the covariance little
-VOICE_VARIANTS = (0, 3, 4)  # as recorded, over a call, in a room (see `voice_variations`)
 _PIECE = 8  # pixels: a face cut into pieces of this side and put together at random is none any more
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """(N, D) each: inputs that were trained on, others of the same kind, and inputs that are unlike them by construction, {what: vectors}."""
+    """(N, D) each: inputs that were trained on, others of the same kind, and inputs that are unlike them by construction, {what: vectors}; and by how
+    much answers are softened with the distance, where the training found that out."""
 
     training: np.ndarray
     held_out: np.ndarray
     unlike: Mapping[str, np.ndarray]
+    caution: float = 0.0
 
 
 def learn_familiarity(data: Path, work: Path, seed: int = 0, only: Collection[Modality] = tuple(Modality)) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def learn_familiarity(data: Path, work: Path, seed: int = 0, only: Collection[Mo
         vectors = sources[modality](data, work, rng)
         order = rng.permutation(len(vectors.held_out))
         first, second = np.array_split(vectors.held_out[order], 2)
-        known[modality] = one = Familiarity.fit(vectors.training, first)
+        known[modality] = one = replace(Familiarity.fit(vectors.training, first), caution=vectors.caution)
         groups = {"held out": second, **vectors.unlike}
         figures[modality.value] = {what: {"n": len(x), "called unlike": round(_beyond(one, x), 4)} for what, x in groups.items()}
         print(f"familiarity: {modality}: {figures[modality.value]}", flush=True)
@@ -75,11 +76,15 @@ def _beyond(one: Familiarity, vectors: np.ndarray) -> float:
     return float(np.mean([one.strangeness(x[None]) > 1 for x in vectors]))
 
 
+def _report(path: Path, what: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: train the {what} before this step, with train-default")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
 def text_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
     """Utterances of MELD, comments of GoEmotions and utterances without punctuation; unlike: texts of letters at random."""
-    if not (work / "text.json").is_file():
-        raise FileNotFoundError(f"{work / 'text.json'} is missing: train the words before this step, with train-default")
-    report = json.loads((work / "text.json").read_text(encoding="utf-8"))
+    report = _report(work / "text.json", "words")
     encoder = sentence_encoder(report["encoder"], delta=work / "text.safetensors")
 
     def embed(texts: Sequence[str]) -> np.ndarray:
@@ -99,17 +104,18 @@ def text_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
 
 def voice_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:
     """Recordings and their variations, by speakers of other folds than the shipped one; unlike: hums, chords, hisses and knocks."""
+    report = _report(work / "voice.json", "voice")
     clips = voice_clips(data)
     silent = sounds_without_voice()
     fill_cache([*clips, *silent], work / "cache")
 
-    def means(chosen: Sequence[Any], variants: Sequence[int]) -> np.ndarray:
-        features = cached_features(chosen, work / "cache")
-        return np.stack([row[v].astype(np.float32).mean(axis=0) for row in features for v in variants])
+    def means(chosen: Sequence[VoiceClip], variants: Iterable[int]) -> np.ndarray:
+        return np.concatenate(means_of(cached_features(chosen, work / "cache"), variants))  # clip after clip
 
     held = [clip for clip in clips if clip.fold == SHIPPED_FOLD]
     learned = [clip for clip in clips if clip.fold != SHIPPED_FOLD]
-    return Vectors(means(learned, VOICE_VARIANTS), means(held, VOICE_VARIANTS), {"sounds without a voice": means(silent, [0])})
+    unlike = {"sounds without a voice": means(silent, [0])}
+    return Vectors(means(learned, MEASURED.values()), means(held, MEASURED.values()), unlike, report["caution"])
 
 
 def face_vectors(data: Path, work: Path, rng: np.random.Generator) -> Vectors:

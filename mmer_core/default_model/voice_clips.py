@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +127,12 @@ def in_processes(work: Callable[[Job], Result], jobs: Sequence[Job], processes: 
 def cached_features(clips: Sequence[VoiceClip], cache: Path) -> list[list[np.ndarray]]:
     """For each clip its `VARIANTS` arrays (T, D) float16, from a cache that has been filled."""
     return [[np.load(file) for file in _files(clip, cache)] for clip in clips]
+
+
+def means_of(features: Sequence[Sequence[np.ndarray]], variants: Iterable[int]) -> np.ndarray:
+    """(N, V, D) float32: the mean over time of V variants of N clips' features."""
+    chosen = tuple(variants)
+    return np.stack([[row[v].astype(np.float32).mean(axis=0) for v in chosen] for row in features])
 
 
 def _files(clip: VoiceClip, cache: Path) -> list[Path]:

@@ -128,3 +128,6 @@ def test_reads_the_table_that_a_step_writes(tmp_path):
     part = HeldOut.read(tmp_path / "x.parquet")
     assert part.labels.tolist() == [EMOTIONS.index("joy"), EMOTIONS.index("fear")]
     assert torch.equal(torch.from_numpy(part.logits[1]), torch.arange(C, dtype=torch.float32))
+    table.assign(distance=[1.0, 3.0]).to_parquet(tmp_path / "x.parquet")
+    cautious = HeldOut.read(tmp_path / "x.parquet", caution=0.5)
+    assert cautious.logits.tolist() == [part.logits[0].tolist(), (part.logits[1] / 2).tolist()], "1 + 0.5 · (3 - 1) = 2"

@@ -91,8 +91,9 @@ def test_a_fold_never_reads_the_speakers_it_is_tested_on(data: Path, trained: Pa
     monkeypatch.setattr(voice, "cached_features", spy)
     job = voice.FoldJob(0, data, trained / "cache", tmp_path / "fold.safetensors", TRAINING, OPTIONS)
     voice.train_fold(job)
-    learned, tested = seen
-    assert len(learned) == 5
+    learned, silent, tested = seen
+    assert len(learned) == 4
+    assert silent == {"nothing"}
     assert not learned & tested
     assert tested == {"ravdess-01", "emodb-03", "emodb-08"}
 
@@ -134,8 +135,25 @@ def test_the_spread_is_that_of_the_seeds(trained: Path) -> None:
     row = report["figures"]["cross_validation, 2 seeds"]["ravdess"]["as_recorded"]
     alone = report["figures"]["cross_validation"]["ravdess"]["as_recorded"]["ua"]
     assert abs(row["ua_mean"] - alone) == pytest.approx(row["ua_sd"] / 2**0.5, abs=2e-4), "of two values, each is sd/√2 from the mean"
-    assert len(list((trained / "voice_folds").iterdir())) == 4
+    assert len(list((trained / "voice_folds").iterdir())) == 2 * 2 + 2, "two folds with two seeds, and two corpora left out"
     assert voice.spread([pd.DataFrame()]) == {}
+
+
+def test_a_corpus_that_is_left_out_is_left_out_whole(data: Path, trained: Path) -> None:
+    clips = voice_clips.voice_clips(data)
+    job = voice.FoldJob("emodb", data, trained / "cache", trained / "unused", TRAINING, OPTIONS)
+    assert {c.corpus for c in clips if job.tests(c)} == {"emodb"}
+    assert {c.corpus for c in clips if not job.tests(c)} == {"ravdess", "tess"}
+
+
+def test_answers_come_with_their_distance_and_the_report_with_a_caution(trained: Path) -> None:
+    report = json.loads((trained / "voice.json").read_text())
+    assert report["caution"] >= 0
+    assert set(report["figures"]["corpora_not_heard"]) == {"ravdess", "emodb"}
+    assert report["figures"]["corpora_not_heard"]["ravdess"]["n"] == 16
+    distance = pd.read_parquet(trained / "voice_validation.parquet")["distance"]
+    assert (distance > 0).all()
+    assert distance.nunique() > 10
 
 
 def test_stopped_and_resumed_gives_the_same_weights(data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +185,7 @@ def test_stopped_and_resumed_gives_the_same_weights(data: Path, trained: Path, t
 
 def test_other_settings_do_not_reuse_finished_folds(data: Path, trained: Path) -> None:
     clips = voice_clips.voice_clips(data)
-    jobs = [voice._jobs(clips, data, trained, VoiceTraining(epochs=e), OPTIONS)[0].file for e in (2, 3)]
+    jobs = [voice._jobs([0], clips, data, trained, training=VoiceTraining(epochs=e), options=OPTIONS)[0].file for e in (2, 3)]
     assert jobs[0] != jobs[1]
 
 

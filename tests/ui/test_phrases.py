@@ -1,5 +1,7 @@
 """Sentences about an answer say what the numbers say, and no more."""
 
+from dataclasses import replace
+
 import pytest
 
 from mmer_core.labels import EMOTIONS, Modality
@@ -58,6 +60,8 @@ def test_contributions_have_a_direction():
     assert contribution_sentence(answer, Modality.TEXT) == "Raised joy by 12 points; 33% of the decision's weight."
     assert contribution_sentence(answer, Modality.AUDIO) == "Lowered joy by 1 point; 33% of the decision's weight."
     assert contribution_sentence(answer, Modality.VISUAL) == "Left joy where it was; 33% of the decision's weight."
+    answer.modalities[Modality.AUDIO] = replace(answer.modalities[Modality.AUDIO], softened=1.4)
+    assert contribution_sentence(answer, Modality.AUDIO).endswith("weight. Taken with caution: it is unlike what the model learned from.")
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0004, "1 ms"), (0.012, "12 ms"), (0.25, "0.25 s"), (2.34, "2.3 s")])

@@ -17,7 +17,8 @@ from ui.figure import OUTLINE, percent, quiet, subset_colour, subset_title
 
 _DASHES = {"text+audio": "dash", "text+visual": "dot", "audio+visual": "dashdot"}  # pairs share a colour
 _LANGUAGES = {"ravdess": "English", "emodb": "German"}
-_VOICES = {"female": "women", "male": "men", "as_recorded": "everybody"}  # by their keys in the record
+_APART = "apart"
+_VOICES = {"female": "women", "male": "men", "as_recorded": "everybody", _APART: "everybody, the corpus not heard"}  # by their keys in the record
 
 
 def risk_subsets(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -82,14 +83,28 @@ def unlike_table(record: Mapping[str, Any]) -> str:
 
 
 def voice_table(record: Mapping[str, Any]) -> str:
-    """The voice's UA for women and men and for each corpus with its language; "" where the record does not tell them apart."""
-    corpora = record["figures"].get("audio", {}).get("cross_validation", {})
+    """The voice's UA for women and men and for each corpus with its language, as it is and where the whole corpus was not heard in training; ""
+    where the record does not tell them apart."""
+    audio = record["figures"].get("audio", {})
+    corpora, apart = audio.get("cross_validation", {}), audio.get("corpora_not_heard", {})
     rows = []
     for name, language in _LANGUAGES.items():
-        figures = corpora.get(name, {})
+        figures = corpora.get(name, {}) | ({_APART: apart[name]} if name in apart else {})
         groups = [(said, figures[key]) for key, said in _VOICES.items() if key in figures]
         rows += [(in_words(name), language, said, f"{row['n']:,}", f"{100 * row['ua']:.1f}") for said, row in groups]
     return table(("Corpus", "Language", "Voices of", "n", "UA, %"), rows) if rows else ""
+
+
+def caution_sentence(record: Mapping[str, Any]) -> str:
+    """What becomes of recordings that are unlike the training data, and what is done about it; "" where the record does not say."""
+    apart = record["figures"].get("audio", {}).get("corpora_not_heard", {})
+    if not apart:
+        return ""
+    errors = [f"from {row['ece']:.2f} to {row['ece_with_caution']:.2f} for {in_words(name)}" for name, row in apart.items()]
+    return (
+        "Recordings of a corpus that was not heard in training are recognised far less often; yours are such. So the voice's answers are softened "
+        f"the farther a recording lies from the training data: that takes their calibration error (ECE) {' and '.join(errors)}."
+    )
 
 
 def unlabelled_sentence(record: Mapping[str, Any]) -> str:

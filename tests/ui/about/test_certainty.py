@@ -7,7 +7,16 @@ import pytest
 from mmer_core.checkpoint import read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.labels import MODALITY_COLOURS, Modality
-from ui.about.certainty import risk_lines, risk_sentence, risk_subsets, threshold_label, unlabelled_sentence, unlike_table, voice_table
+from ui.about.certainty import (
+    caution_sentence,
+    risk_lines,
+    risk_sentence,
+    risk_subsets,
+    threshold_label,
+    unlabelled_sentence,
+    unlike_table,
+    voice_table,
+)
 
 UNSURE = {"coverage": 0.9, "risk": 0.05, "risk_of_all": 0.1}
 CURVE = [[0.5, 0.01], [1.0, 0.1]]
@@ -25,7 +34,8 @@ RECORD = {
             "cross_validation": {
                 "ravdess": {"as_recorded": {"n": 1440, "ua": 0.7676}, "female": {"n": 720, "ua": 0.813}, "male": {"n": 720, "ua": 0.7222}},
                 "emodb": {"as_recorded": {"n": 454, "ua": 0.8494}},
-            }
+            },
+            "corpora_not_heard": {"emodb": {"n": 454, "ua": 0.42, "ece": 0.251, "ece_with_caution": 0.084}},
         },
     },
 }
@@ -63,13 +73,15 @@ def test_voices_are_told_apart_where_the_data_says_whose_they_are():
         ["RAVDESS", "English", "men", "720", "72.2"],
         ["RAVDESS", "English", "everybody", "1,440", "76.8"],
         ["EMO-DB", "German", "everybody", "454", "84.9"],
+        ["EMO-DB", "German", "everybody, the corpus not heard", "454", "42.0"],
     ]
+    assert caution_sentence(RECORD).endswith("their calibration error (ECE) from 0.25 to 0.08 for EMO-DB.")
     assert "MELD and FER2013 come without" in unlabelled_sentence(RECORD)
 
 
 def test_an_older_record_leaves_out_what_it_lacks():
     assert risk_subsets(OLD) == {}
-    assert (risk_sentence(OLD), unlike_table(OLD), voice_table(OLD)) == ("", "", "")
+    assert (risk_sentence(OLD), unlike_table(OLD), voice_table(OLD), caution_sentence(OLD)) == ("", "", "", "")
 
 
 def test_the_shipped_record_is_read():
