@@ -17,6 +17,8 @@ from mmer_core.speech import Segment
 
 OPINION = 0.35  # probability from which a modality counts as saying something; below it is little more than a guess
 SHORTEST_STRETCH = 1.0  # seconds that a disagreement lasts at least
+LASTING = 2.0  # seconds, a window's width: what is shorter may be chance
+_TOLD = 4  # stretches that a sentence holds
 _T = TypeVar("_T")
 
 
@@ -97,6 +99,32 @@ def cues(timeline: Timeline) -> list[Cue]:
             mean = float(timeline.fused[a:b, timeline.labels.index(name)].mean())
             found.append(Cue(float(timeline.edges[a]), float(timeline.edges[b]), name, mean, mean < timeline.unsure_below))
     return found
+
+
+def changes(timeline: Timeline) -> list[Cue]:
+    """What the clip turns from and to: stretches of at least `LASTING` in which the fused answer is sure of one emotion; none if it is always the
+    same one. Stretches of one emotion with only a short or unsure one between them count as one."""
+    found: list[Cue] = []
+    for cue in cues(timeline):
+        if cue.unsure or cue.end - cue.start < LASTING - 1e-9:
+            continue
+        if found and found[-1].label == cue.label:
+            before, lasted, lasts = found[-1], found[-1].end - found[-1].start, cue.end - cue.start
+            mean = (before.probability * lasted + cue.probability * lasts) / (lasted + lasts)
+            found[-1] = Cue(before.start, cue.end, cue.label, mean)
+        else:
+            found.append(cue)
+    return found if len(found) > 1 else []
+
+
+def changes_sentence(timeline: Timeline) -> str:
+    """ "The emotion changes: sadness (0 to 5 s, 56%), then joy (5 to 20 s, 80%)."; "" where it does not."""
+    found = changes(timeline)
+    if not found:
+        return ""
+    parts = [f"{c.label} ({c.start:.0f} to {c.end:.0f} s, {c.probability:.0%})" for c in found[:_TOLD]]
+    rest = f", and {len(found) - _TOLD} times more" if len(found) > _TOLD else ""
+    return f"The emotion changes: {', then '.join(parts)}{rest}."
 
 
 def subtitles(timeline: Timeline) -> str:

@@ -1,10 +1,13 @@
 """The command line: what it prints, and that failures are one sentence."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from mmer_core import cli, media, predictor
+from mmer_core import cli, media, predictor, timeline
+from mmer_core.clip import SAMPLE_RATE
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
 from tiny_predictor import make_clip, make_predictor
 
@@ -60,6 +63,16 @@ def test_predict_for_people(monkeypatch, capsys, tmp_path):
     assert "voice (audio)" in out
     assert "the clip has no sound" in out
     assert all(name in out for name in EMOTIONS)
+
+
+def test_predict_says_how_the_emotion_changes_over_a_long_clip(monkeypatch, capsys, tmp_path):
+    clip = replace(make_clip(), duration=8.0, waveform=np.zeros(8 * SAMPLE_RATE, np.float32))
+    monkeypatch.setattr(media, "load_clip", lambda path, text=None: clip)
+    monkeypatch.setattr(timeline, "changes_sentence", lambda found: f"It changes within {found.duration:.0f} s.")
+    assert cli.main(["predict", str(tmp_path / "clip.mp4")]) == 0
+    assert capsys.readouterr().out.endswith("\nIt changes within 8 s.\n")
+    assert cli.main(["predict", "--text", "too short to change"]) == 0
+    assert "It changes" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.predictor import Observation
 from mmer_core.sliding_windows import SHORTEST, STEP, WIDTH, fuse, length, look, sentences
 from mmer_core.speech import Segment, Transcript
-from mmer_core.timeline import OPINION, Timeline, cues, disagreements, equal_stretches, subtitles
+from mmer_core.timeline import OPINION, Timeline, changes, changes_sentence, cues, disagreements, equal_stretches, subtitles
 from tiny_predictor import DIM, TinyEncoder, make_clip, make_predictor
 
 RATE = 10.0  # feature frames per second
@@ -79,6 +79,36 @@ def test_windows_cover_the_clip_without_a_hole(predictor):
     assert made.edges[-1] == made.duration == pytest.approx(8.0)
     assert (np.diff(made.edges) > 0).all()
     assert len(made) == 13
+
+
+def test_a_clip_that_goes_from_one_emotion_to_another_is_told_apart_from_one_that_does_not():
+    turning = timeline(visual=probabilities(*["sadness"] * 6, None, *["joy"] * 8))
+    assert [(c.label, c.start, c.end) for c in changes(turning)] == [("sadness", 0, 3), ("joy", 3.5, 7.5)]
+    assert changes_sentence(turning) == "The emotion changes: sadness (0 to 3 s, 60%), then joy (4 to 8 s, 60%)."
+    steady = timeline(visual=probabilities(*["joy"] * 6, None, *["joy"] * 6))
+    assert (changes(steady), changes_sentence(steady)) == ([], "")
+
+
+def test_short_and_unsure_stretches_are_no_change():
+    rows = np.concatenate(
+        [probabilities(*["joy"] * 5), probabilities(*["fear"] * 3), probabilities(*["anger"] * 5, p=0.4), probabilities(*["joy"] * 5)]
+    )
+    flickering = replace(timeline(visual=rows), unsure_below=0.47)
+    assert changes(flickering) == []
+    also_sad = replace(flickering, **{"fused": np.concatenate([rows[:13], probabilities(*["sadness"] * 5)])})
+    assert [(c.label, c.start, c.end) for c in changes(also_sad)] == [("joy", 0, 2.5), ("sadness", 6.5, 9)]
+
+
+def test_a_stretch_that_is_only_interrupted_counts_once_with_its_mean_probability():
+    parts = [probabilities(*["joy"] * 4, p=0.9), probabilities("fear"), probabilities(*["joy"] * 12, p=0.5), probabilities(*["sadness"] * 4)]
+    joy, sadness = changes(timeline(visual=np.concatenate(parts)))
+    assert (joy.start, joy.end, sadness.label) == (0, 8.5, "sadness")
+    assert joy.probability == pytest.approx((2 * 0.9 + 6 * 0.5) / 8)
+
+
+def test_a_sentence_holds_a_few_changes():
+    many = timeline(visual=probabilities(*[name for name in ["joy", "fear"] * 4 for _ in range(4)]))
+    assert changes_sentence(many).endswith("then fear (6 to 8 s, 60%), and 4 times more.")
 
 
 def test_a_length_between_two_steps_ends_with_a_whole_window(predictor):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mmer_core.prediction import Prediction
+from mmer_core.timeline import Timeline, changes_sentence
 from ui.figure import OUTLINE, emotion_colour, emotion_name, percent
 from ui.phrases import agreement_sentence, certainty, margin_sentence, sentence_case
 
@@ -65,6 +66,12 @@ def headline_html(prediction: Prediction) -> str:
     kind, before = (" unsure", "The answer is") if prediction.unsure else ("", "It reads as")
     title = f"<small>{before}</small><h2>{escape(found.title)}</h2>"
     return f'<div class="mmer-answer{kind}" role="status" style="--accent:{found.colour}">{title}{lead}{rest}</div>'
+
+
+def changes_html(timeline: Timeline) -> str:
+    """For a clip that goes from one emotion to another, which one answer cannot say: from which to which, and where to look; "" for others."""
+    changing = changes_sentence(timeline)
+    return f'<p class="mmer-changes">{escape(changing)} See Over time, below.</p>' if changing else ""
 
 
 def warnings_html(prediction: Prediction, hint: str = "") -> str:

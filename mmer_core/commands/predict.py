@@ -13,6 +13,7 @@ from mmer_core.labels import MODALITY_TITLES, parse_modality
 
 if TYPE_CHECKING:
     from mmer_core.prediction import Prediction
+    from mmer_core.predictor import Observation, Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +40,26 @@ def run(args: argparse.Namespace) -> int:
     predictor = Predictor.load(args.checkpoint)
     loaded = time.perf_counter()
     use = [m for m in predictor.modalities if m not in args.without]
-    prediction = predictor.fuse(predictor.observe(clip, use=use), use)
+    observation = predictor.observe(clip, use=use)
+    prediction = predictor.fuse(observation, use)
     prediction.timings.update({"decode": decoded - started, "load": loaded - decoded})
-    print(json.dumps(prediction.to_json(), indent=2, ensure_ascii=False) if args.json else describe(prediction))
+    if args.json:
+        print(json.dumps(prediction.to_json(), indent=2, ensure_ascii=False))
+        return 0
+    print(describe(prediction))
+    if changing := _how_it_changes(predictor, observation):
+        print(f"\n{changing}")
     return 0
+
+
+def _how_it_changes(predictor: Predictor, observation: Observation) -> str:
+    """A sentence for a clip that goes from one emotion to another; "" for others."""
+    from mmer_core.sliding_windows import SHORTEST, fuse, length, look
+    from mmer_core.timeline import changes_sentence
+
+    if length(observation.clip) < SHORTEST or not observation.features:
+        return ""
+    return changes_sentence(fuse(predictor, look(predictor, observation)))
 
 
 def describe(prediction: Prediction) -> str:

@@ -14,7 +14,7 @@ from mmer_core.config import ROOT
 from mmer_core.labels import Modality
 from mmer_core.speech import Segment, Transcript
 from tiny_predictor import make_clip, make_predictor
-from ui import models
+from ui import headline, models
 
 
 @pytest.fixture
@@ -98,6 +98,13 @@ def test_corrected_words_are_spread_over_the_speech(answered):
     answered.text_area[0].set_value("Quite other. Zzz! And more.").run()
     assert not answered.exception
     assert row(answered, "Words")["y"] != before["y"]
+
+
+def test_what_changes_over_the_clip_stands_under_its_answer(app, tmp_path, monkeypatch):
+    monkeypatch.setattr(headline, "changes_sentence", lambda timeline: f"It changes within {timeline.duration:.0f} s & more.")
+    write_video(tmp_path / "long.mp4", seconds=4.0)
+    at = give(app, "long.mp4", (tmp_path / "long.mp4").read_bytes())
+    assert any("It changes within 4 s &amp; more. See Over time, below." in h.proto.body for h in at.get("html"))
 
 
 def test_it_says_that_windows_are_noisier(answered):

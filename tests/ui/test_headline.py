@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.prediction import Opinion, Prediction
+from mmer_core.timeline import Timeline
 from ui.figure import OUTLINE, emotion_colour
-from ui.headline import headline, headline_html, short_answer, unsure_sentence, warnings_html
+from ui.headline import changes_html, headline, headline_html, short_answer, unsure_sentence, warnings_html
 from ui.phrases import CERTAINTY
 
 JOY = {e: 0.41 if e == "joy" else 0.59 / 6 for e in EMOTIONS}
@@ -31,6 +34,14 @@ def test_an_unsure_answer_is_neutral_and_says_why():
 
 def test_degrees_of_certainty_do_not_speak_of_unsure():
     assert not any("unsure" in words for _, words in CERTAINTY)
+
+
+def test_a_clip_that_changes_is_told_so_under_its_answer():
+    edges = np.arange(9.0)
+    rows = np.array([[0.41 if e == name else 0.59 / 6 for e in EMOTIONS] for name in ["joy"] * 4 + ["fear"] * 4])
+    turning = Timeline(edges[:-1], edges[1:], edges, EMOTIONS, {Modality.VISUAL: rows}, rows, {})
+    assert "joy (0 to 4 s, 41%), then fear (4 to 8 s, 41%)" in changes_html(turning)
+    assert changes_html(replace(turning, unsure_below=0.49)) == "", "nothing is sure, so nothing changes"
 
 
 def test_warnings_are_text():

@@ -21,7 +21,7 @@ from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
 from ui.export import offer_figure, offer_file
 from ui.figure import CONFIG, percent, points
-from ui.headline import headline_html, warnings_html
+from ui.headline import changes_html, headline_html, warnings_html
 from ui.page import PAGES, ink
 from ui.phrases import CAVEAT, STEPS, plain, seconds, sentence_case
 
@@ -74,6 +74,9 @@ def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, bel
         _show_contributions(prediction)
     timeline = timeline_of(observation, predictor, prediction.used, person)
     if timeline is not None:
+        if changing := changes_html(timeline):
+            with headline:
+                st.html(changing)
         with over_time:
             show_timeline(timeline, analysis)
     with taken:

@@ -11,7 +11,7 @@ import numpy as np
 from mmer_core.labels import EMOTIONS, MODALITY_TITLES
 from mmer_core.media import display_name
 from mmer_core.prediction import Prediction
-from mmer_core.timeline import Timeline, disagreements
+from mmer_core.timeline import Timeline, changes_sentence, disagreements
 from ui import report
 from ui.analyze.analysis import Source
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
@@ -90,6 +90,8 @@ def _over_time(timeline: Timeline | None) -> Iterator[str]:
     yield report.paragraph(
         f"Colour is the strongest emotion, height its probability, a thin grey line nothing to go by. {OVER_TIME_CAVEAT}", quiet=True
     )
+    if changing := changes_sentence(timeline):
+        yield report.paragraph(changing)
     found = disagreements(timeline)
     if found:
         yield report.heading("Where they disagree", 3)
