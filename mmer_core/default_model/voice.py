@@ -113,33 +113,44 @@ def train_voice(
     missing = [job for jobs in (*all_jobs, apart) for job in jobs if not job.file.is_file()]
     for job, seconds in zip(missing, in_processes(train_fold, missing, processes), strict=True):
         print(f"voice: fold {job.fold}, seed {job.training.seed}, trained in {seconds:.0f} s", flush=True)
-    jobs = all_jobs[0]
-    table = validation_table(clips, jobs)
-    table.to_parquet(work / "voice_validation.parquet", index=False)
-    shipped = load_tensors(jobs[SHIPPED_FOLD].file)
+    tables = [validation_table(clips, jobs) for jobs in all_jobs]
+    tables[0].to_parquet(work / "voice_validation.parquet", index=False)
+    shipped = load_tensors(all_jobs[0][SHIPPED_FOLD].file)
     save_tensors(work / "voice.safetensors", {name: tensor.half() for name, tensor in shipped.items() if name.startswith("expert.")})
-    heard, unheard = Distant.of(table), {str(job.fold): Distant.of(validation_table(clips, [job])) for job in apart}
-    report: dict[str, Any] = {
-        "encoder": "voice_frames",
-        "encoder_options": {},
-        "expert": "voice",
-        "expert_options": options,
-        "seed": seed,
-        "prior": dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS)),  # the loss weighs the classes equally
-        "data": [{"name": name, "n": sum(c.corpus == key for c in clips), "licence": licence} for key, name, licence in SOURCES],
-        "held_out_speakers": sorted({c.speaker for c in clips if c.fold == SHIPPED_FOLD}),
-        "training": training.to_json(),
-        "command": f"python -m mmer_core train-default --data DIR --only voice --seed {seed}",
-        "seconds": round(sum(float(load_tensors(job.file)["seconds"]) for job in jobs)),  # of training, summed over the folds
-        "caution": fit_caution(heard, list(unheard.values()))[0],
-        "figures": figures(table)
-        | {"corpora_not_heard": unheard_figures(heard, unheard)}
-        | {"sounds_without_voice": _confidence_without_voice(jobs[SHIPPED_FOLD])}
-        | spread([table, *(validation_table(clips, others) for others in all_jobs[1:])]),
-    }
+    unheard = {str(job.fold): Distant.of(validation_table(clips, [job])) for job in apart}
+    report = _report(clips, all_jobs[0], tables, unheard)
     write_json(work / "voice.json", report)
     print("voice:", json.dumps(report["figures"]["cross_validation"]["ravdess"]["as_recorded"]), flush=True)
     return report
+
+
+def _report(clips: Sequence[VoiceClip], jobs: Sequence[FoldJob], tables: Sequence[pd.DataFrame], unheard: Mapping[str, Distant]) -> dict[str, Any]:
+    """How to build the shipped network, what it learned from, and figures.
+
+    Args:
+        jobs: the folds of the seed that is shipped.
+        tables: what the folds said, for each seed; the first is the shipped one's.
+        unheard: what was said about each corpus that was left out whole.
+    """
+    shipped, heard = jobs[SHIPPED_FOLD], Distant.of(tables[0])
+    return {
+        "encoder": "voice_frames",
+        "encoder_options": {},
+        "expert": "voice",
+        "expert_options": shipped.options,
+        "seed": shipped.training.seed,
+        "prior": dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS)),  # the loss weighs the classes equally
+        "data": [{"name": name, "n": sum(c.corpus == key for c in clips), "licence": licence} for key, name, licence in SOURCES],
+        "held_out_speakers": sorted({c.speaker for c in clips if shipped.tests(c)}),
+        "training": shipped.training.to_json(),
+        "command": f"python -m mmer_core train-default --data DIR --only voice --seed {shipped.training.seed}",
+        "seconds": round(sum(float(load_tensors(job.file)["seconds"]) for job in jobs)),  # of training, summed over the folds
+        "caution": fit_caution(heard, list(unheard.values()))[0],
+        "figures": figures(tables[0])
+        | {"corpora_not_heard": unheard_figures(heard, unheard)}
+        | {"sounds_without_voice": _confidence_without_voice(shipped)}
+        | spread(tables),
+    }
 
 
 def _all_options(options: Mapping[str, Any]) -> dict[str, Any]:
