@@ -7,7 +7,7 @@ import pytest
 from mmer_core import checkpoint
 from mmer_core.config import CHECKPOINTS, DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.default_model.card import AGAINST
-from mmer_core.labels import EMOTIONS
+from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.media import text_clip
 from mmer_core.predictor import Predictor
 from mmer_core.runs.run import CVRun, list_runs
@@ -36,6 +36,16 @@ def test_the_large_model_fits_the_default_one_and_is_worth_its_size():
     better = [gains[way]["cross_entropy_high"] < 0 for way in ("alone", "in dialogue")]
     assert all(better), "its probabilities are better than the default model's by more than chance, for dialogues"
     assert "comments" in gains, "it says how it does where it may be worse"
+
+
+def test_the_voice_is_softened_as_its_record_says_and_better_calibrated_for_it():
+    record = checkpoint.read_record(DEFAULT_CHECKPOINT)
+    known = Predictor.load().known
+    assert {m.value: pytest.approx(one.caution, abs=1e-4) for m, one in known.items()} == record["fusion"]["cautions"]
+    assert known[Modality.AUDIO].caution > 0
+    for figures in record["figures"]["audio"]["corpora_not_heard"].values():
+        assert figures["ece_with_caution"] < figures["ece"]
+        assert figures["cross_entropy_with_caution"] < figures["cross_entropy"]
 
 
 def test_the_model_reads_words_as_an_answer_to_what_was_said_before():
