@@ -1,5 +1,6 @@
 """MELD, GoEmotions, FER2013 and published face weights in small, laid out like the real ones."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from default_model.face_files import write_faceres, write_part, write_recognitio
 
 from mmer_core.checkpoint import sha256_of
 from mmer_core.default_model.face_published import STARTS
+from mmer_core.encoders import text
 from mmer_core.labels import EMOTIONS
 
 PHRASES = {
@@ -45,6 +47,16 @@ def data(tmp_path_factory):
         (folder / "goemotions" / f"{split}.tsv").write_text("\n".join([*lines, "two at once\t0,3\tidx"]) + "\n", encoding="utf-8")
     (folder / "goemotions" / "labels.txt").write_text("\n".join(GOEMOTIONS_LABELS), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def shallow_minilm():
+    """MiniLM with two of its six layers, for tests that train on it again and again: it learns the few utterances above as well."""
+    shallow = text.minilm_network()
+    shallow.encoder["layer"] = shallow.encoder["layer"][:2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "minilm_network", lambda: copy.deepcopy(shallow))
+        yield
 
 
 @pytest.fixture(scope="package")

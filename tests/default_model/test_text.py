@@ -23,6 +23,8 @@ from mmer_core.encoders.text import MiniLmEncoder
 from mmer_core.fusion.words import WordsNetwork
 from mmer_core.labels import EMOTIONS
 
+pytestmark = pytest.mark.usefixtures("shallow_minilm")
+
 SHORT = TextTraining(
     rank=2,
     first_epochs=1,
@@ -38,7 +40,7 @@ SHORT = TextTraining(
 
 
 @pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
+def trained(data, tmp_path_factory, shallow_minilm):
     """A work folder after an undisturbed training."""
     work = tmp_path_factory.mktemp("work")
     train_text(data, work, seed=3, options=SHORT)

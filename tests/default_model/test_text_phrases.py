@@ -20,7 +20,7 @@ def meld(data):
 
 
 @pytest.fixture(scope="module")
-def trainer():
+def trainer(shallow_minilm):
     return TextTrainer(TextTraining(rank=2), seed=0)
 
 
