@@ -25,7 +25,7 @@ USUAL = 1.0  # the distance of a training input, up to which nothing is softened
 
 def softening(distance: np.ndarray, caution: float) -> np.ndarray:
     """What an expert's logits are divided by at a distance from its training data: 1 up to the usual one, then rising in a line."""
-    return np.asarray(1 + caution * np.maximum(np.asarray(distance) - USUAL, 0.0))
+    return np.asarray(1 + caution * np.maximum(distance - USUAL, 0.0))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ class Familiarity:
 
     def softening(self, features: np.ndarray) -> float:
         """What an expert's logits on these features, (T, D), are divided by, 1 or more: it is to be less sure of what is unlike its training data."""
-        return float(softening(np.array(self.distance(features)), self.caution)) if self.caution else 1.0
+        if not self.caution:
+            return 1.0  # a live page asks with every picture: no distance is computed in vain
+        return float(softening(np.array(self.distance(features)), self.caution))
 
     def strangeness(self, features: np.ndarray) -> float:
         """The distance as a multiple of the limit; above 1 the input is unlike the training data."""

@@ -175,12 +175,8 @@ class Predictor:
         except (Absent, EncoderUnavailable) as reason:
             absent[modality] = str(reason)
 
-    def opinions(self, observation: Observation) -> dict[Modality, torch.Tensor]:
-        """Logits {modality: (1, C)} of each expert, as `opinions_on`."""
-        return self.opinions_on([observation.features])
-
     @torch.inference_mode()
-    def opinions_on(self, features: Sequence[Mapping[Modality, np.ndarray]]) -> dict[Modality, torch.Tensor]:
+    def opinions(self, features: Sequence[Mapping[Modality, np.ndarray]]) -> dict[Modality, torch.Tensor]:
         """Logits {modality: (B, C)} of each expert on B samples {modality: (T, D)}, softened where an input is unlike its training data; NaN where
         a modality is absent."""
         raw = self.model.opinions(collate(features, {m: self.encoders[m].spec.dim for m in self.modalities}))
@@ -194,7 +190,7 @@ class Predictor:
     @torch.inference_mode()
     def subset_probabilities(self, observation: Observation, chosen: list[tuple[Modality, ...]]) -> np.ndarray:
         """(len(chosen), C) float64: what each subset of the modalities answers; absent ones are left out of each."""
-        opinions = {m: v.expand(len(chosen), -1) for m, v in self.opinions(observation).items()}
+        opinions = {m: v.expand(len(chosen), -1) for m, v in self.opinions([observation.features]).items()}
         rows = [[m in s and m in observation.features for m in self.modalities] for s in chosen]
         present = torch.tensor(rows, dtype=torch.bool).view(len(chosen), len(self.modalities))
         logits, _ = self.model.combine(opinions, present)

@@ -50,6 +50,11 @@ class Windows:
     phrases: tuple[Segment, ...]
 
 
+def has_timeline(observation: Observation) -> bool:
+    """Whether the clip is long enough for one, and has anything to go by."""
+    return length(observation.clip) >= SHORTEST and bool(observation.features)
+
+
 def look(predictor: Predictor, observation: Observation) -> Windows:
     """Ask every expert about every window: about .1 s for a minute of clip, and one short encoding per sentence.
 
@@ -66,7 +71,7 @@ def look(predictor: Predictor, observation: Observation) -> Windows:
     parts = {m: _parts(predictor, observation, m, list(zip(starts, ends, strict=True)), phrases) for m in predictor.modalities}
     samples = [{m: row for m, (rows, _) in parts.items() if (row := rows[i]) is not None} for i in range(count)]
     present = torch.tensor([[m in sample for m in predictor.modalities] for sample in samples])
-    return Windows(starts, ends, duration, predictor.opinions_on(samples), present, {m: tuple(reasons) for m, (_, reasons) in parts.items()}, phrases)
+    return Windows(starts, ends, duration, predictor.opinions(samples), present, {m: tuple(reasons) for m, (_, reasons) in parts.items()}, phrases)
 
 
 def fuse(predictor: Predictor, windows: Windows, use: Collection[Modality] | None = None) -> Timeline:

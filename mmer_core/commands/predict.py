@@ -54,12 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _how_it_changes(predictor: Predictor, observation: Observation) -> str:
     """A sentence for a clip that goes from one emotion to another; "" for others."""
-    from mmer_core.sliding_windows import SHORTEST, fuse, length, look
+    from mmer_core.sliding_windows import fuse, has_timeline, look
     from mmer_core.timeline import changes_sentence
 
-    if length(observation.clip) < SHORTEST or not observation.features:
-        return ""
-    return changes_sentence(fuse(predictor, look(predictor, observation)))
+    return changes_sentence(fuse(predictor, look(predictor, observation))) if has_timeline(observation) else ""
 
 
 def describe(prediction: Prediction) -> str:

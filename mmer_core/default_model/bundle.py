@@ -53,7 +53,8 @@ def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None)
     """
     works = {m: variant.works.get(m, work) if variant else work for m in STEP_OF}
     reports = {m: _report(works[m], step) for m, step in STEP_OF.items()}
-    held_out = {m: HeldOut.read(works[m] / f"{step}_validation.parquet", reports[m].get("caution", 0.0)) for m, step in STEP_OF.items()}
+    cautions = {m: report.get("caution", 0.0) for m, report in reports.items()}
+    held_out = {m: HeldOut.read(works[m] / f"{step}_validation.parquet", cautions[m]) for m, step in STEP_OF.items()}
     priors = {m: _frequencies(report["prior"]) for m, report in reports.items()}
     modalities = {m.value: _entry(m, report) for m, report in reports.items()}
     model = build_product(modalities, len(EMOTIONS)).eval()
@@ -78,7 +79,7 @@ def bundle(work: Path, out: Path, seed: int = 0, variant: Variant | None = None)
             "answer_priors": {m.value: dict(zip(EMOTIONS, np.round(prior, 4).tolist(), strict=True)) for m, prior in answered.items()},
             "unsure_below": unsure_below(model, held_out, seed),
             "coverage": COVERAGE,
-            "cautions": {m.value: report.get("caution", 0.0) for m, report in reports.items()},
+            "cautions": {m.value: caution for m, caution in cautions.items()},
             "seed": seed,
         },
         "tried": {m.value: report["tried"] for m, report in reports.items() if "tried" in report},

@@ -44,7 +44,7 @@ class HeldOut:
         table = pd.read_parquet(path)
         logits = table[[f"logit_{name}" for name in EMOTIONS]].to_numpy(np.float32)
         if caution:
-            logits = logits / softening(table["distance"].to_numpy(np.float32), caution)[:, None].astype(np.float32)
+            logits = logits / softening(table["distance"].to_numpy(np.float32), caution)[:, None]
         return cls(np.ascontiguousarray(logits), table["label"].map(EMOTIONS.index).to_numpy(), table["group"].astype(str).to_numpy())
 
     def halves(self, seed: int) -> tuple[HeldOut, HeldOut]:

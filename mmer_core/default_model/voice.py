@@ -41,6 +41,7 @@ from mmer_core.fusion.voice import VoiceNetwork
 from mmer_core.labels import EMOTIONS
 
 SEEDS = 3
+_VERSION = 2  # part of the names of what was trained; raise it when that holds something else
 #: Corpora that are also left out whole. TESS is too small to ask: one woman, four emotions.
 LEFT_OUT = ("ravdess", "emodb")
 SOURCES = (
@@ -48,9 +49,6 @@ SOURCES = (
     ("emodb", "EMO-DB, without boredom", "free for research"),
     ("tess", "TESS, one speaker, four emotions", "CC BY-NC-ND 4.0"),
 )
-
-
-_VERSION = 2  # part of the names of what was trained; raise it when that holds something else
 
 
 @dataclass(frozen=True)

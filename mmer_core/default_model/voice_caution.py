@@ -62,10 +62,10 @@ def unheard_figures(heard: Distant, unheard: Mapping[str, Distant]) -> dict[str,
     The temperature without caution is that of unheard speakers of known corpora; caution and temperature together are fitted on these and on the
     other corpora that were not heard.
     """
-    figures = {}
+    figures, temperature = {}, fit_temperature(heard.logits, heard.labels)
     for name, part in unheard.items():
         others = [other for key, other in unheard.items() if key != name]
-        plain = part.softened(0.0, fit_temperature(heard.logits, heard.labels))
+        plain = part.softened(0.0, temperature)
         cautious = part.softened(*fit_caution(heard, others))
         scores = metrics.score_predictions(part.labels, plain)
         for what, answers in (("", plain), ("_with_caution", cautious)):

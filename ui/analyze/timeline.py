@@ -32,11 +32,11 @@ def timeline_of(observation: Observation, predictor: Predictor, use: Collection[
     Args:
         person: whose face the observation has, as in `Analysis.corrected`.
     """
-    from mmer_core.sliding_windows import SHORTEST, fuse, length
+    from mmer_core.sliding_windows import fuse, has_timeline
 
-    clip = observation.clip
-    if length(clip) < SHORTEST or not observation.features:
+    if not has_timeline(observation):
         return None
+    clip = observation.clip
     before = clip.dialogue.previous if clip.dialogue else ()
     windows = _windows((clip.digest, clip.text or "", before, person, predictor.identity["sha256"]), observation, predictor)
     return fuse(predictor, windows, use)
