@@ -1,7 +1,8 @@
-"""How long an answer takes, step by step: `python benchmarks/answer.py [CLIP]`.
+"""Time to an answer, step by step: `python benchmarks/answer.py [CLIP]`.
 
-Without a clip it makes ten seconds of 1280x720 H.264 with sound from the sample clip, as a phone would send them.
-Cold: a fresh process from start to first answer. Warm: the median of several answers in one process. Toggle: one `fuse`.
+Without a clip it makes ten seconds of 1280x720 H.264 with sound from the sample clip, as a phone would send
+them. Cold: a fresh process from start to first answer. Warm: the median of several answers in one process.
+Toggle: one `fuse`.
 """
 
 from __future__ import annotations
@@ -22,15 +23,31 @@ SAMPLE = ROOT / "samples" / "speech.mp4"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", type=Path, nargs="?")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "default", help="the model (default: the shipped one)")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=ROOT / "checkpoints" / "default",
+        help="the model (default: the shipped one)",
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip = args.clip or ten_seconds_of_720p(Path(folder) / "phone.mp4")
         started = time.perf_counter()
-        command = [sys.executable, "-m", "mmer_core", "predict", str(clip.resolve()), "--json", "--checkpoint", str(args.checkpoint.resolve())]
+        command = [
+            sys.executable,
+            "-m",
+            "mmer_core",
+            "predict",
+            str(clip.resolve()),
+            "--json",
+            "--checkpoint",
+            str(args.checkpoint.resolve()),
+        ]
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         print(f"cold, new process to answer   {time.perf_counter() - started:6.2f} s")
         warm(clip, args.checkpoint, args.repeat)
@@ -39,19 +56,19 @@ def main() -> None:
 def warm(clip: Path, checkpoint: Path, repeat: int) -> None:
     """Print the median time of each step, of a whole answer, and of a toggle."""
     sys.path.insert(0, str(ROOT))
+    from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.labels import Modality
-    from mmer_core.media import load_clip
-    from mmer_core.predictor import Predictor
+    from mmer_core.media.loading import load_clip
 
-    predictor = Predictor.load(checkpoint)
-    predictor.warm_up()
+    model = EmotionModel.load(checkpoint)
+    model.warm_up()
     rows, totals = [], []
     for _ in range(repeat):
         started = time.perf_counter()
         decoded = load_clip(clip)
         decoding = time.perf_counter() - started
-        observation = predictor.observe(decoded)
-        prediction = predictor.fuse(observation)
+        observation = model.observe(decoded)
+        prediction = model.fuse(observation)
         totals.append(time.perf_counter() - started)
         rows.append({"decode": decoding, **prediction.timings})
     for step in rows[0]:
@@ -59,7 +76,7 @@ def warm(clip: Path, checkpoint: Path, repeat: int) -> None:
     print(f"warm, whole answer            {statistics.median(totals):6.2f} s (median of {repeat})")
     started = time.perf_counter()
     for i in range(20):
-        predictor.fuse(observation, [m for j, m in enumerate(Modality) if (i >> j) & 1 == 0])
+        model.fuse(observation, [m for j, m in enumerate(Modality) if (i >> j) & 1 == 0])
     print(f"toggle                        {(time.perf_counter() - started) / 20:6.3f} s")
 
 

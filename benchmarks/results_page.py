@@ -1,14 +1,16 @@
-"""How fast the Results page is with many runs: `python benchmarks/results_page.py [--runs 200] [--predictions 10000]`.
+"""Speed of the Results page with many runs: `python benchmarks/results_page.py [--runs 200]`.
 
-Makes a folder of that many runs (four distinct ones, copied), seven emotions, three modalities, a prediction of every utterance for each of the
-seven subsets, and drives the page with Streamlit's AppTest. Cold: nothing read yet in this process. A toggle is timed as a whole run of the page,
-of which the browser redraws only the fragment.
+Makes a folder of that many runs (four distinct ones, copied), seven emotions, three modalities, a prediction
+of every utterance for each of the seven subsets, and drives the page with Streamlit's AppTest. Cold: nothing
+read yet in this process. A toggle is timed as a whole run of the page, of which the browser redraws only the
+fragment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -16,6 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -24,14 +30,17 @@ DISTINCT = 4
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--predictions", type=int, default=10_000, help="utterances of each run")
     parser.add_argument("--repeat", type=int, default=5)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["MMER_RUNS"] = folder  # before the app is imported, which looks for runs there
         names = make_runs(Path(folder), args.runs, args.predictions)
-        measure(Path(folder), names, args.repeat)
+        measure(names, args.repeat)
 
 
 def make_runs(folder: Path, runs: int, predictions: int) -> list[str]:
@@ -43,7 +52,14 @@ def make_runs(folder: Path, runs: int, predictions: int) -> list[str]:
     names = [f"run-{i:03d}" for i in range(runs)]
     for i, name in enumerate(names):
         if i < DISTINCT:
-            write_run(folder / name, labels=EMOTIONS, modalities=tuple(Modality)[:3], n=predictions, seed=i, evidence=0.5 + 0.3 * i)
+            write_run(
+                folder / name,
+                labels=EMOTIONS,
+                modalities=tuple(Modality)[:3],
+                n=predictions,
+                seed=i,
+                inputs=0.5 + 0.3 * i,
+            )
         else:
             shutil.copytree(folder / names[i % DISTINCT], folder / name)
             record = json.loads((folder / name / "run.json").read_text(encoding="utf-8"))
@@ -51,20 +67,14 @@ def make_runs(folder: Path, runs: int, predictions: int) -> list[str]:
     return names
 
 
-def measure(folder: Path, names: list[str], repeat: int) -> None:
+def measure(names: list[str], repeat: int) -> None:
     """Print the time of each step."""
     from streamlit.testing.v1 import AppTest
 
-    from ui import runs
-
-    runs.FOLDER = folder
+    show_listing(names)
     page = AppTest.from_file(str(ROOT / "pages" / "results.py"), default_timeout=120)
     page.session_state["entered"] = True  # as when app.py was run
     page.query_params["run"] = "nothing"
-    started, busy = time.perf_counter(), time.process_time()
-    runs.listed()
-    wall, cpu = (1000 * (now - then) for now, then in ((time.perf_counter(), started), (time.process_time(), busy)))
-    print(f"{f'{len(names)} runs listed, cold':<32} {wall:7.0f} ms   processor {cpu:6.0f} ms")
     timed(page, "table, first time", 1, lambda _: None)
     timed(page, "table, again", repeat, lambda _: None)
 
@@ -72,24 +82,53 @@ def measure(folder: Path, names: list[str], repeat: int) -> None:
         page.query_params["run"] = names[i % len(names)]
 
     timed(page, "another run, never opened", repeat, open_run)
-    name = names[(repeat - 1) % len(names)]
-    timed(page, "the same run, warm", repeat, lambda _: None)
-    subsets = ["text", "audio", "visual", "text+audio", "text+visual"]
-    timed(page, "modalities toggled", repeat, lambda i: page.segmented_control(key=f"subset-{name}").set_value(subsets[i % len(subsets)]))
-    timed(page, "a fold of a subset, first time", 1, lambda _: page.selectbox(key=f"fold-{name}").set_value("Fold 1"))
-    timed(page, "another fold", repeat, lambda i: page.selectbox(key=f"fold-{name}").set_value(f"Fold {i % 3}"))
-    norms = ["counts", "true", "predicted"]
-    timed(page, "counts or percent", repeat, lambda i: page.segmented_control(key=f"norm-{name}").set_value(norms[i % len(norms)]))
-    page.selectbox(key=f"shown-{name}").set_value("anger")
-    timed(page, "a cell, first time", 1, lambda _: page.selectbox(key=f"read-{name}").set_value("joy"))
-    timed(page, "another cell", repeat, lambda i: page.selectbox(key=f"read-{name}").set_value(("fear", "joy")[i % 2]))
+    one_run(page, names[(repeat - 1) % len(names)], repeat)
     page.query_params["run"] = ",".join(names[:2])
     timed(page, "two runs compared, first time", 1, lambda _: None)
     timed(page, "two runs compared, warm", repeat, lambda _: None)
 
 
-def timed(page, what: str, repeat: int, change: Callable[[int], object]) -> None:  # type: ignore[no-untyped-def]
-    """Change something, run the page; print the median, also of the processor's time (others may use the machine), and the slowest."""
+def show_listing(names: list[str]) -> None:
+    """Print the time until all runs are listed, nothing read before."""
+    from ui import runs
+
+    started, busy = time.perf_counter(), time.process_time()
+    runs.listed()
+    wall, cpu = time.perf_counter() - started, time.process_time() - busy
+    print(f"{f'{len(names)} runs listed, cold':<32} {1000 * wall:7.0f} ms   processor {1000 * cpu:6.0f} ms")
+
+
+def one_run(page: AppTest, name: str, repeat: int) -> None:
+    """Print the time of each step on the page of a run that is open."""
+    subsets = ["text", "audio", "visual", "text+audio", "text+visual"]
+    norms = ["counts", "true", "predicted"]
+
+    def toggle(i: int) -> None:
+        page.segmented_control(key=f"subset-{name}").set_value(subsets[i % len(subsets)])
+
+    def fold(i: int) -> None:
+        page.selectbox(key=f"fold-{name}").set_value(f"Fold {i % 3}")
+
+    def norm(i: int) -> None:
+        page.segmented_control(key=f"norm-{name}").set_value(norms[i % len(norms)])
+
+    def cell(i: int) -> None:
+        page.selectbox(key=f"read-{name}").set_value(("joy", "fear")[i % 2])
+
+    timed(page, "the same run, warm", repeat, lambda _: None)
+    timed(page, "modalities toggled", repeat, toggle)
+    timed(page, "a fold of a subset, first time", 1, lambda _: fold(1))
+    timed(page, "another fold", repeat, fold)
+    timed(page, "counts or percent", repeat, norm)
+    page.selectbox(key=f"shown-{name}").set_value("anger")
+    timed(page, "a cell, first time", 1, lambda _: cell(0))
+    timed(page, "another cell", repeat, lambda i: cell(i + 1))
+
+
+def timed(page: AppTest, what: str, repeat: int, change: Callable[[int], object]) -> None:
+    """Change something, run the page; print the median, also of the processor's time (others may use the
+    machine), and the slowest.
+    """
     walls, busy = [], []
     for i in range(repeat):
         change(i)

@@ -1,12 +1,17 @@
-"""Take the pictures in docs/images again: `python docs/screenshots.py`. Needs Chromium and requirements-dev.txt; starts the app by itself."""
+"""Take the pictures in docs/images again: `python docs/screenshots.py [RUN]`. Needs Chromium and
+requirements-dev.txt; starts the app by itself. With the folder of a run that has a model, that model reads a
+clip, too.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -19,33 +24,54 @@ IMAGES = ROOT / "docs" / "images"
 #: {name: (address, pixels shown at 1280, pixels shown at 390)}; Analyze is taken with an answer on it.
 PAGES = {
     "results": ("/results?run=ravdess-8-crossmodal", 1640, 1900),
-    "comparison": ("/results?run=ravdess-8-crossmodal,ravdess-8-s0-early,ravdess-8-s0-late_mean", 1640, 1900),
-    "ablation": ("/ablation?run=ravdess-8-s4-ensemble", 1640, 1900),
+    "comparison": ("/results?run=ravdess-8-crossmodal,ravdess-8-early,ravdess-8-late_mean", 1640, 1900),
+    "ablation": ("/ablation?run=ravdess-8-ensemble", 1640, 1900),
     "train": ("/train", 1640, 1900),
     "live": ("/live", 900, 1100),
     "about": ("/about", 1640, 1900),
 }
 
 
-def main() -> None:
+def main(run: Path | None) -> None:
+    """Take all pictures, or only that of the model of a run."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
-    server = subprocess.Popen(command, cwd=ROOT)
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command += [f"--server.port={port}", "--server.headless=true"]
+    # made-up features are written beside the runs; a browser without a screen counts as a visitor
+    place = tempfile.mkdtemp() if run is None else str(run.resolve().parent)
+    own = {"MMER_RUNS": place, "MMER_TRUST_VISITORS": "1"}
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | own)
+    IMAGES.mkdir(parents=True, exist_ok=True)
     try:
         wait_until_up(address)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            take_all(browser, address)
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            if run is None:
+                take_all(browser, address)
+            else:
+                take_trained(browser, address, run.name)
             browser.close()
     finally:
         server.terminate()
 
 
+def take_trained(browser: Browser, address: str, name: str) -> None:
+    """The sample read by the model of a run."""
+    page = open_page(browser, f"{address}/results?run={name}", 1280, "light")
+    page.get_by_role("button", name="Use this model").click()
+    page.get_by_role("link", name="Read a clip with it").click()
+    page.get_by_text("Model in use:").wait_for()
+    page.get_by_text("The model is loading").wait_for(state="detached")
+    answer_sample(page)
+    save(page, "analyze-trained.png", 2100)
+
+
 def take_all(browser: Browser, address: str) -> None:
-    IMAGES.mkdir(parents=True, exist_ok=True)
     page = open_page(browser, address, 1280, "light")
     save(page, "analyze-empty.png", 560)
     answer_sample(page)
@@ -57,8 +83,13 @@ def take_all(browser: Browser, address: str) -> None:
     answer_sample(phone)
     save(phone, "analyze-phone.png", 1900)
     for name, (path, height, phone_height) in PAGES.items():
-        save(open_page(browser, f"{address}{path}", 1280, "dark" if name == "about" else "light"), f"{name}.png", height)
-        save(open_page(browser, f"{address}{path}", 390, "light"), f"{name}-phone.png", phone_height)
+        for width, shown, end in ((1280, height, ""), (390, phone_height, "-phone")):
+            scheme = "dark" if name == "about" and width == 1280 else "light"
+            page = open_page(browser, f"{address}{path}", width, scheme)
+            if name == "train":
+                page.get_by_role("button", name="Try it on made-up features").click()
+                page.get_by_role("button", name="Start training").wait_for()
+            save(page, f"{name}{end}.png", shown)
 
 
 def wait_until_up(address: str) -> None:
@@ -75,7 +106,7 @@ def open_page(browser: Browser, address: str, width: int, scheme: str) -> Page:
     page.set_default_timeout(120_000)
     page.goto(address)
     page.get_by_role("heading", level=1).wait_for()
-    page.get_by_text("Models are loading").wait_for(state="detached")
+    page.get_by_text("The model is loading").wait_for(state="detached")
     return page
 
 
@@ -103,4 +134,4 @@ def save(page: Page, name: str, height: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

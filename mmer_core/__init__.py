@@ -1,3 +1,64 @@
-"""Multimodal emotion recognition: encoders, fusion, honest evaluation. Importing this package loads neither torch nor transformers."""
+"""Multimodal emotion recognition: the public API.
 
-__version__ = "0.1.0"
+    model = load_model()                    # the shipped model, "large", or the folder of a model or a run
+    prediction = model.predict("clip.mp4")  # a Prediction: label, probabilities, unimodal predictions, notes
+
+    manifest = read_corpus("ravdess:/data/ravdess")
+    extract(manifest, {"audio": "voice_frames", "visual": "face_cnn"})
+    request = TrainRequest("ravdess:/data/ravdess", encoders={"audio": "voice_frames", "visual": "face_cnn"})
+    (run,) = cross_validate(request)        # the run's model: load_model(run.path)
+
+Importing this package loads neither torch nor transformers; what is named above is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmer_core.corpora import read as read_corpus
+    from mmer_core.crossval.cross_validation import cross_validate
+    from mmer_core.features.extraction import extract
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.prediction import Prediction
+    from mmer_core.inference.shipped import load_model
+    from mmer_core.media.loading import load_clip
+    from mmer_core.runs.comparison import compare
+    from mmer_core.training.request import TrainRequest
+
+__version__ = "0.2.0"
+__all__ = [
+    "EmotionModel",
+    "Prediction",
+    "TrainRequest",
+    "compare",
+    "cross_validate",
+    "extract",
+    "load_clip",
+    "load_model",
+    "read_corpus",
+]
+
+_PLACES = {
+    "EmotionModel": ("mmer_core.inference.emotion_model", "EmotionModel"),
+    "Prediction": ("mmer_core.inference.prediction", "Prediction"),
+    "TrainRequest": ("mmer_core.training.request", "TrainRequest"),
+    "compare": ("mmer_core.runs.comparison", "compare"),
+    "cross_validate": ("mmer_core.crossval.cross_validation", "cross_validate"),
+    "extract": ("mmer_core.features.extraction", "extract"),
+    "load_clip": ("mmer_core.media.loading", "load_clip"),
+    "load_model": ("mmer_core.inference.shipped", "load_model"),
+    "read_corpus": ("mmer_core.corpora", "read"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _PLACES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

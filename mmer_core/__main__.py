@@ -1,5 +1,7 @@
+"""`python -m mmer_core`: the command `mmer`."""
+
 import sys
 
-from mmer_core.cli import main
+from mmer_core.cli.main import main
 
 sys.exit(main())

@@ -1,4 +1,5 @@
-"""One model on disk: `model.json` (what it is, and the sha256 of every other file) and safetensors. Nothing in it can run code.
+"""One model on disk: `model.json` (its record, with the sha256 of every other file) and safetensors. Nothing
+in it can run code.
 
 A model may build on another in the folder beside it: what it does not bring itself it takes from there.
 """
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCHEMA = 1
+SCHEMA = 2
 RECORD = "model.json"
-FILE_OPTIONS = ("weights", "delta")  # options of encoders that name a file of the checkpoint
+FILE_OPTIONS = ("weights", "delta")  # options of encoders that name a file of the model
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used; the message names the folder and says why."""
+    """A model's folder that cannot be used; the message names it and says why."""
 
 
 def sha256_of(path: Path) -> str:
@@ -38,10 +39,12 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The model.json of a checkpoint, after checking the schema and the sha256 of every file it names, its own and those of the model it builds on.
+    """The record of a model's folder, after checking the schema and the sha256 of every file it names, its
+    own and those of the model it builds on.
 
     Raises:
-        CheckpointError: no such folder, unreadable record, another schema, or a file that is missing or changed.
+        CheckpointError: no such folder, unreadable record, another schema, or a file that is missing or
+            changed.
     """
     record = _parse(folder)
     _check_files(folder, record)
@@ -49,7 +52,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     if base is not None:
         found = _parse(base)
         if "base" in found or fingerprint(found) != record["base"]["sha256"]:
-            raise CheckpointError(f"{folder} builds on another model than the one in {base}: copy both folders again, from one version")
+            raise CheckpointError(
+                f"{folder} builds on another model than the one in {base}: copy both folders again, "
+                "from one version"
+            )
         _check_files(base, found)
     return record
 
@@ -64,12 +70,14 @@ def base_of(folder: Path, record: Mapping[str, Any]) -> Path | None:
         return None
     name = str(record["base"]["folder"])
     if Path(name).name != name or name == "..":
-        raise CheckpointError(f"{folder / RECORD} builds on a model at {name!r}, not beside it: do not use this checkpoint")
+        raise CheckpointError(
+            f"{folder / RECORD} builds on a model at {name!r}, not beside it: do not use this model"
+        )
     return folder.parent / name
 
 
 def find_file(folder: Path, record: Mapping[str, Any], name: str) -> Path:
-    """Where a file of a checkpoint lies: in its own folder, or else in that of the model it builds on."""
+    """Path of a file of a model: in its own folder, or else in that of the model it builds on."""
     base = base_of(folder, record)
     return folder / name if base is None or name in record["files"] else base / name
 
@@ -79,12 +87,35 @@ def _parse(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"no model in {folder}: it has no {RECORD}; name a checkpoint folder or train one") from None
+        raise CheckpointError(
+            f"no model in {folder}: name the folder of a model or of a run, or train one"
+        ) from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): restore the file or train the model again") from error
+        raise CheckpointError(
+            f"{path} cannot be read ({error}): restore the file or train the model again"
+        ) from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise CheckpointError(f"{path} has another format than this version reads (schema {SCHEMA}): use the version that wrote it")
+        raise CheckpointError(_other_schema(folder, record))
     return record
+
+
+def _other_schema(folder: Path, record: Any) -> str:
+    """The reason why a record of another schema is refused."""
+    found = record.get("schema") if isinstance(record, dict) else None
+    if isinstance(record, dict) and record.get("kind") == "fold":
+        return (
+            f"{folder} holds one fold of a run of an older version, which answers no clips: train the run "
+            "again and name the run's folder"
+        )
+    if isinstance(found, int) and found < SCHEMA:
+        return (
+            f"{folder} holds a model of an older version (schema {found}, this one reads {SCHEMA}): train "
+            "it again"
+        )
+    return (
+        f"{folder / RECORD} has another format than this version reads (schema {SCHEMA}): use the version "
+        "that wrote it"
+    )
 
 
 def _check_files(folder: Path, record: Mapping[str, Any]) -> None:
@@ -92,15 +123,18 @@ def _check_files(folder: Path, record: Mapping[str, Any]) -> None:
     for name, digest in record.get("files", {}).items():
         file = folder / name
         if Path(name).name != name:
-            raise CheckpointError(f"{path} names the file {name!r} outside its folder: do not use this checkpoint")
+            raise CheckpointError(f"{path} names the file {name!r} outside its folder: do not use this model")
         if not file.is_file():
-            raise CheckpointError(f"{folder} lacks {name}: copy the whole checkpoint folder again")
+            raise CheckpointError(f"{folder} lacks {name}: copy the whole model folder again")
         if sha256_of(file) != digest:
-            raise CheckpointError(f"{file} differs from what {RECORD} says: copy the whole checkpoint folder again")
+            raise CheckpointError(
+                f"{file} differs from what {RECORD} says: copy the whole model folder again"
+            )
 
 
 def write_record(folder: Path, record: Mapping[str, Any], files: list[str], base: Path | None = None) -> None:
-    """Write model.json last, with the sha256 of `files` (names inside `folder`): a folder without it is unfinished.
+    """Write model.json last, with the sha256 of `files` (names inside `folder`): a folder without it is
+    unfinished.
 
     Args:
         base: the folder, beside `folder`, of the model that this one builds on.
@@ -111,8 +145,8 @@ def write_record(folder: Path, record: Mapping[str, Any], files: list[str], base
 
 
 def fingerprint(record: Mapping[str, Any]) -> str:
-    """sha256 that identifies a model: over its record without what was measured, hence over every weight file too."""
-    identity = {k: v for k, v in record.items() if k != "figures"}
+    """sha256 that identifies a model: over its record without the card, hence over every weight file too."""
+    identity = {k: v for k, v in record.items() if k != "card"}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
@@ -128,7 +162,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     try:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
     except SafetensorError as error:
-        raise OSError(f"{path} cannot be written: {str(error).removeprefix('Error while serializing: ')}") from error
+        raise OSError(
+            f"{path} cannot be written: {str(error).removeprefix('Error while serializing: ')}"
+        ) from error
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -136,4 +172,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     import torch
     from safetensors.torch import load_file
 
-    return {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in load_file(path).items()}
+    return {
+        name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
+        for name, t in load_file(path).items()
+    }

@@ -1,4 +1,4 @@
-"""What a person gave us, decoded: frames, sound, words. Plain data, no decoding here (see `media`)."""
+"""One decoded input: frames, sound, words. Plain data; `media` decodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Kind = Literal["video", "audio", "picture", "text"]
 
 
 class Absent(Exception):
-    """A modality has nothing to say about this clip; the message is the reason a person reads ("no face in 31 of 31 frames")."""
+    """A modality is missing in this clip; the message is the reason a person reads ("no face in 31 of 31
+    frames").
+    """
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,13 @@ class FaceTrack:
         times: (F,) float64, seconds.
         frames: (F,) int, index into `Clip.frames`.
         boxes: (F, 4) float32, x0 y0 x1 y1 in pixels of `Clip.frames`.
-        landmarks: (F, 5, 2) float32, pixels: left eye, right eye, nose, left and right mouth corner (as seen in the picture); NaN if unknown.
+        landmarks: (F, 5, 2) float32, pixels: left eye, right eye, nose, left and right mouth corner (as seen
+            in the picture); NaN if unknown.
         scores: (F,) float32 in [0, 1], the detector's confidence.
         crops: (F, S, S, 3) uint8 RGB, upright and framed as the face network expects (see `faces`).
-        frames_seen: how many frames were searched.
+        frames_seen: number of frames that were searched.
         people: the largest number of faces in any one frame.
-        rule: how the main face was chosen, in words.
+        rule: the choice of the main face, in words.
     """
 
     times: np.ndarray
@@ -51,7 +54,7 @@ class FaceTrack:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Where an utterance stands in its conversation (system S2's metadata), and what was said before it."""
+    """The place of an utterance in its conversation, and the turns before it."""
 
     index: int  # 0-based position of the utterance
     length: int  # utterances in the dialogue
@@ -66,17 +69,19 @@ class Clip:
     Attributes:
         name: the name to show; never used to build a path.
         digest: sha256 of the original bytes (of the UTF-8 text for text-only input); keys every cache.
-        kind: what was given.
+        kind: of the input.
         duration: seconds of media that were decoded; 0 for a picture or text.
-        frames: (T, H, W, 3) uint8 RGB, upright, sampled evenly in time, longer side at most `Limits.frame_side`.
+        frames: (T, H, W, 3) uint8 RGB, upright, sampled evenly in time, longer side at most
+            `Limits.frame_side`.
         times: (T,) float64, seconds from the start of the clip.
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
-        text: what was said: typed, from a transcript, or None.
+        text: the words: typed, from a transcript, recognised, or None.
         faces: filled by `faces.find_faces`.
-        people: everybody whom `faces` could follow instead, counted from the left; empty with one face or none.
+        people: the faces that `faces` could follow instead, counted from the left; empty with one face or
+            none.
         dialogue: filled by a corpus reader.
         absent: why a part is None, for each modality that cannot be had from this input.
-        notes: sentences a person should read (cut to the first 60 s, rotated, damaged after 3 s...).
+        notes: sentences a person should read (shortened to the first 60 s, damaged after 3 s...).
     """
 
     name: str
@@ -94,12 +99,12 @@ class Clip:
     notes: tuple[str, ...] = ()
 
     def with_text(self, text: str | None) -> Clip:
-        """The same clip saying something else; blank text counts as none."""
+        """Return the clip with other words; blank text counts as none."""
         cleaned = (text or "").strip()
         return replace(self, text=cleaned or None)
 
     def after(self, turns: Sequence[str]) -> Clip:
-        """The same clip with other turns of a conversation before it, oldest first; blank ones do not count."""
+        """Return the clip after these turns of a conversation, oldest first; blank ones are ignored."""
         said = tuple(turn.strip() for turn in turns if turn.strip())
         if not said and self.dialogue is None:
             return self

@@ -1,4 +1,4 @@
-"""Settings: frozen dataclasses that round-trip through JSON, and the few places on disk the project knows."""
+"""Configuration dataclasses that round-trip through JSON, and the places on disk that the project knows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,48 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-ROOT = Path(__file__).resolve().parent.parent
-CHECKPOINTS = ROOT / "checkpoints"
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # the checkout; site-packages where the package is installed: never written to
+INSTALLED = (PACKAGE / "_models").is_dir()  # the wheel carries the shipped models inside the package
+CHECKPOINTS = PACKAGE / "_models" if INSTALLED else ROOT / "checkpoints"
 DEFAULT_CHECKPOINT = CHECKPOINTS / "default"
 LARGE_CHECKPOINT = CHECKPOINTS / "large"
-RUNS = Path(os.environ.get("MMER_RUNS") or CHECKPOINTS / "runs").expanduser()  # shipped runs and own ones
+SHIPPED_RUNS = CHECKPOINTS / "runs"  # read only; the wheel has none
+
+
+def user_data() -> Path:
+    """The folder in which this user's runs and features are kept; created by whoever writes into it."""
+    from platformdirs import user_data_path
+
+    return user_data_path("mmer", appauthor=False)
+
+
+def runs_folder() -> Path:
+    """The folder that runs are written to: `MMER_RUNS`, or one in the user's data folder."""
+    named = os.environ.get("MMER_RUNS")
+    return Path(named).expanduser().absolute() if named else user_data() / "runs"
+
+
+def run_folders() -> tuple[Path, ...]:
+    """The folders in which runs are looked for; new ones are written to the first.
+
+    The shipped runs follow it, unless `MMER_RUNS` names the folder: then it is the only one.
+    """
+    shipped = SHIPPED_RUNS.is_dir() and not os.environ.get("MMER_RUNS")
+    return (runs_folder(), SHIPPED_RUNS) if shipped else (runs_folder(),)
+
+
+def features_folder() -> Path:
+    """The feature store that is used unless another is named."""
+    return user_data() / "features"
+
+
+def working_folder() -> Path:
+    """The folder that background commands run in: the checkout, or the user's data folder where installed."""
+    return user_data() if INSTALLED else ROOT
+
+
+RUNS = runs_folder()
 
 
 def models_folder() -> Path | None:
@@ -25,6 +62,7 @@ class JsonConfig:
     """Mixin for frozen dataclasses: `to_json` and `from_json` are inverse to each other."""
 
     def to_json(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
         return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
@@ -37,13 +75,15 @@ class JsonConfig:
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(data) - known)
         if unknown:
-            raise ValueError(f"{cls.__name__} has no option {', '.join(unknown)}: known are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"{cls.__name__} has no option {', '.join(unknown)}: known are {', '.join(sorted(known))}"
+            )
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
 
 
 @dataclass(frozen=True)
 class Limits(JsonConfig):
-    """What decoding one upload may cost. Chosen so that a hostile or endless file ends in seconds.
+    """Bounds on the cost of decoding one upload, chosen so that a hostile or endless file ends in seconds.
 
     Attributes:
         max_bytes: the largest file read.

@@ -1,6 +1,7 @@
-"""Emotions, modalities, and the one table that maps every corpus's labels to ours.
+"""The seven emotions, the modalities and their subsets, and the one table that maps corpora's labels.
 
-The order of `EMOTIONS` is the class index everywhere: logits, probabilities, confusion matrices, files on disk.
+`EMOTIONS` are the classes of the shipped models and give the order in which classes are listed; any other
+model has classes of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ EMOTIONS: tuple[str, ...] = ("neutral", "anger", "disgust", "fear", "joy", "sadn
 
 
 class Modality(StrEnum):
-    """A source of evidence. The order of definition is the order of every table, tensor column and subset name."""
+    """A source of evidence. The order of definition is the order of every table, tensor column and subset
+    name.
+    """
 
     TEXT = "text"
     AUDIO = "audio"
@@ -21,7 +24,7 @@ class Modality(StrEnum):
     METADATA = "metadata"
 
 
-#: What a person calls each modality; also accepted on the command line.
+#: The word for each modality in the app; also accepted on the command line.
 MODALITY_TITLES: dict[Modality, str] = {
     Modality.TEXT: "Words",
     Modality.AUDIO: "Voice",
@@ -29,42 +32,20 @@ MODALITY_TITLES: dict[Modality, str] = {
     Modality.METADATA: "Dialogue",
 }
 
-# Okabe-Ito and close relatives: told apart with the common colour-vision deficiencies, on light and dark grounds.
-EMOTION_COLOURS: dict[str, str] = {
-    "neutral": "#8A8F98",
-    "anger": "#D55E00",
-    "disgust": "#009E73",
-    "fear": "#A05EB5",
-    "joy": "#E0A800",
-    "sadness": "#0072B2",
-    "surprise": "#56B4E9",
-}
-MODALITY_COLOURS: dict[Modality, str] = {
-    Modality.TEXT: "#3B7DD8",
-    Modality.AUDIO: "#E07B39",
-    Modality.VISUAL: "#2FA36B",
-    Modality.METADATA: "#8E6BBF",
-}
-EMOTION_SYMBOLS: dict[str, str] = {
-    "neutral": "😐",
-    "anger": "😠",
-    "disgust": "🤢",
-    "fear": "😨",
-    "joy": "😊",
-    "sadness": "😢",
-    "surprise": "😮",
-}
-
 #: Labels of other corpora, lower case, to ours. Shown on the About page and by `python -m mmer_core labels`.
 LABEL_ALIASES: dict[str, str] = {
-    "neu": "neutral", "calm": "neutral", "neutrality": "neutral",
-    "angry": "anger", "ang": "anger", "mad": "anger", "frustration": "anger", "frustrated": "anger", "fru": "anger",
-    "disgusted": "disgust", "dis": "disgust",
-    "fearful": "fear", "fea": "fear", "anxiety": "fear", "afraid": "fear", "scared": "fear",
-    "happy": "joy", "happiness": "joy", "hap": "joy", "excited": "joy", "excitement": "joy", "exc": "joy", "joyful": "joy",
-    "sad": "sadness",
-    "surprised": "surprise", "sur": "surprise", "pleasant_surprise": "surprise", "ps": "surprise",
-}  # fmt: skip
+    alias: emotion
+    for emotion, aliases in {
+        "neutral": "neu neutrality calm",
+        "anger": "ang angry mad fru frustrated frustration",
+        "disgust": "dis disgusted",
+        "fear": "fea fearful afraid scared anxiety",
+        "joy": "hap happy happiness joyful exc excited excitement",
+        "sadness": "sad",
+        "surprise": "sur surprised ps pleasant_surprise",
+    }.items()
+    for alias in aliases.split()
+}
 
 
 def canonical_label(label: str) -> str:
@@ -76,7 +57,9 @@ def canonical_label(label: str) -> str:
     key = label.strip().lower()
     key = LABEL_ALIASES.get(key, key)
     if key not in EMOTIONS:
-        raise ValueError(f"unknown emotion {label!r}: use one of {', '.join(EMOTIONS)} or an alias such as happy or angry")
+        raise ValueError(
+            f"unknown emotion {label!r}: use one of {', '.join(EMOTIONS)} or an alias such as happy or angry"
+        )
     return key
 
 

@@ -1,6 +1,7 @@
 """Scores of predictions against the truth. Every figure the project shows is computed here.
 
-Names: accuracy = micro-F1 = WA (weighted accuracy) for single-label problems; UA (unweighted accuracy) = mean recall over the classes that occur.
+Names: accuracy = micro-F1 = WA (weighted accuracy) for single-label problems; UA (unweighted accuracy) = mean
+recall over the classes that occur.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
 
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Precision, recall, F1 (each (..., C) float64 in [0, 1]) and support ((..., C)) of one confusion matrix (C, C) or a stack of them (..., C, C).
+    """Precision, recall, F1 (each (..., C) float64 in [0, 1]) and support ((..., C)) of one confusion matrix
+    (C, C) or a stack of them (..., C, C).
 
-    A class that never occurs has recall NaN; one that is neither true nor predicted has precision and F1 NaN; a class that
-    occurs but is never predicted has precision 0 and F1 0.
+    A class that never occurs has recall NaN; one that is neither true nor predicted has precision and F1 NaN;
+    a class that occurs but is never predicted has precision 0 and F1 0.
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(float)
     support = confusion.sum(axis=-1)
@@ -42,9 +44,11 @@ def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def stacked_scores(confusions: np.ndarray) -> dict[str, np.ndarray]:
-    """n and the `SCORES` of a stack of confusion matrices (..., C, C), each (...,) float64; NaN where there is nothing to score.
+    """n and the `SCORES` of a stack of confusion matrices (..., C, C), each (...,) float64; NaN where there
+    is nothing to score.
 
-    UA averages over classes that occur; macro-F1 over classes that occur or are predicted (scikit-learn's convention).
+    UA averages over classes that occur; macro-F1 over classes that occur or are predicted (scikit-learn's
+    convention).
     """
     table = per_class(confusions)
     total = confusions.sum(axis=(-2, -1))
@@ -71,7 +75,8 @@ def scores(confusion: np.ndarray) -> dict[str, float]:
 
 
 def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
-    """ECE in [0, 1] (Guo et al. 2017): mean gap between confidence and accuracy over equal-width confidence bins, weighted by size.
+    """ECE in [0, 1] (Guo et al. 2017): mean gap between confidence and accuracy over equal-width confidence
+    bins, weighted by size.
 
     Args:
         probabilities: (N, C), rows sum to 1.
@@ -87,10 +92,14 @@ def expected_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bin
 
 
 def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) -> dict[str, np.ndarray]:
-    """The reliability diagram: for each confidence bin its count, mean confidence and accuracy, each (bins,); NaN in empty bins."""
+    """The reliability diagram: for each confidence bin its count, mean confidence and accuracy, each (bins,);
+    NaN in empty bins.
+    """
     probabilities = np.asarray(probabilities, dtype=float)
     confidence = probabilities.max(axis=1, initial=0.0)
-    correct = probabilities.argmax(axis=1) == np.asarray(truth) if len(probabilities) else np.zeros(0, dtype=bool)
+    correct = (
+        probabilities.argmax(axis=1) == np.asarray(truth) if len(probabilities) else np.zeros(0, dtype=bool)
+    )
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -104,4 +113,8 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = 15) ->
 def score_predictions(truth: Sequence[int] | np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """`scores` of the most probable classes: truth (N,), probabilities (N, C)."""
     probabilities = np.asarray(probabilities)
-    return scores(confusion_matrix(np.asarray(truth, dtype=np.int64), probabilities.argmax(axis=1), probabilities.shape[1]))
+    return scores(
+        confusion_matrix(
+            np.asarray(truth, dtype=np.int64), probabilities.argmax(axis=1), probabilities.shape[1]
+        )
+    )

@@ -9,7 +9,7 @@ from ui import runs
 from ui.ablation.clip import show_last_clip
 from ui.ablation.run import show_run
 from ui.page import PAGES, frame
-from ui.phrases import plain, sentence_case
+from ui.text import plain, sentence_case
 
 RUN, CLIP = "A run", "The last clip"
 CHOICE = "ablation-run"
@@ -19,7 +19,10 @@ def chosen_run(names: list[str], titles: dict[str, str]) -> str:
     """The run to show: the one in the address, else the newest; choosing another changes the address."""
     asked = st.query_params.get("run")
     if asked is not None and asked not in titles:
-        st.warning(f"{plain(asked)} is not a run with two or more modalities here: this is the newest.", icon=":material/search_off:")
+        st.warning(
+            f"{plain(asked)} is not a run with two or more modalities here: this is the newest.",
+            icon=":material/search_off:",
+        )
     name = st.selectbox(
         "Run",
         names,
@@ -34,9 +37,16 @@ def chosen_run(names: list[str], titles: dict[str, str]) -> str:
 
 def show_chosen_run() -> None:
     """The select box and the evidence, or how to get a run."""
-    records = {e.path.name: e.record for e in runs.listed() if e.record and e.status == "finished" and len(e.record["modalities"]) > 1}
+    records = {
+        e.path.name: e.record
+        for e in runs.listed()
+        if e.record and e.status == "finished" and len(e.record["modalities"]) > 1
+    }
     if not records:
-        st.info("There is no finished run with two or more modalities yet: train one, and it appears here.", icon=":material/model_training:")
+        st.info(
+            "There is no finished run with two or more modalities yet: train one, and it appears here.",
+            icon=":material/model_training:",
+        )
         st.page_link(PAGES / "train.py", label="Train a model", icon=":material/model_training:")
         return
     name = chosen_run(list(records), {n: f"{runs.title(record)} · {n}" for n, record in records.items()})

@@ -1,4 +1,4 @@
-"""Give a clip, see the emotion, and who said so: words, voice or face."""
+"""Give a clip, see the emotion, and the evidence for it in words, voice and face."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import logging
 
 import streamlit as st
 
-from mmer_core.media import MediaError
+from mmer_core.checkpoint import CheckpointError
+from mmer_core.labels import Modality
+from mmer_core.media.loading import MediaError
 from ui.analyze.analysis import Analysis, Source, analyse, chosen
 from ui.analyze.answer import show_answer
 from ui.analyze.cards import show_promises
 from ui.analyze.intake import intake
 from ui.analyze.progress import Progress
+from ui.model_choice import usable_modalities
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import frame
-from ui.phrases import plain, sentence_case
+from ui.text import plain, sentence_case
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +27,17 @@ def attempt(source: Source) -> Analysis | None:
     try:
         with Progress() as progress:
             return analyse(source, model_loader(), progress)
-    except MediaError as error:
+    except (MediaError, CheckpointError) as error:
         st.error(plain(sentence_case(str(error))), icon=":material/error:")
     except ModelUnavailable:
-        st.rerun()  # the models failed while this was waiting; the new run says why
+        st.rerun()  # the model failed while this was waiting; the new run shows why
     except Exception as error:
         log.exception("analysis failed")
-        st.error(f"This could not be analysed ({type(error).__name__}): try another clip; the app's log has the details.", icon=":material/error:")
+        st.error(
+            f"This could not be analysed ({type(error).__name__}): try another clip; the app's log "
+            "has the details.",
+            icon=":material/error:",
+        )
     return None
 
 
@@ -41,7 +48,9 @@ with frame("Analyze"):
         usable = show_loading()
     source = chosen()
     if source is None:
-        st.markdown("Drop a clip, type a sentence or press a sample: its emotion appears here, with what each of these says about it.")
-        show_promises()
+        modalities = usable_modalities()
+        what = ", type a sentence or press a sample" if Modality.TEXT in modalities else " or press a sample"
+        st.markdown(f"Drop a clip{what}: its emotion appears here, with the evidence of each of these.")
+        show_promises(modalities)
     elif usable and (analysis := attempt(source)) is not None:
         show_answer(analysis, model_loader().wait())

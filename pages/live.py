@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Source, choose
 from ui.analyze.cards import show_promises
 from ui.live.devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
 from ui.live.visit import LiveVisit, live_visit
-from ui.model_choice import choose_model
+from ui.model_choice import choose_model, usable_modalities
 from ui.models import model_loader, show_loading
 from ui.page import PAGES, frame
+from ui.text import listed
 
 NOTICE = (
-    "Picture and sound go to the machine that runs this app and are read as they come. Nothing is stored: the last 10 seconds are held in memory "
-    "while this page is open, so that you can look at them again. Pressing Start is your consent; whoever else is in view or within earshot should "
+    "Picture and sound go to the machine that runs this app and are read as they come. Nothing is "
+    "stored: the last 10 seconds are held in memory "
+    "while this page is open, so that you can watch them again. Pressing Start is your consent; "
+    "whoever else is in view or within earshot should "
     "agree as well."
 )
+
+
+def live_modalities() -> tuple[Modality, ...]:
+    """The modalities of the model in use that a camera and a microphone give."""
+    return tuple(m for m in usable_modalities() if m is not Modality.METADATA)
+
+
+def promise(modalities: Sequence[Modality]) -> str:
+    """A sentence on what the page does with these modalities."""
+    names = [MODALITY_TITLES[m].lower() for m in modalities]
+    together = ", each on its own and all together" if len(names) > 1 else ""
+    return f"Watch {listed(names)} being read as you speak{together}." if names else ""
 
 
 def controls(visit: LiveVisit) -> None:
     """Pause, and keep the last seconds."""
     assert visit.workers is not None
     reader = visit.workers.reader
-    if st.button("Keep these last seconds", icon=":material/history:", help="Take the last 10 seconds to the Analyze page."):
+    if st.button(
+        "Keep these last seconds",
+        icon=":material/history:",
+        help="Take the last 10 seconds to the Analyze page.",
+    ):
         kept = reader.keep()
         if kept is None:
             st.toast("Nothing has come in yet.", icon=":material/info:")
@@ -31,7 +53,11 @@ def controls(visit: LiveVisit) -> None:
             visit.running = False
             choose(Source(*kept, origin="live"))
             st.switch_page(PAGES / "analyze.py")
-    reader.paused = st.toggle("Pause", key="live-pause", help="The picture runs on, but nothing is read or kept until you switch this off.")
+    reader.paused = st.toggle(
+        "Pause",
+        key="live-pause",
+        help="The picture runs on, but nothing is read or kept until you switch this off.",
+    )
 
 
 def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
@@ -53,7 +79,8 @@ def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
 with frame("Live"):
     st.title("What emotion is showing now?")
     visit = live_visit()
-    # Containers are always there: the button below must not be taken down and set up again with its hold on the devices.
+    # Containers are always there: the button below must not be taken down and set up again with its hold on
+    # the devices.
     with st.container():
         usable = show_loading()
     ready = usable and model_loader().ready
@@ -64,7 +91,7 @@ with frame("Live"):
         servers, setting_error = [], str(error)
     with st.container():
         if not visit.running:
-            st.markdown("Watch face, voice and words being read as you speak, each on its own and all together.")
+            st.markdown(promise(live_modalities()))
             st.info(NOTICE, icon=":material/shield_person:")
             choose_model()
     if ready:
@@ -84,4 +111,4 @@ with frame("Live"):
     if ready:
         show_running(visit, servers)
     if not visit.running:
-        show_promises()
+        show_promises(live_modalities())

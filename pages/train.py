@@ -1,4 +1,6 @@
-"""Train fusion models by cross-validation, and watch them: the same command line that a researcher would type."""
+"""Train fusion models by cross-validation, and watch them: the same command line that a researcher would
+type.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def new_training() -> None:
 with frame("Train"):
     st.title("Train fusion models on your data")
     st.markdown(
-        "Unless you ask for something else, every utterance is predicted by a model that has not met its speaker. "
+        "Unless you ask for something else, every utterance is predicted by a model that has not "
+        "met its speaker. "
         "Training goes on when you leave this page."
     )
     if trusted():
@@ -30,7 +33,8 @@ with frame("Train"):
         new_training()
     else:
         st.info(
-            "Training starts programs and reads folders on the machine that runs this app, so it is offered at that machine only. "
+            "Training starts programs and reads folders on the machine that runs this app, so it is "
+            "offered at that machine only. "
             "Whoever starts the app can allow it to all visitors with MMER_TRUST_VISITORS=1.",
             icon=":material/lock:",
         )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-# Tests run side by side in processes: one thread in each is faster than all threads in all. Set before torch and onnxruntime are imported.
+# Tests run side by side in processes: one thread in each is faster than all threads in all. Set before torch
+# and onnxruntime are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The user's own runs and features are neither read nor written. Set before mmer_core.config is imported.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="mmer-tests-")
 
 import pytest
 from hypothesis import settings
@@ -16,6 +21,34 @@ from hypothesis import settings
 # A slow machine is not a failed test, and every run tries the same examples.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["XDG_DATA_HOME"], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group tests that share a fixture of their file or class: work is spread by test (`--dist loadgroup`),
+    but a group goes to one process, so that what it shares is set up once.
+    """
+    for item in items:
+        definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+        shared = [name for name, found in definitions.items() if found[-1].scope in ("class", "module")]
+        if shared:
+            parameters = getattr(item, "callspec", None)
+            values = [str(parameters.indices[n]) for n in shared if parameters and n in parameters.indices]
+            item.add_marker(pytest.mark.xdist_group("-".join([str(item.path), *values])))
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """AppTest puts its script in the place of the main module and leaves it there; processes that a later
+    test starts would run it.
+    """
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture
@@ -29,40 +62,49 @@ def scratch(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def decoder_that(tmp_path, monkeypatch):
-    """Replace the decoding process by a script; `from mmer_core.decoder...` and `run()`, the real thing, are at its disposal."""
-    from mmer_core import media
+    """Replace the decoding process by a script; `from mmer_core.media.decoder...` and `run()`, the real
+    thing, are at its disposal.
+    """
+    from mmer_core.media import decoding
 
     def replace(code: str) -> None:
         script = tmp_path / "decoder_script.py"
-        head = "import errno, json, os, signal, sys, time\nfrom mmer_core.decoder.__main__ import main\nrun = lambda: sys.exit(main(sys.argv[1:]))\n"
+        head = (
+            "import errno, json, os, signal, sys, time\nfrom mmer_core.media.decoder.__main__ import "
+            "main\nrun = lambda: sys.exit(main(sys.argv[1:]))\n"
+        )
         script.write_text(head + code)
-        monkeypatch.setattr(media, "COMMAND", (sys.executable, str(script)))
+        monkeypatch.setattr(decoding, "COMMAND", (sys.executable, str(script)))
 
     return replace
 
 
 @pytest.fixture
-def install_predictor(monkeypatch):
-    """A function that puts a predictor in the place of the shipped model, and what finds faces and words, if given, in that of the real ones."""
-    import mmer_core.predictor
+def install_model(monkeypatch):
+    """A function that puts a model in the place of the shipped one, and what finds faces and words, if given,
+    in that of the real ones.
+    """
+    import mmer_core.inference.observation
     from ui import models
 
     def install(made, *, find_faces=None, transcript=None):
         if find_faces is not None:
-            monkeypatch.setattr(mmer_core.predictor, "find_faces", find_faces)
+            monkeypatch.setattr(mmer_core.inference.observation, "find_faces", find_faces)
         if transcript is not None:
-            monkeypatch.setattr(mmer_core.predictor, "transcribe", lambda waveform: transcript)
-        monkeypatch.setattr(models, "load_predictor", lambda folder: made)
-        models.loader_of.clear()
+            monkeypatch.setattr(mmer_core.inference.observation, "transcribe", lambda waveform: transcript)
+        monkeypatch.setattr(models, "load_model", lambda folder: made)
+        models.forget_loaded()
         return made
 
     yield install
-    models.loader_of.clear()
+    models.forget_loaded()
 
 
 @pytest.fixture
 def small_video(tmp_path) -> Path:
-    """A two-second mp4 with moving colours and a tone, its index in front so that a cut file can still be read."""
+    """A two-second mp4 with moving colours and a tone, its index in front so that a cut file can still be
+    read.
+    """
     from media_factory import write_video
 
     path = tmp_path / "clip.mp4"

@@ -1,4 +1,6 @@
-"""A fake camera and microphone for Chromium: a real face and voice from the sample clip, and stretches in which there is nothing."""
+"""A fake camera and microphone for Chromium: a real face and voice from the sample clip, and stretches in
+which there is nothing.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,23 @@ SIZE = (320, 240)
 REMEMBER_STREAMS = """
   window.streams = [];
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async (wanted) => { const stream = await ask(wanted); window.streams.push(stream); return stream; };
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    window.streams.push(stream);
+    return stream;
+  };
 """
-UNPLUG_CAMERA = "window.streams.flatMap(s => s.getVideoTracks()).forEach(t => { t.stop(); t.dispatchEvent(new Event('ended')); })"
+UNPLUG_CAMERA = (
+    "window.streams.flatMap(s => s.getVideoTracks()).forEach(t => { t.stop(); "
+    "t.dispatchEvent(new Event('ended')); })"
+)
 
 
-def write_camera(path: Path, *, face: float, nothing: float = 0.0, mark: Callable[[np.ndarray, int], None] | None = None) -> Path:
-    """A raw MJPEG file: `face` seconds of the sample's picture, then `nothing` seconds of plain grey; Chromium repeats it.
+def write_camera(
+    path: Path, *, face: float, nothing: float = 0.0, mark: Callable[[np.ndarray, int], None] | None = None
+) -> Path:
+    """A raw MJPEG file: `face` seconds of the sample's picture, then `nothing` seconds of plain grey;
+    Chromium repeats it.
 
     Args:
         mark: draws on a picture (H, W, 3) uint8 RGB that is the n-th, counted from 0.
@@ -39,7 +51,9 @@ def write_camera(path: Path, *, face: float, nothing: float = 0.0, mark: Callabl
             if mark is not None:
                 mark(picture, count)
             shown = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            target.mux(stream.encode(_timed(shown.reformat(format="yuvj420p", dst_color_range="JPEG"), count)))
+            target.mux(
+                stream.encode(_timed(shown.reformat(format="yuvj420p", dst_color_range="JPEG"), count))
+            )
             wanted, count = wanted + 1 / RATE, count + 1
         for _ in range(round(nothing * RATE)):
             grey = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), 96, np.uint8), format="rgb24")
@@ -67,7 +81,9 @@ def write_microphone(path: Path) -> Path:
     return path
 
 
-def arguments(camera: Path, microphone: Path, *, without_camera: bool = False, refuse: bool = False) -> list[str]:
+def arguments(
+    camera: Path, microphone: Path, *, without_camera: bool = False, refuse: bool = False
+) -> list[str]:
     """Chromium's switches for these files.
 
     Args:
@@ -78,6 +94,10 @@ def arguments(camera: Path, microphone: Path, *, without_camera: bool = False, r
         "--no-sandbox",
         f"--use-fake-ui-for-media-stream{'=deny' if refuse else ''}",
         *(["--use-fake-device-for-media-stream=device-count=0"] if without_camera else []),
-        *([] if without_camera else ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]),
+        *(
+            []
+            if without_camera
+            else ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}"]
+        ),
         f"--use-file-for-fake-audio-capture={microphone}",
     ]

@@ -1,4 +1,6 @@
-"""Real media made on the spot: a picture whose corners can be told apart, a 440 Hz tone, and files broken in known ways."""
+"""Real media made on the spot: a picture whose corners can be told apart, a 440 Hz tone, and files broken in
+known ways.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,18 @@ VIDEO_CODECS = {
     "webm": ("libvpx", "libopus"),
     "avi": ("mpeg4", "libmp3lame"),
 }
-#: what newer phones and browsers record: suffix, video codec, audio codec, pixel format (some of 10 bits) and the video encoder's options.
-#: Not AV1: run as root, its encoder (SVT-AV1) leaves the calling process at real-time priority, and all that it starts, browsers too.
+#: what newer phones and browsers record: suffix, video codec, audio codec, pixel format (some of 10 bits) and
+#: the video encoder's options.
+#: Not AV1: run as root, its encoder (SVT-AV1) leaves the calling process at real-time priority, and all that
+#: it starts, browsers too.
 NEWER_CODECS = {
-    "HEVC": ("mov", "libx265", "aac", "yuv420p10le", {"x265-params": "log-level=error:pools=none:frame-threads=1"}),
+    "HEVC": (
+        "mov",
+        "libx265",
+        "aac",
+        "yuv420p10le",
+        {"x265-params": "log-level=error:pools=none:frame-threads=1"},
+    ),
     "VP9": ("webm", "libvpx-vp9", "libopus", "yuv420p", {"deadline": "realtime"}),
 }
 SOUND_CODECS = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame", "m4a": "aac", "ogg": "libopus"}
@@ -66,7 +76,9 @@ def corners(width: int = WIDTH, height: int = HEIGHT, tint: int = 0) -> np.ndarr
 
 
 def corner_colours(picture: np.ndarray) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """The colour in the middle of each quarter, rounded to full or none per channel: comparable with `CORNERS`."""
+    """The colour in the middle of each quarter, rounded to full or none per channel: comparable with
+    `CORNERS`.
+    """
     height, width = picture.shape[:2]
     rows, columns = (height // 4, height * 3 // 4), (width // 4, width * 3 // 4)
     return tuple(tuple(tuple(255 * int(v > 110) for v in picture[r, c]) for c in columns) for r in rows)
@@ -108,16 +120,32 @@ def write_video(
         newer: one of `NEWER_CODECS` in place of the usual codecs.
     """
     kind = kind or str(target).rsplit(".", 1)[-1]
-    video_codec, audio_codec, pixels, tuning = NEWER_CODECS[newer][1:] if newer else (*VIDEO_CODECS[kind], "yuv420p", {})
+    video_codec, audio_codec, pixels, tuning = (
+        NEWER_CODECS[newer][1:] if newer else (*VIDEO_CODECS[kind], "yuv420p", {})
+    )
     output = str(target) if isinstance(target, Path) else target
     with av.open(output, "w", format={"mkv": "matroska"}.get(kind, kind), options=options or {}) as container:
-        video = container.add_stream(video_codec, rate=rate, width=size[0], height=size[1], pix_fmt=pixels, options=tuning) if picture else None
-        audio = container.add_stream(audio_codec, rate=48_000 if audio_codec == "libopus" else 16_000, layout="mono") if sound else None
+        video = (
+            container.add_stream(
+                video_codec, rate=rate, width=size[0], height=size[1], pix_fmt=pixels, options=tuning
+            )
+            if picture
+            else None
+        )
+        audio = (
+            container.add_stream(
+                audio_codec, rate=48_000 if audio_codec == "libopus" else 16_000, layout="mono"
+            )
+            if sound
+            else None
+        )
         if video is not None:
             video.codec_context.time_base = video.time_base = Fraction(1, 1000)
             if aspect is not None:
                 video.codec_context.sample_aspect_ratio = aspect
-            for index, at in enumerate(times if times is not None else np.arange(round(seconds * rate)) / rate):
+            for index, at in enumerate(
+                times if times is not None else np.arange(round(seconds * rate)) / rate
+            ):
                 frame = av.VideoFrame.from_ndarray(corners(*size, tint=index * 7 % 90), format="rgb24")
                 frame.pts, frame.time_base = round(float(at) * 1000), Fraction(1, 1000)
                 container.mux(video.encode(frame))
@@ -142,7 +170,11 @@ def write_sound(path: Path, *, kind: str | None = None, seconds: float = 1.0, co
     muxer = "mp4" if kind == "m4a" else kind  # not "ipod", which takes no cover
     with av.open(str(path), "w", format=muxer) as container:
         audio = container.add_stream(codec, rate=48_000 if codec == "libopus" else 16_000, layout="mono")
-        art = container.add_stream("mjpeg", rate=1, width=WIDTH, height=HEIGHT, pix_fmt="yuvj420p") if cover else None
+        art = (
+            container.add_stream("mjpeg", rate=1, width=WIDTH, height=HEIGHT, pix_fmt="yuvj420p")
+            if cover
+            else None
+        )
         if art is not None:
             art.disposition = av.stream.Disposition.attached_pic
             packet = av.Packet(picture_bytes("jpg"))
@@ -157,16 +189,25 @@ def picture_bytes(kind: str, pixels: np.ndarray | None = None, pixel_format: str
     pixels = corners() if pixels is None else pixels
     codec, stored = PICTURE_CODECS[kind]
     stored = "rgba" if pixel_format == "rgba" else stored
-    frame = av.VideoFrame.from_ndarray(pixels, format=pixel_format).reformat(format=stored, dst_color_range="JPEG" if stored == "yuvj420p" else None)
+    frame = av.VideoFrame.from_ndarray(pixels, format=pixel_format).reformat(
+        format=stored, dst_color_range="JPEG" if stored == "yuvj420p" else None
+    )
     frame.pts = 0
     if kind == "gif":
         buffer = io.BytesIO()
         with av.open(buffer, "w", format="gif") as container:
-            stream = container.add_stream(codec, rate=1, width=frame.width, height=frame.height, pix_fmt=stored)
+            stream = container.add_stream(
+                codec, rate=1, width=frame.width, height=frame.height, pix_fmt=stored
+            )
             container.mux([*stream.encode(frame), *stream.encode(None)])
         return buffer.getvalue()
     context = av.CodecContext.create(codec, "w")
-    context.width, context.height, context.pix_fmt, context.time_base = frame.width, frame.height, stored, Fraction(1, 1)
+    context.width, context.height, context.pix_fmt, context.time_base = (
+        frame.width,
+        frame.height,
+        stored,
+        Fraction(1, 1),
+    )
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
 
@@ -178,7 +219,7 @@ def with_exif(jpeg: bytes, orientation: int) -> bytes:
 
 
 def stored_as(picture: np.ndarray, orientation: int) -> np.ndarray:
-    """How a camera stores an upright picture whose EXIF orientation is `orientation`."""
+    """An upright picture as a camera stores it with the EXIF orientation `orientation`."""
     undo: dict[int, Callable[[np.ndarray], np.ndarray]] = {
         1: lambda p: p,
         2: np.fliplr,
@@ -206,7 +247,13 @@ def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
     channels, width = samples.shape[1], samples.dtype.itemsize
     body = samples.tobytes()
     form = struct.pack(
-        "<HHIIHH", 3 if samples.dtype.kind == "f" else 1, channels, rate, min(rate * channels * width, 2**32 - 1), channels * width, 8 * width
+        "<HHIIHH",
+        3 if samples.dtype.kind == "f" else 1,
+        channels,
+        rate,
+        min(rate * channels * width, 2**32 - 1),
+        channels * width,
+        8 * width,
     )
     return (
         b"RIFF"
@@ -236,15 +283,25 @@ def png_bomb(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6), 9)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10**6), 9)) + chunk(b"IEND", b"")
+    )
 
 
 def write_resized_video(path: Path, sizes: Sequence[tuple[int, int]]) -> None:
     """A video whose frames change their size on the way, one second each."""
     with av.open(str(path), "w", format="matroska") as container:
-        stream = container.add_stream("mjpeg", rate=1, width=sizes[0][0], height=sizes[0][1], pix_fmt="yuvj420p")
+        stream = container.add_stream(
+            "mjpeg", rate=1, width=sizes[0][0], height=sizes[0][1], pix_fmt="yuvj420p"
+        )
         container.start_encoding()
         for index, size in enumerate(sizes):
             packet = av.Packet(picture_bytes("jpg", corners(*size)))
-            packet.stream, packet.pts, packet.dts, packet.duration, packet.time_base = stream, index, index, 1, Fraction(1, 1)
+            packet.stream, packet.pts, packet.dts, packet.duration, packet.time_base = (
+                stream,
+                index,
+                index,
+                1,
+                Fraction(1, 1),
+            )
             container.mux(packet)

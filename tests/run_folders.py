@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmer_core.folds import Fold
+from mmer_core.evaluation.folds import Fold
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from mmer_core.runs.run import RECORD, CVRun
 from mmer_core.runs.summary import baselines, summarise
@@ -58,11 +58,18 @@ def write_run(
     speaker = (np.arange(len(ids)) // len(labels)) % SPEAKERS
     fold = speaker % FOLDS
     predictions = pd.concat(
-        [_predictions(rng, ids, fold, y, labels=labels, subset=subset, evidence=evidence) for subset in subsets(modalities)], ignore_index=True
+        [
+            _predictions(rng, ids, fold, y, labels=labels, subset=subset, evidence=evidence)
+            for subset in subsets(modalities)
+        ],
+        ignore_index=True,
     )
     group_of = {id_: f"speaker {s}" for id_, s in zip(ids, speaker, strict=True)}
     temperatures = {subset_name(s): [1.0 + 0.25 * k for k in range(FOLDS)] for s in subsets(modalities)}
-    cut = [Fold(k, np.flatnonzero(fold != k), np.zeros(0, dtype=np.int64), np.flatnonzero(fold == k)) for k in range(FOLDS)]
+    cut = [
+        Fold(k, np.flatnonzero(fold != k), np.zeros(0, dtype=np.int64), np.flatnonzero(fold == k))
+        for k in range(FOLDS)
+    ]
     with RunWriter(folder, settings(labels, modalities, y, corpus, fusion) | record) as writer:
         writer.write_folds(_folds(ids, group_of, fold))
         writer.finish(
@@ -72,35 +79,63 @@ def write_run(
                 "metrics": summarise(predictions, temperatures, group_of, labels),
                 "temperatures": temperatures,
                 "baselines": baselines(y, cut, len(labels)),
-                "chosen": [{"fold": k, "best_epoch": dict.fromkeys(parts, 2), "inner_score": -0.5} for k in range(FOLDS)],
+                "chosen": [
+                    {"fold": k, "best_epoch": dict.fromkeys(parts, 2), "validation_score": -0.5}
+                    for k in range(FOLDS)
+                ],
             },
         )
     return CVRun.open(folder)
 
 
-def settings(labels: Sequence[str], modalities: Sequence[Modality], y: np.ndarray, corpus: str = "crema_d", fusion: str = "early") -> dict[str, Any]:
+def settings(
+    labels: Sequence[str],
+    modalities: Sequence[Modality],
+    y: np.ndarray,
+    corpus: str = "crema_d",
+    fusion: str = "early",
+) -> dict[str, Any]:
     """What run.json says before training."""
     counts = np.bincount(y, minlength=len(labels)).tolist()
     return {
         "labels": list(labels),
         "modalities": [str(m) for m in modalities],
         "corpus": {
-            "name": corpus, "fingerprint": "0" * 64, "n": len(y), "classes": dict(zip(labels, counts, strict=True)), "groups": SPEAKERS,
+            "name": corpus,
+            "fingerprint": "0" * 64,
+            "n": len(y),
+            "classes": dict(zip(labels, counts, strict=True)),
+            "groups": SPEAKERS,
             "problems": [],
         },
         "fusion": {"name": fusion, "options": {"hidden": [8]}},
         "training": {"optimizer": "adam", "epochs": 3, "select_by": "loss"},
         "search": {"grid": {}, "trials": 0},
         "features": {str(m): {"encoder": "given", "dim": 4} for m in modalities},
-        "plan": {"kind": "group", "groups": "speaker", "folds": FOLDS, "repeat": 1, "validation": 0.2, "seed": 0},
+        "plan": {
+            "kind": "group",
+            "groups": "speaker",
+            "folds": FOLDS,
+            "repeat": 1,
+            "validation": 0.2,
+            "seed": 0,
+        },
         "leaks": False,
-        "leakage": {"verdict": "clean", "reason": "Nothing is on both sides.", "overlaps": [], "folds": {}, "unknown": []},
-        "selection": "On inner validation speakers.",
+        "leakage": {
+            "verdict": "clean",
+            "reason": "Nothing is on both sides.",
+            "overlaps": [],
+            "folds": {},
+            "unknown": [],
+        },
+        "selection": "On validation speakers.",
         "seed": 0,
         "notes": [],
-        "command": f"python -m mmer_core train --manifest {corpus}:nowhere/{corpus} --fusion {fusion} --folds {FOLDS}",
+        "request": {"corpus": f"{corpus}:nowhere/{corpus}", "fusion": [fusion]},
+        "command": f"python -m mmer_core train --manifest {corpus}:nowhere/{corpus} "
+        f"--fusion {fusion} --folds {FOLDS}",
         "versions": {"mmer": "0.1.0"},
-    }  # fmt: skip
+    }
 
 
 def edit(folder: Path, **changes: Any) -> Path:
@@ -124,20 +159,43 @@ def _predictions(
     logits[np.arange(len(ids)), y] += evidence * sum(EVIDENCE[m] for m in subset)
     p = np.exp(logits)
     p /= p.sum(axis=1, keepdims=True)
-    table = pd.DataFrame({"id": ids, "fold": fold.astype(np.int16), "subset": subset_name(subset), "y_true": y.astype(np.int16)})
+    table = pd.DataFrame(
+        {
+            "id": ids,
+            "fold": fold.astype(np.int16),
+            "subset": subset_name(subset),
+            "y_true": y.astype(np.int16),
+        }
+    )
     return table.assign(**{f"p_{label}": p[:, i].astype(np.float32) for i, label in enumerate(labels)})
 
 
 def _folds(ids: Sequence[str], group_of: Mapping[str, str], fold: np.ndarray) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"id": ids, "group": [group_of[i] for i in ids], "fold": k, "role": np.where(fold == k, "test", "train")}) for k in range(FOLDS)
+        pd.DataFrame(
+            {
+                "id": ids,
+                "group": [group_of[i] for i in ids],
+                "fold": k,
+                "role": np.where(fold == k, "test", "train"),
+            }
+        )
+        for k in range(FOLDS)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
 def _history(parts: Sequence[str]) -> pd.DataFrame:
     rows = [
-        {"fold": k, "part": part, "epoch": e, "train_loss": 1.0 / e, "inner_loss": 1.2 / e, "inner_accuracy": 0.3 + 0.1 * e, "learning_rate": 0.001}
+        {
+            "fold": k,
+            "part": part,
+            "epoch": e,
+            "train_loss": 1.0 / e,
+            "validation_loss": 1.2 / e,
+            "validation_accuracy": 0.3 + 0.1 * e,
+            "learning_rate": 0.001,
+        }
         for k in range(FOLDS)
         for part in parts
         for e in (1, 2, 3)

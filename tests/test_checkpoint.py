@@ -8,8 +8,12 @@ from mmer_core import checkpoint
 
 @pytest.fixture
 def folder(tmp_path):
-    checkpoint.save_tensors(tmp_path / "fusion.safetensors", {"a": torch.arange(4.0), "half": torch.ones(2, dtype=torch.float16)})
-    checkpoint.write_record(tmp_path, {"name": "tiny", "labels": ["x"], "figures": {"ua": 0.5}}, ["fusion.safetensors"])
+    checkpoint.save_tensors(
+        tmp_path / "fusion.safetensors", {"a": torch.arange(4.0), "half": torch.ones(2, dtype=torch.float16)}
+    )
+    checkpoint.write_record(
+        tmp_path, {"name": "tiny", "labels": ["x"], "card": {"figures": {"ua": 0.5}}}, ["fusion.safetensors"]
+    )
     return tmp_path
 
 
@@ -38,12 +42,21 @@ def test_a_folder_without_a_record_is_unfinished(tmp_path):
         checkpoint.read_record(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99}'])
-def test_a_broken_record_is_one_sentence(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", r"model\.json cannot be read"),
+        ("[]", r"model\.json has another format than this version reads \(schema 2\)"),
+        ('{"schema": 99}', "use the version that wrote it"),
+        ('{"schema": 1, "name": "x"}', "of an older version .* train it again"),
+        ('{"schema": 1, "kind": "fold"}', "one fold of a run of an older version, .* name the run's folder"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_one_sentence(tmp_path, content, reason):
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(checkpoint.CheckpointError) as caught:
+    with pytest.raises(checkpoint.CheckpointError, match=reason) as caught:
         checkpoint.read_record(tmp_path)
-    assert "model.json" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -55,14 +68,16 @@ def test_a_record_cannot_name_files_elsewhere(folder):
         checkpoint.read_record(folder)
 
 
-def test_the_fingerprint_follows_weights_but_not_figures(folder):
+def test_the_fingerprint_follows_weights_but_not_the_card(folder):
     record = checkpoint.read_record(folder)
-    assert checkpoint.fingerprint(record) == checkpoint.fingerprint({**record, "figures": {}})
-    assert checkpoint.fingerprint(record) != checkpoint.fingerprint({**record, "files": {"fusion.safetensors": "other"}})
+    assert checkpoint.fingerprint(record) == checkpoint.fingerprint({**record, "card": {}})
+    assert checkpoint.fingerprint(record) != checkpoint.fingerprint(
+        {**record, "files": {"fusion.safetensors": "other"}}
+    )
 
 
 def test_a_file_that_cannot_be_written_is_an_os_error(tmp_path):
-    """On a full disk safetensors raises an error of its own, which nobody up the line would know."""
+    """On a full disk safetensors raises an error of its own, which callers do not know."""
     with pytest.raises(OSError, match=r"model.safetensors cannot be written"):
         checkpoint.save_tensors(tmp_path / "nowhere" / "model.safetensors", {"a": torch.zeros(4)})
 

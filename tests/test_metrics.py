@@ -18,9 +18,15 @@ def test_scores_equal_scikit_learn(pairs):
     assert ours["n"] == len(pairs)
     assert ours["accuracy"] == pytest.approx(reference.accuracy_score(truth, predicted))
     assert ours["accuracy"] == pytest.approx(reference.f1_score(truth, predicted, average="micro"))
-    assert ours["ua"] == pytest.approx(reference.recall_score(truth, predicted, average="macro", labels=np.unique(truth), zero_division=0))
-    assert ours["macro_f1"] == pytest.approx(reference.f1_score(truth, predicted, average="macro", zero_division=0))
-    assert ours["weighted_f1"] == pytest.approx(reference.f1_score(truth, predicted, average="weighted", zero_division=0))
+    assert ours["ua"] == pytest.approx(
+        reference.recall_score(truth, predicted, average="macro", labels=np.unique(truth), zero_division=0)
+    )
+    assert ours["macro_f1"] == pytest.approx(
+        reference.f1_score(truth, predicted, average="macro", zero_division=0)
+    )
+    assert ours["weighted_f1"] == pytest.approx(
+        reference.f1_score(truth, predicted, average="weighted", zero_division=0)
+    )
 
 
 def test_rows_are_the_truth():

@@ -1,1 +1,1 @@
-"""What the screens share: the page frame, the model and its cache, charts, cards, and the sentences between them."""
+"""The parts of the app: a folder for each page, and the modules that several pages share."""

@@ -1,7 +1,8 @@
 """Taking it away: every table as CSV; every figure as PNG, SVG and an interactive page that opens offline.
 
-PNG and SVG are made by the browser from the figure it already shows, so that they look as on the page and nothing needs a renderer on the
-server. Streamlit keeps Plotly to itself, hence the small script: it joins the figure's layers to one picture on the page's ground.
+PNG and SVG are made by the browser from the figure it already shows, so that they look as on the page and
+nothing needs a renderer on the server. Streamlit keeps Plotly to itself, hence the small script: it joins the
+figure's layers to one picture on the page's ground.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ const LAYERS_TO_DROP = ".draglayer, .hoverlayer, .zoomlayer, .selectionlayer, .m
 
 // The figure just before these buttons; else the first one after them.
 function figureOf(here) {
-  const all = [...document.querySelectorAll(".js-plotly-plot")].filter((plot) => plot.getClientRects().length);
+  const shown = (plot) => plot.getClientRects().length;
+  const all = [...document.querySelectorAll(".js-plotly-plot")].filter(shown);
   const before = all.filter((plot) => here.compareDocumentPosition(plot) & Node.DOCUMENT_POSITION_PRECEDING);
   return before.at(-1) ?? all[0];
 }
@@ -43,7 +45,8 @@ function joined(plot) {
   svg.setAttribute("height", Math.round(height));
   svg.setAttribute("viewBox", `0 0 ${Math.round(width)} ${Math.round(height)}`);
   const rect = document.createElementNS(svg.namespaceURI, "rect");
-  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: ground })) rect.setAttribute(name, value);
+  const attributes = { width: "100%", height: "100%", fill: ground };
+  for (const [name, value] of Object.entries(attributes)) rect.setAttribute(name, value);
   svg.append(rect);
   for (const layer of plot.querySelectorAll("svg.main-svg")) {
     const copy = layer.cloneNode(true);
@@ -92,21 +95,32 @@ export default function (component) {
 _PICTURES = st.components.v2.component(
     "mmer_figure_pictures",
     html=(
-        '<div><button type="button" title="Save this figure as a picture, at twice its size on the screen.">PNG</button>'
-        '<button type="button" title="Save this figure as a drawing that stays sharp at any size.">SVG</button></div>'
+        '<div><button type="button" title="Save this figure as a picture, at twice its size on the '
+        'screen.">PNG</button>'
+        '<button type="button" title="Save this figure as a drawing that stays sharp at any '
+        'size.">SVG</button></div>'
     ),
     css=_CSS,
     js=_JS,
 )
 
 
-def offer_file(label: str, make: Callable[[], str], file_name: str, *, key: str, help: str, icon: str | None = None, quiet: bool = False) -> None:
+def offer_file(
+    label: str,
+    make: Callable[[], str],
+    file_name: str,
+    *,
+    key: str,
+    help: str,
+    icon: str | None = None,
+    quiet: bool = False,
+) -> None:
     """A button that saves a file; the page is not run again for it.
 
     Args:
         label: on the button.
         make: called when the file is asked for, not before.
-        file_name: its ending says what it is.
+        file_name: its ending decides the media type.
         key: unique on the page.
         help: one sentence.
         icon: before the label.
@@ -144,7 +158,8 @@ def offer_table(table: pd.DataFrame, name: str) -> None:
 
 
 def offer_figure(figure: go.Figure, name: str) -> None:
-    """Small buttons that save the figure above them as `name`.png, .svg or .html; call it right after `st.plotly_chart`.
+    """Small buttons that save the figure above them as `name`.png, .svg or .html; call it right after
+    `st.plotly_chart`.
 
     Args:
         figure: as shown; the HTML is made from it, the pictures from what the browser shows.
@@ -154,11 +169,22 @@ def offer_figure(figure: go.Figure, name: str) -> None:
         st.caption(":material/download: Save as", width="content")
         _PICTURES(data={"name": name}, key=f"pictures-{name}", width="content", height="content")
         page_help = "Save this figure as an interactive page that opens offline."
-        offer_file("HTML", lambda: offline_page(figure), f"{name}.html", key=f"html-{name}", help=page_help, quiet=True)
+        offer_file(
+            "HTML",
+            lambda: offline_page(figure),
+            f"{name}.html",
+            key=f"html-{name}",
+            help=page_help,
+            quiet=True,
+        )
 
 
 def offline_page(figure: go.Figure) -> str:
-    """The figure as one HTML page with plotly.js inside (about 5 MB), on white, whatever the page's theme was."""
+    """The figure as one HTML page with plotly.js inside (about 5 MB), on white, whatever the page's theme
+    was.
+    """
     copy = go.Figure(figure)
     copy.update_layout(paper_bgcolor="white", plot_bgcolor="white", template="plotly_white")
-    return str(copy.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True}))
+    return str(
+        copy.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True})
+    )

@@ -1,25 +1,29 @@
-"""What all figures share: colours, names, the way numbers read, a quiet frame. Free of Streamlit.
+"""Numbers as text, titles of modality subsets, and the quiet frame that all figures share. Free of Streamlit.
 
-Grounds are transparent and text takes the theme's colour unless `ink` names one, so a figure suits a light and a dark page. Bars carry a grey
-outline that stands out from either ground, since the lighter emotion colours do not on white.
+Grounds are transparent and text takes the theme's colour unless `ink` names one, so a figure suits a light
+and a dark page. Bars carry a grey outline that stands out from either ground, since the lighter emotion
+colours do not on white.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mmer_core.labels import EMOTION_COLOURS, EMOTION_SYMBOLS, MODALITY_COLOURS, MODALITY_TITLES, parse_subset
+from mmer_core.labels import MODALITY_TITLES, parse_subset
+from ui.theme import MODALITY_COLOURS, OUTLINE
 
-OUTLINE = "#7C828A"  # contrast above 3:1 with white and with the dark ground
-INK_ON_LIGHT = "#5F6573"  # the theme's own grey is too faint on white; this one is still legible should the page have just turned dark
 #: For every figure: no tool bar, no zoom that would swallow a finger's scroll.
-CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showTips": False}
+CONFIG: dict[str, Any] = {
+    "displayModeBar": False,
+    "scrollZoom": False,
+    "doubleClick": False,
+    "showTips": False,
+}
 STILL: dict[str, Any] = {"staticPlot": True}
-_OTHER_COLOURS = {"calm": "#8FB8A8", "boredom": "#B08968", "frustration": "#9C3D1E", "excitement": "#C8C234"}  # classes that some corpora add
-_OTHER_SYMBOLS = {"calm": "😌", "boredom": "🥱", "frustration": "😣", "excitement": "🤩"}
 
 
 def percent(probability: float) -> str:
@@ -58,17 +62,6 @@ def points(value: float) -> str:
     return f"{sign}{abs(rounded)} {'point' if abs(rounded) == 1 else 'points'}"
 
 
-def emotion_name(emotion: str) -> str:
-    """ "😊 Joy" """
-    symbol = EMOTION_SYMBOLS.get(emotion) or _OTHER_SYMBOLS.get(emotion, "")
-    return f"{symbol} {emotion.capitalize()}".strip()
-
-
-def emotion_colour(emotion: str) -> str:
-    """The colour of an emotion everywhere; a class that is none of ours has one too."""
-    return EMOTION_COLOURS.get(emotion) or _OTHER_COLOURS.get(emotion, OUTLINE)
-
-
 def subset_title(subset: str) -> str:
     """A modality subset as a person reads it: "audio+visual" -> "Voice + face"."""
     names = [MODALITY_TITLES[m] for m in parse_subset(subset)]
@@ -81,7 +74,41 @@ def subset_colour(subset: str) -> str:
     return MODALITY_COLOURS[modalities[0]] if len(modalities) == 1 else OUTLINE
 
 
-def quiet(figure: go.Figure, ink: str | None, height: int, left: int = 0, bargap: float | None = None) -> go.Figure:
+def bar_marker(colours: Any, radius: int = 3, **changes: Any) -> dict[str, Any]:
+    """The marker of every bar: its colour, the outline, rounded corners."""
+    return {"color": colours, "line": {"color": OUTLINE, "width": 1}, "cornerradius": radius, **changes}
+
+
+def error_bars(
+    up: Sequence[float], down: Sequence[float], colour: str, thickness: float = 1.5, width: int = 5
+) -> dict[str, Any]:
+    """Intervals of points or bars: how far each reaches to the right and to the left."""
+    ends = {"array": list(up), "arrayminus": list(down)}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "color": colour,
+        "thickness": thickness,
+        "width": width,
+        **ends,
+    }
+
+
+def name_axis(figure: go.Figure, size: int = 13, standoff: int = 6, **changes: Any) -> go.Figure:
+    """Rows from top to bottom, named at the left."""
+    return figure.update_yaxes(
+        autorange="reversed",
+        fixedrange=True,
+        ticks="",
+        ticklabelstandoff=standoff,
+        tickfont={"size": size},
+        **changes,
+    )
+
+
+def quiet(
+    figure: go.Figure, ink: str | None, height: int, left: int = 0, bargap: float | None = None
+) -> go.Figure:
     """No ground, no legend, no margins beyond the labels, nothing to drag."""
     figure.update_layout(
         height=height,
@@ -95,5 +122,15 @@ def quiet(figure: go.Figure, ink: str | None, height: int, left: int = 0, bargap
     )
     if ink is not None:  # the theme colours these by itself, so the figure's font is not enough
         figure.update_xaxes(tickfont_color=ink).update_yaxes(tickfont_color=ink)
-        figure.update_traces(textfont_color=ink, selector={"type": "bar"}).update_traces(textfont_color=ink, selector={"mode": "text"})
+        figure.update_traces(textfont_color=ink, selector={"type": "bar"}).update_traces(
+            textfont_color=ink, selector={"mode": "text"}
+        )
     return figure
+
+
+def score(value: Sequence[float | None]) -> str:
+    """A score in percent with its interval, where that is known: "76.9 [71.2, 83.0]"."""
+    middle, low, high = (None if v is None or np.isnan(v) else 100 * v for v in value)
+    if middle is None:
+        return "–"
+    return f"{middle:.1f}" if low is None or high is None else f"{middle:.1f} [{low:.1f}, {high:.1f}]"

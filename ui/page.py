@@ -6,12 +6,13 @@ import os
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
-from mmer_core.config import ROOT
-from ui.figure import INK_ON_LIGHT
+from ui.theme import INK_ON_LIGHT
 
+ROOT = Path(__file__).resolve().parent.parent  # the folder of app.py
 PAGES = ROOT / "pages"
 WIDTH = 1120  # pixels; lines and charts get no wider on a large screen
 _ENTERED = "entered"
@@ -26,8 +27,9 @@ def enter() -> None:
 def frame(title: str) -> Iterator[None]:
     """The body of one page, centred.
 
-    A first visit by a deep link runs a page without app.py (Streamlit's older reading of a folder called pages). Then app.py is run from
-    here, so that this visit has the navigation too; it runs the page again, and the half-entered run ends.
+    A first visit by a deep link runs a page without app.py (Streamlit's older reading of a folder called
+    pages). Then app.py is run from here, so that this visit has the navigation too; it runs the page again,
+    and the half-entered run ends.
     """
     if _ENTERED not in st.session_state:
         runpy.run_path(str(ROOT / "app.py"))

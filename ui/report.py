@@ -1,6 +1,8 @@
-"""A report as one HTML file that opens offline: the frame and the pieces it is made of. Whatever comes from a person or a file is escaped here.
+"""A report as one HTML file that opens offline: the frame and the pieces it is made of. Whatever comes from a
+person or a file is escaped here.
 
-The page may load nothing from anywhere (its content security policy says so), so reading it tells nobody.
+The page may load nothing from anywhere (its content security policy forbids it), so nobody learns that it is
+read.
 """
 
 from __future__ import annotations
@@ -10,19 +12,26 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mmer_core.default_model.card import LIMITS, PROHIBITED
+from mmer_core.inference.card import PROHIBITED
 from ui.figure import CONFIG
-from ui.phrases import sentence_case
+from ui.text import sentence_case
 
 _RIGHT = ' class="number"'
 INK = "#3C414C"  # text in figures: a report is always on white
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
-_FONTS = '"Segoe UI", Roboto, "Helvetica Neue", Arial, "Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji", sans-serif'
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "font-src data:"
+)
+_FONTS = (
+    '"Segoe UI", Roboto, "Helvetica Neue", Arial, "Apple Color Emoji", "Segoe UI Emoji", "Noto Color '
+    'Emoji", sans-serif'
+)
 _STYLE = (
     """
 :root { color-scheme: light; }
@@ -30,16 +39,20 @@ body { font: 16px/1.55 """
     + _FONTS
     + """; color: #1c1f26; background: #fff; margin: 0; }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0.2rem 0 0.4rem; } h2 { font-size: 1.3rem; margin: 2.2rem 0 0.5rem; }
+h1 { font-size: 2rem; line-height: 1.2; margin: 0.2rem 0 0.4rem; }
+h2 { font-size: 1.3rem; margin: 2.2rem 0 0.5rem; }
 h3 { font-size: 1.05rem; margin: 1.4rem 0 0.4rem; } p { margin: 0.4rem 0; } small, .quiet { color: #5a6070; }
 .answer { border-left: 6px solid var(--accent); padding-left: 1rem; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.92rem; } caption { text-align: left; color: #5a6070; padding-bottom: 0.3rem; }
-th, td { padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid #dde0e7; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: 0.92rem; }
+caption { text-align: left; color: #5a6070; padding-bottom: 0.3rem; }
+th, td { padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid #dde0e7; }
+th, td { text-align: left; vertical-align: top; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, pre { font-size: 0.88rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 pre { background: #f4f5f8; border-radius: 0.5rem; padding: 0.7rem 0.9rem; }
 blockquote { margin: 0.4rem 0; padding-left: 1rem; border-left: 4px solid #3b7dd8; }
-.frames { display: flex; flex-wrap: wrap; gap: 0.4rem; } .frames img { max-width: 100%; height: 150px; border-radius: 0.3rem; }
+.frames { display: flex; flex-wrap: wrap; gap: 0.4rem; }
+.frames img { max-width: 100%; height: 150px; border-radius: 0.3rem; }
 @media print { h2, h3 { break-after: avoid; } .figure, tr { break-inside: avoid; } }
 """
 )
@@ -54,11 +67,14 @@ def document(title: str, body: Iterable[str]) -> str:
     """
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta '
+        f'http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>{escape(title)}</title><style>{_STYLE}</style>'
         f"<script>{get_plotlyjs()}</script></head><body><main>\n"
         + "\n".join(body)
-        + f'\n<p class="quiet"><small>Made by Multimodal emotion recognition, {made}. This file loads nothing from anywhere.</small></p>'
+        + f'\n<p class="quiet"><small>Made by Multimodal emotion recognition, {made}. This file loads '
+        "nothing from anywhere.</small></p>"
         "</main></body></html>\n"
     )
 
@@ -93,10 +109,19 @@ def figure(chart: go.Figure, alt: str) -> str:
 def table(rows: Sequence[Sequence[object]], header: Sequence[str], caption: str = "") -> str:
     """A table of plain values; columns of numbers stand right."""
     numbers = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    head = "".join(f"<th{_RIGHT if right else ''}>{escape(name)}</th>" for name, right in zip(header, numbers, strict=True))
-    lines = ["<tr>" + "".join(_cell(value, right) for value, right in zip(row, numbers, strict=True)) + "</tr>" for row in rows]
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="scroll"><table>{said}<thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    head = "".join(
+        f"<th{_RIGHT if right else ''}>{escape(name)}</th>"
+        for name, right in zip(header, numbers, strict=True)
+    )
+    lines = [
+        "<tr>" + "".join(_cell(value, right) for value, right in zip(row, numbers, strict=True)) + "</tr>"
+        for row in rows
+    ]
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        "<div "
+        f'class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
 
 
 def facts(named: Mapping[str, object]) -> str:
@@ -107,16 +132,21 @@ def facts(named: Mapping[str, object]) -> str:
 
 def pictures(frames: Sequence[np.ndarray], alt: str) -> str:
     """Pictures (H, W, 3) uint8 inside the file, as JPEG."""
-    return '<div class="frames">' + "".join(f'<img alt="{escape(alt)}" src="{_jpeg(frame)}">' for frame in frames) + "</div>"
+    return (
+        '<div class="frames">'
+        + "".join(f'<img alt="{escape(alt)}" src="{_jpeg(frame)}">' for frame in frames)
+        + "</div>"
+    )
 
 
-def limits() -> list[str]:
-    """What a reader of an answer of the shipped model should know."""
-    return [heading("Limits"), bullets(LIMITS)]
+def limits(record: Mapping[str, Any]) -> list[str]:
+    """The limits that a model's card states; nothing where it states none."""
+    found = (record.get("card") or {}).get("limits") or []
+    return [heading("Limits"), bullets(found)] if found else []
 
 
 def not_for() -> list[str]:
-    """What no model like this must be used for."""
+    """The uses for which no model like this is meant."""
     return [heading("Not for"), bullets(PROHIBITED)]
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from mmer_core.config import RUNS
-from mmer_core.runs.comparison import Comparison, answers, compare
+from mmer_core.config import run_folders
+from mmer_core.runs.comparison import Comparison, compare, predicted_classes
 from mmer_core.runs.run import FOLDS, RECORD, CVRun, RunEntry, RunError, is_locked
 from mmer_core.runs.validity import check, check_history, check_predictions
 from ui.figure import subset_title
@@ -20,19 +20,35 @@ if TYPE_CHECKING:
 KEPT = 16  # opened runs in memory; one of 10,000 predictions is some megabytes
 TABLES_KEPT = 48  # predictions of one subset each
 COMPARISONS_KEPT = 64
-FOLDER = RUNS  # where runs are looked for and written to
+FOLDERS = run_folders()  # where runs are looked for; of two with one name the first counts
 
 _Stamp = tuple[int, int]
 
 
+def home() -> Path:
+    """The folder that new runs are written to."""
+    return FOLDERS[0]
+
+
 def listed() -> list[RunEntry]:
-    """Every run, newest first, broken ones last with their reason. Only folders that changed since the last call are read."""
-    if not FOLDER.is_dir():
-        return []
-    entries = [
-        _entry(FOLDER, path.name, _stamp(path), _training(path)) for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith(".")
-    ]
-    return sorted(entries, key=lambda e: ("" if e.record is None else e.record["created"], e.path.name), reverse=True)
+    """Every run, newest first, broken ones last with their reason. Only folders that changed since the last
+    call are read.
+    """
+    found: dict[str, RunEntry] = {}
+    for folder in FOLDERS:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.is_dir() and not path.name.startswith(".") and path.name not in found:
+                found[path.name] = _entry(folder, path.name, _stamp(path), _training(path))
+    return sorted(
+        found.values(),
+        key=lambda e: ("" if e.record is None else e.record["created"], e.path.name),
+        reverse=True,
+    )
+
+
+def folder_of(name: str) -> Path:
+    """The folder that holds the run of this name; that of new runs where there is none."""
+    return next((folder for folder in FOLDERS if (folder / name).is_dir()), home())
 
 
 def opened(name: str) -> CVRun:
@@ -43,7 +59,8 @@ def opened(name: str) -> CVRun:
     """
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise RunError(f"{name!r} is not the name of a run: choose one from the list")
-    return _opened(FOLDER, name, _stamp(FOLDER / name), _training(FOLDER / name))
+    folder = folder_of(name)
+    return _opened(folder, name, _stamp(folder / name), _training(folder / name))
 
 
 def predictions(run: CVRun, subset: str, *, calibrated: bool = False) -> pd.DataFrame:
@@ -78,27 +95,36 @@ def groups(run: CVRun) -> dict[str, str]:
 
 
 def progress(run: CVRun) -> dict[str, Any]:
-    """How far a run is, read now: share in [0, 1], done, folds ("?" if unknown), and curves as one table (fold, part, epoch...; maybe empty)."""
+    """The progress of a run, read now: share in [0, 1], done, folds ("?" if unknown), and curves as one table
+    (fold, part, epoch...; maybe empty).
+    """
     import pandas as pd
 
     try:
-        told = CVRun(run.path, run.record).progress
-        share = min(1.0, max(0.0, float(told.get("share") or 0)))
+        found = CVRun(run.path, run.record).progress
+        share = min(1.0, max(0.0, float(found.get("share") or 0)))
         rows = [
-            {"fold": int(key.split()[0]), "part": key.partition(" ")[2], **row} for key, curve in (told.get("curves") or {}).items() for row in curve
+            {"fold": int(key.split()[0]), "part": key.partition(" ")[2], **row}
+            for key, curve in (found.get("curves") or {}).items()
+            for row in curve
         ]
-    except (ValueError, TypeError, AttributeError, IndexError):  # a file that somebody edited is as good as none
-        told, share, rows = {}, 0.0, []
-    return {"share": share, "done": told.get("done", 0), "folds": told.get("folds", "?"), "curves": pd.DataFrame(rows)}
+    except (ValueError, TypeError, AttributeError, IndexError):  # a file that was edited is as good as none
+        found, share, rows = {}, 0.0, []
+    return {
+        "share": share,
+        "done": found.get("done", 0),
+        "folds": found.get("folds", "?"),
+        "curves": pd.DataFrame(rows),
+    }
 
 
 def answered(run: CVRun, subset: str) -> pd.DataFrame:
-    """y_true and predicted of each utterance, index its id; see `comparison.answers`.
+    """y_true and predicted of each utterance, index its id; see `comparison.predicted_classes`.
 
     Raises:
         RunError: as `predictions`.
     """
-    predictions(run, subset)  # so that NaN is told, not counted
+    predictions(run, subset)  # so that NaN is an error, not an answer
     return _answered(run.path.parent, run.path.name, _stamp(run.path), subset)
 
 
@@ -110,13 +136,17 @@ def compared(runs: list[CVRun], metric: str, subset: str | None) -> list[Compari
     """
     for run in runs:
         predictions(run, subset or run.full)
-    return _compared(runs[0].path.parent, tuple(r.path.name for r in runs), tuple(_stamp(r.path) for r in runs), metric, subset)
+    paths = tuple(run.path for run in runs)
+    return _compared(paths, tuple(map(_stamp, paths)), metric, subset)
 
 
 def title(record: dict[str, Any]) -> str:
-    """A run in a few words: "ravdess, 8 classes: early (Voice + face)"."""
+    """A run in a few words, for lists: "ravdess, 8 classes: early (Voice + face)"."""
     modalities = subset_title("+".join(record["modalities"]))
-    return f"{record['corpus']['name']}, {len(record['labels'])} classes: {record['fusion']['name']} ({modalities})"
+    return (
+        f"{record['corpus']['name']}, {len(record['labels'])} classes: {record['fusion']['name']} "
+        f"({modalities})"
+    )
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -155,7 +185,7 @@ def _opened(folder: Path, name: str, stamp: _Stamp, training: bool) -> CVRun:
 
 @st.cache_resource(show_spinner=False, max_entries=TABLES_KEPT)
 def _predictions(folder: Path, name: str, stamp: _Stamp, subset: str, calibrated: bool) -> pd.DataFrame:
-    run = opened(name)
+    run = _opened(folder, name, stamp, _training(folder / name))
     table = run.predictions(subset, calibrated=calibrated)
     check_predictions(run, table)
     return table
@@ -163,9 +193,12 @@ def _predictions(folder: Path, name: str, stamp: _Stamp, subset: str, calibrated
 
 @st.cache_resource(show_spinner=False, max_entries=TABLES_KEPT)
 def _answered(folder: Path, name: str, stamp: _Stamp, subset: str) -> pd.DataFrame:
-    return answers(opened(name), subset)
+    return predicted_classes(_opened(folder, name, stamp, _training(folder / name)), subset)
 
 
 @st.cache_resource(show_spinner=False, max_entries=COMPARISONS_KEPT)
-def _compared(folder: Path, names: tuple[str, ...], stamps: tuple[_Stamp, ...], metric: str, subset: str | None) -> list[Comparison]:
-    return compare([opened(name) for name in names], metric=metric, subset=subset)
+def _compared(
+    paths: tuple[Path, ...], stamps: tuple[_Stamp, ...], metric: str, subset: str | None
+) -> list[Comparison]:
+    runs = [_opened(p.parent, p.name, s, _training(p)) for p, s in zip(paths, stamps, strict=True)]
+    return compare(runs, metric=metric, subset=subset)

@@ -1,4 +1,4 @@
-"""What every reader fills: rows that can be used, problems with the others."""
+"""Collector of rows that can be used and of problems with the others, which every reader fills."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from mmer_core.corpora.classes import classes_of
 from mmer_core.corpora.files import relative_path, unreadable
-from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, Manifest, Problem, classes_of
+from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, Manifest, Problem
 
 
 class Collector:
@@ -30,7 +31,9 @@ class Collector:
         self._told.add(id)
 
     def media(self, id: str, path: str | Path) -> str:
-        """The checked path for the row `id`, or "" after noting why the file cannot be used; a path in a table is relative to the root."""
+        """The checked path for the row `id`, or "" after noting why the file cannot be used; a path in a
+        table is relative to the root.
+        """
         try:
             relative = relative_path(self.root, str(path))
         except ValueError as error:
@@ -43,7 +46,9 @@ class Collector:
         return relative
 
     def add(self, id: str, label: str, **values: Any) -> bool:
-        """Take one row; `values` are further columns. False, with a problem noted, if the id is taken or nothing is there to work with."""
+        """Take one row; `values` are further columns. False, with a problem noted, if the id is taken or
+        nothing is there to work with.
+        """
         if id in self._ids:
             self.problem(f"{id} (again)", "an earlier row has the same id: give each row its own")
             return False
@@ -69,4 +74,11 @@ class Collector:
         for column in extra:
             table[column] = table[column].fillna("").astype(str)
         classes = tuple(labels) or classes_of(table["label"])
-        return Manifest(table[[*COLUMNS, *extra]], classes, self.root, self.corpus, tuple(self.problems), tuple(self.notes))
+        return Manifest(
+            table[[*COLUMNS, *extra]],
+            classes,
+            self.root,
+            self.corpus,
+            tuple(self.problems),
+            tuple(self.notes),
+        )

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from mmer_core.corpora import READERS
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, folder_of, media_files
 from mmer_core.corpora.manifest import CorpusError, Manifest
 
-_NAME = re.compile(r"(\d{4})_([A-Z]{3})_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)")  # one X: a name that was once misspelt upstream
-_EMOTIONS = {"ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "joy", "NEU": "neutral", "SAD": "sadness"}
+_NAME = re.compile(
+    r"(\d{4})_([A-Z]{3})_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)"
+)  # one X: a name that was once misspelt upstream
+_EMOTIONS = {
+    "ANG": "anger",
+    "DIS": "disgust",
+    "FEA": "fear",
+    "HAP": "joy",
+    "NEU": "neutral",
+    "SAD": "sadness",
+}
 _INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high"}
 _SENTENCES = {
     "IEO": "It's eleven o'clock.",
@@ -39,22 +49,32 @@ _DAMAGED = {
 }
 
 
-@READERS.register("crema_d")
-def read(folder: Path, *, media: str = "any") -> Manifest:
-    """Read the clips below a folder: the official `AudioWAV`, `VideoFlash` tree or all in one place. Labels are the acted emotions.
+@READERS.register(
+    "crema_d",
+    title="CREMA-D",
+    description="91 actors, twelve sentences, six emotions (Cao et al. 2014)",
+)
+def read(folder: Path, *, media: Literal["any", "audio", "video"] = "any") -> Manifest:
+    """Read the clips below a folder: the official `AudioWAV`, `VideoFlash` tree or all in one place. Labels
+    are the acted emotions.
 
     Args:
         folder: where the clips are.
         media: "audio", "video", or "any": video if there, else sound.
     """
-    order = {"any": (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES), "audio": AUDIO_SUFFIXES, "video": VIDEO_SUFFIXES}.get(media)
+    order = {"any": (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES), "audio": AUDIO_SUFFIXES, "video": VIDEO_SUFFIXES}.get(
+        media
+    )
     if order is None:
         raise CorpusError(f"the option media is any, audio or video, not {media!r}")
     rows = Collector("crema_d", folder_of(folder))
     clips: dict[str, Path] = {}
     for file in media_files(rows.root, order):
         if not _NAME.fullmatch(file.stem):
-            rows.problem(file.relative_to(rows.root).as_posix(), "its name is not a CREMA-D name such as 1001_DFA_ANG_XX")
+            rows.problem(
+                file.relative_to(rows.root).as_posix(),
+                "its name is not a CREMA-D name such as 1001_DFA_ANG_XX",
+            )
             continue
         id = file.stem + "X" if file.stem.endswith("_X") else file.stem
         if id not in clips or order.index(file.suffix.lower()) < order.index(clips[id].suffix.lower()):
@@ -67,5 +87,12 @@ def read(folder: Path, *, media: str = "any") -> Manifest:
         path = rows.media(id, file)
         if path:
             text = _SENTENCES.get(sentence, "")
-            rows.add(id, _EMOTIONS[emotion], path=path, text=text, group=actor, intensity=_INTENSITIES.get(intensity, ""))
+            rows.add(
+                id,
+                _EMOTIONS[emotion],
+                path=path,
+                text=text,
+                group=actor,
+                intensity=_INTENSITIES.get(intensity, ""),
+            )
     return rows.manifest()

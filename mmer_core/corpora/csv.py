@@ -1,8 +1,9 @@
 """Our own manifest: a CSV with the columns id, path, text, label, speaker, and any others.
 
-`path` is relative to the manifest (or to `root`); path or text may be empty, not both. Columns named as in `manifest.COLUMNS` (dialogue,
-utterance, start, end, split, audio_features...) mean what they mean there; unknown columns are kept. Labels are mapped to ours (happy -> joy)
-unless the column `classes` names a class set of its own, its members joined by `|`, as `Manifest.save` writes it ("neutral|calm|...").
+`path` is relative to the manifest (or to `root`); path or text may be empty, not both. Columns named as in
+`manifest.COLUMNS` (dialogue, utterance, start, end, split, audio_features...) mean what they mean there;
+unknown columns are kept. Labels are mapped to ours (happy -> joy) unless the column `classes` names a class
+set of its own, its members joined by `|`, as `Manifest.save` writes it ("neutral|calm|...").
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ from typing import Any
 import pandas as pd
 
 from mmer_core.corpora import READERS
+from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.feature_files import INSIDE
 from mmer_core.corpora.files import folder_of, member_name, read_table, relative_path
-from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, CorpusError, Manifest, class_label
+from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, CorpusError, Manifest
 from mmer_core.labels import EMOTIONS
 
 REQUIRED = ("id", "path", "text", "label", "speaker")
 _READ_APART = {*REQUIRED, "group", "classes", *FEATURE_COLUMNS.values()}
 
 
-@READERS.register("csv")
+@READERS.register(
+    "csv",
+    title="A table of your own clips (CSV)",
+    description="a CSV with the columns id, path, text, label and speaker",
+    path="table",
+    order=10,
+)
 def read(file: Path, *, root: str = "", labels: str = "") -> Manifest:
     """Read a manifest file.
 
@@ -32,12 +40,15 @@ def read(file: Path, *, root: str = "", labels: str = "") -> Manifest:
     Args:
         file: the CSV.
         root: the folder that paths are relative to; default the manifest's own.
-        labels: the classes in order, joined by commas; default those that occur. Rows of other classes are left out.
+        labels: the classes in order, joined by commas; default those that occur. Rows of other classes are
+            left out.
     """
     table = read_table(file)
     missing = [c for c in REQUIRED if c not in table]
     if missing:
-        raise CorpusError(f"{file} has no column {missing[0]!r}: a manifest has the columns {', '.join(REQUIRED)}")
+        raise CorpusError(
+            f"{file} has no column {missing[0]!r}: a manifest has the columns {', '.join(REQUIRED)}"
+        )
     own = next((tuple(v.split("|")) for v in table.get("classes", pd.Series(dtype=str)) if v), ())
     wanted = tuple(part.strip() for part in labels.split(",")) if labels else own
     rows = Collector("csv", folder_of(Path(root).expanduser() if root else file.parent))
@@ -55,7 +66,9 @@ def _add(rows: Collector, row: dict[str, str], number: int, classes: tuple[str, 
     label = row["label"].lower() if row["label"].lower() in classes else class_label(row["label"])
     if not label or (classes and label not in classes):
         known = f"use one of {', '.join(classes or EMOTIONS)}"
-        rows.problem(id, f"unknown label {row['label']!r}: {known}" if row["label"] else f"the label is empty: {known}")
+        rows.problem(
+            id, f"unknown label {row['label']!r}: {known}" if row["label"] else f"the label is empty: {known}"
+        )
         return
     path = rows.media(id, row["path"]) if row["path"] else ""
     if row["path"] and not path:

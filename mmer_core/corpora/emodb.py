@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from mmer_core.corpora import READERS
 from mmer_core.corpora.collector import Collector
@@ -14,7 +15,15 @@ from mmer_core.corpora.files import AUDIO_SUFFIXES, folder_of, media_files
 from mmer_core.corpora.manifest import CorpusError, Manifest
 
 _NAME = re.compile(r"(\d\d)([ab]\d\d)([WLEAFTN])[a-z]")
-_EMOTIONS = {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "joy", "T": "sadness", "N": "neutral"}
+_EMOTIONS = {
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "joy",
+    "T": "sadness",
+    "N": "neutral",
+}
 _SENTENCES = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
     "a02": "Das will sie am Mittwoch abgeben.",
@@ -29,8 +38,12 @@ _SENTENCES = {
 }
 
 
-@READERS.register("emodb")
-def read(folder: Path, *, boredom: str = "keep") -> Manifest:
+@READERS.register(
+    "emodb",
+    title="EMO-DB",
+    description="ten German actors, ten sentences, seven emotions (Burkhardt et al. 2005)",
+)
+def read(folder: Path, *, boredom: Literal["keep", "drop"] = "keep") -> Manifest:
     """Read the clips below a folder (the official `wav/`, or any other).
 
     Args:
@@ -44,7 +57,9 @@ def read(folder: Path, *, boredom: str = "keep") -> Manifest:
     for file in media_files(rows.root, AUDIO_SUFFIXES):
         name = _NAME.fullmatch(file.stem)
         if name is None:
-            rows.problem(file.relative_to(rows.root).as_posix(), "its name is not an EMO-DB name such as 03a01Fa")
+            rows.problem(
+                file.relative_to(rows.root).as_posix(), "its name is not an EMO-DB name such as 03a01Fa"
+            )
             continue
         speaker, sentence, letter = name.groups()
         if letter == "L" and boredom == "drop":
@@ -52,7 +67,9 @@ def read(folder: Path, *, boredom: str = "keep") -> Manifest:
             continue
         path = rows.media(file.stem, file)
         if path:
-            rows.add(file.stem, _EMOTIONS[letter], path=path, text=_SENTENCES.get(sentence, ""), group=speaker)
+            rows.add(
+                file.stem, _EMOTIONS[letter], path=path, text=_SENTENCES.get(sentence, ""), group=speaker
+            )
     if dropped:
         rows.notes.append(f"{dropped} clips of boredom were left out")
     return rows.manifest()

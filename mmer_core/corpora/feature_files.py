@@ -1,7 +1,8 @@
 """Features that come with a corpus, named by locators and read one at a time, so memory stays small.
 
-A locator is a path below the corpus's folder: `clips/a.npy` is an array, `features.zip!/clips/a.npy` an array in an archive, and
-`face_action_units.csv!/01-01-03-01-01-01-07` the row of that name in a table of OpenFace action units.
+A locator is a path below the corpus's folder: `clips/a.npy` is an array, `features.zip!/clips/a.npy` an array
+in an archive, and `face_action_units.csv!/01-01-03-01-01-01-07` the row of that name in a table of OpenFace
+action units.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from mmer_core.corpora.files import member_name, relative_path, unreadable
 from mmer_core.corpora.manifest import CorpusError
 
 INSIDE = "!/"
-#: The largest array read, bytes unpacked: an hour of 2048-d frames at 4 Hz is 118 MB. Larger ones are taken for archive bombs.
+#: The largest array read, bytes unpacked: an hour of 2048-d frames at 4 Hz is 118 MB. Larger ones are taken
+#: for archive bombs.
 MAX_BYTES = 256 * 2**20
 _LINK = 0o120000  # file type of a symbolic link in a zip member's Unix mode
 
@@ -38,10 +40,13 @@ class FeatureFiles:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
+        """Close the archives that were opened."""
         for archive in self._archives.values():
             archive.close()
         self._archives.clear()
@@ -70,7 +75,9 @@ class FeatureFiles:
         """sha256 of the stored array; raises like `read`."""
         container, _, member = locator.partition(INSIDE)
         row = container.endswith(".csv") and member
-        return hashlib.sha256(self._row(container, member).tobytes() if row else self._bytes(container, member)).hexdigest()
+        return hashlib.sha256(
+            self._row(container, member).tobytes() if row else self._bytes(container, member)
+        ).hexdigest()
 
     def archive(self, name: str) -> Archive:
         """The archive of that name, opened once.
@@ -83,7 +90,9 @@ class FeatureFiles:
         return self._archives[name]
 
     def action_units(self, name: str) -> pd.DataFrame:
-        """A table of OpenFace action units: index the column `name`, columns AU##_r (intensity) and AU##_c (presence), float64."""
+        """A table of OpenFace action units: index the column `name`, columns AU##_r (intensity) and AU##_c
+        (presence), float64.
+        """
         if name not in self._tables:
             self._tables[name] = _read_action_units(self.root / name)
         return self._tables[name]
@@ -119,7 +128,9 @@ class Archive:
         except FileNotFoundError as error:
             raise CorpusError(f"{file} is missing: put the feature archive there") from error
         except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-            raise CorpusError(f"{file} is cut off or is not a zip archive ({error}): download or pack it again") from error
+            raise CorpusError(
+                f"{file} is cut off or is not a zip archive ({error}): download or pack it again"
+            ) from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
             try:
@@ -128,12 +139,14 @@ class Archive:
                 continue  # it can be named by no locator, so it is never read
 
     def close(self) -> None:
+        """Close the file."""
         self._zip.close()
 
     def __contains__(self, member: str) -> bool:
         return member in self._members
 
     def size(self, member: str) -> tuple[int, int]:
+        """(unpacked bytes, CRC-32) of one member; KeyError if there is none."""
         info = self._members[member]
         return info.file_size, info.CRC
 
@@ -145,19 +158,34 @@ class Archive:
         if (info.external_attr >> 16) & 0o170000 == _LINK:
             raise Absent(f"{member} is a link, not an array")
         if info.file_size > MAX_BYTES:
-            raise Absent(f"{member} unpacks to {info.file_size >> 20} MB, more than the {MAX_BYTES >> 20} MB an array may have")
+            raise Absent(
+                f"{member} unpacks to {info.file_size >> 20} MB, more than the {MAX_BYTES >> 20} MB "
+                "an array may have"
+            )
         try:
             return self._zip.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:  # RuntimeError: encrypted, unknown packing
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # RuntimeError: encrypted, unknown packing
             raise Absent(f"{member} is damaged ({error or type(error).__name__})") from error
 
 
 def _array(data: bytes, name: str) -> np.ndarray:
-    """The array in a .npy file, its header checked against its length first, so a lying header cannot ask for memory."""
+    """The array in a .npy file, its header checked against its length first, so a lying header cannot ask for
+    memory.
+    """
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
         shape, _, dtype = read_header(stream)
     except (ValueError, KeyError, SyntaxError, EOFError) as error:
         raise Absent(f"{name} is not a .npy array, or its start is damaged") from error
@@ -165,7 +193,11 @@ def _array(data: bytes, name: str) -> np.ndarray:
         raise Absent(f"{name} holds {dtype}, not numbers")
     expected, there = int(np.prod(shape, dtype=object)) * dtype.itemsize, len(data) - stream.tell()
     if there != expected:
-        raise Absent(f"{name} is cut off: {there} of {expected} bytes are there" if there < expected else f"{name} is longer than its header says")
+        raise Absent(
+            f"{name} is cut off: {there} of {expected} bytes are there"
+            if there < expected
+            else f"{name} is longer than its header says"
+        )
     stream.seek(0)
     return np.load(stream, allow_pickle=False)
 
@@ -195,6 +227,8 @@ def _read_action_units(file: Path) -> pd.DataFrame:
         raise CorpusError(f"{file} is not a table of action units ({str(error).splitlines()[0]})") from error
     columns = [c for c in table.columns if str(c).startswith("AU")]
     if "name" not in table or not columns:
-        raise CorpusError(f"{file} is not a table of action units: the columns name and AU01_r, AU02_r... are needed")
+        raise CorpusError(
+            f"{file} is not a table of action units: the columns name and AU01_r, AU02_r... are needed"
+        )
     values = table[columns].apply(pd.to_numeric, errors="coerce").set_axis(table["name"], axis="index")
     return values[~values.index.duplicated()]

@@ -1,7 +1,8 @@
-"""Features per utterance in an archive, with a table beside it (systems S0 and S1): `features.zip` and `dataset.csv`.
+"""Features per utterance in an archive, with a table beside it: `features.zip` and `dataset.csv`.
 
-The table has id, speaker, emotion and, for each modality, the path of a `.npy` inside the archive; a column transcript or session is used if there.
-Arrays are (T, D) sequences or (D,) vectors. The archive is never unpacked to disk; instead of it, the arrays may lie in the folder as files.
+The table has id, speaker, emotion and, for each modality, the path of a `.npy` inside the archive; a column
+transcript or session is used if there. Arrays are (T, D) sequences or (D,) vectors. The archive is never
+unpacked to disk; instead of it, the arrays may lie in the folder as files.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import pandas as pd
 
 from mmer_core.clip import Absent
 from mmer_core.corpora import READERS
+from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.feature_files import INSIDE, FeatureFiles
 from mmer_core.corpora.files import folder_of, member_name, read_table, relative_path
 from mmer_core.corpora.iemocap import FOUR_CLASSES
-from mmer_core.corpora.manifest import FEATURE_COLUMNS, CorpusError, Manifest, class_label
+from mmer_core.corpora.manifest import FEATURE_COLUMNS, CorpusError, Manifest
 from mmer_core.labels import EMOTIONS, Modality
 
 _WORDS = {
@@ -32,17 +34,30 @@ _SESSION = re.compile(r"Ses\d\d")
 
 
 class Found(NamedTuple):
-    """One sound array: where it is and how wide (0 if it was not looked at)."""
+    """One undamaged array: its place and its width (0 if it was not read)."""
 
     locator: str
     width: int
 
 
-@READERS.register("features")
-def read(folder: Path, *, table: str = "dataset.csv", archive: str = "features.zip", complete: bool = False, check: bool = True) -> Manifest:
-    """Read the table and look at every array it names.
+@READERS.register(
+    "features",
+    title="Features in an archive",
+    description="features per utterance in an archive, with a table beside it",
+    order=20,
+)
+def read(
+    folder: Path,
+    *,
+    table: str = "dataset.csv",
+    archive: str = "features.zip",
+    complete: bool = False,
+    check: bool = True,
+) -> Manifest:
+    """Read the table and check every array that it names.
 
-    An array that is missing, damaged, not finite or of another width than the rest is listed; its utterance keeps its other modalities.
+    An array that is missing, damaged, not finite or of another width than the rest is listed; its utterance
+    keeps its other modalities.
 
     Args:
         folder: holds the table and the archive; or the table.
@@ -63,7 +78,10 @@ def read(folder: Path, *, table: str = "dataset.csv", archive: str = "features.z
             files.archive(packed)
         found = [_arrays(rows, files, row, columns, archive=packed, check=check) for row in lines]
     if not packed and not any(found):
-        raise CorpusError(f"{rows.root} has neither {archive} nor the files that {table} names: put the archive beside the table")
+        raise CorpusError(
+            f"{rows.root} has neither {archive} nor the files that {table} names: put the archive "
+            "beside the table"
+        )
     _drop_odd_widths(rows, lines, found)
     for row, arrays in zip(lines, found, strict=True):
         _add(rows, row, {FEATURE_COLUMNS[m]: array.locator for m, array in arrays.items()})
@@ -74,7 +92,10 @@ def _feature_columns(table: pd.DataFrame, file: Path) -> dict[Modality, str]:
     """{modality: the column with its paths}, known by name ("visual", "audio_path", "lexical_features")."""
     for needed in ("id", "speaker", "emotion"):
         if needed not in table:
-            raise CorpusError(f"{file} has no column {needed!r}: it needs id, speaker, emotion and a column of .npy paths for each modality")
+            raise CorpusError(
+                f"{file} has no column {needed!r}: it needs id, speaker, emotion and a column of "
+                ".npy paths for each modality"
+            )
     found: dict[Modality, str] = {}
     for modality, words in _WORDS.items():
         named = [c for c in table.columns if set(re.findall(r"[a-z]+", str(c).lower())) & set(words)]
@@ -87,9 +108,15 @@ def _feature_columns(table: pd.DataFrame, file: Path) -> dict[Modality, str]:
 
 
 def _arrays(
-    rows: Collector, files: FeatureFiles, row: dict[str, str], columns: dict[Modality, str], *, archive: str, check: bool
+    rows: Collector,
+    files: FeatureFiles,
+    row: dict[str, str],
+    columns: dict[Modality, str],
+    *,
+    archive: str,
+    check: bool,
 ) -> dict[Modality, Found]:
-    """The sound arrays of one line; the others are noted as problems."""
+    """The undamaged arrays of one line; the others are noted as problems."""
     found: dict[Modality, Found] = {}
     for modality, column in columns.items():
         try:
@@ -103,7 +130,7 @@ def _arrays(
 
 
 def _locator(rows: Collector, files: FeatureFiles, path: str, archive: str) -> str:
-    """Where the array is; paths may leave out the archive's one top folder. Raises Absent or ValueError."""
+    """The locator of an array; paths may leave out the archive's top folder. Raises Absent or ValueError."""
     if not archive:
         return relative_path(rows.root, path)
     member = member_name(path)
@@ -114,7 +141,9 @@ def _locator(rows: Collector, files: FeatureFiles, path: str, archive: str) -> s
     raise Absent(f"{path} is missing from {archive}")
 
 
-def _drop_odd_widths(rows: Collector, lines: list[dict[str, str]], found: list[dict[Modality, Found]]) -> None:
+def _drop_odd_widths(
+    rows: Collector, lines: list[dict[str, str]], found: list[dict[Modality, Found]]
+) -> None:
     """Take out arrays that are wider or narrower than most of their modality."""
     for modality in FEATURE_COLUMNS:
         widths = Counter(arrays[modality].width for arrays in found if modality in arrays)
@@ -122,14 +151,23 @@ def _drop_odd_widths(rows: Collector, lines: list[dict[str, str]], found: list[d
         for row, arrays in zip(lines, found, strict=True):
             if modality in arrays and arrays[modality].width != usual:
                 odd = arrays.pop(modality)
-                rows.problem(row["id"], f"{modality}: {odd.locator.partition(INSIDE)[2] or odd.locator} is {odd.width} wide, the others {usual}")
+                rows.problem(
+                    row["id"],
+                    f"{modality}: {odd.locator.partition(INSIDE)[2] or odd.locator} is {odd.width} "
+                    f"wide, the others {usual}",
+                )
 
 
 def _add(rows: Collector, row: dict[str, str], locators: dict[str, str]) -> None:
     id = row["id"]
     label = class_label(row["emotion"])
     if not id or not label:
-        rows.problem(id, f"unknown label {row['emotion']!r}: use one of {', '.join(EMOTIONS)} or an alias such as happy" if id else "the id is empty")
+        rows.problem(
+            id,
+            f"unknown label {row['emotion']!r}: use one of {', '.join(EMOTIONS)} or an alias such as happy"
+            if id
+            else "the id is empty",
+        )
         return
     session = _SESSION.match(row["speaker"]) or _SESSION.match(id)
     rows.add(
@@ -143,7 +181,7 @@ def _add(rows: Collector, row: dict[str, str], locators: dict[str, str]) -> None
 
 
 def _finish(manifest: Manifest, columns: dict[Modality, str], complete: bool) -> Manifest:
-    """Leave out incomplete utterances if asked; number S0's four classes as S0 does."""
+    """Leave out incomplete utterances if asked; put the four classes into the order of published work."""
     if complete:
         whole = (manifest.table[[FEATURE_COLUMNS[m] for m in columns]] != "").all(axis=1).to_numpy()
         note = f"{int((~whole).sum())} utterances that lack a modality were left out"

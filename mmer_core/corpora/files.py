@@ -35,7 +35,8 @@ def relative_path(root: Path, path: str) -> str:
         root: a resolved folder.
 
     Raises:
-        ValueError: the path leaves the folder (`../`, another disk, a link that points outside); the message is a reason without a full stop.
+        ValueError: the path leaves the folder (`../`, another disk, a link that points outside); the message
+            is a reason without a full stop.
     """
     plain = path.replace("\\", "/").strip()
     if "\x00" in plain:
@@ -66,7 +67,7 @@ def member_name(path: str) -> str:
 
 
 def unreadable(file: Path) -> str:
-    """Why a file cannot hold media, told from its size and first bytes; "" if nothing speaks against it."""
+    """Reason why a file cannot hold media, from its size and first bytes; "" if there is none."""
     try:
         size = file.stat().st_size
         if not file.is_file():
@@ -83,7 +84,9 @@ def unreadable(file: Path) -> str:
 
 
 def media_files(folder: Path, suffixes: Collection[str] = MEDIA_SUFFIXES) -> Iterator[Path]:
-    """Every media file below `folder`, in the order of its path; hidden files and macOS's `._` twins are passed over."""
+    """Every media file below `folder`, in the order of its path; hidden files and macOS's `._` twins are
+    passed over.
+    """
     for current, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
         for name in sorted(names):
@@ -107,8 +110,12 @@ def read_table(file: Path) -> pd.DataFrame:
     except UnicodeDecodeError:
         encoding = "cp1252"
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace")
+        table = pd.read_csv(
+            file, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace"
+        )
     except (ValueError, OSError) as error:  # pandas' parser and empty-file errors are ValueErrors
-        raise CorpusError(f"{file} is not a table with a header and commas ({str(error).splitlines()[0]})") from error
+        raise CorpusError(
+            f"{file} is not a table with a header and commas ({str(error).splitlines()[0]})"
+        ) from error
     table.columns = table.columns.str.strip()
     return table.fillna("")

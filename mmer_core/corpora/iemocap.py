@@ -1,7 +1,9 @@
-"""IEMOCAP (Busso et al. 2008): five sessions of two actors, scripted and improvised; the official folder tree as it is unpacked.
+"""IEMOCAP (Busso et al. 2008): five sessions of two actors, scripted and improvised; the official folder tree
+as it is unpacked.
 
-`Session1..5/dialog/EmoEvaluation/*.txt` has times and labels, `dialog/transcriptions/*.txt` the words, `sentences/wav/<dialogue>/*.wav` the sound.
-The letter before the number of a turn names the speaker: `Ses01F_impro01_M003` was said by Ses01M.
+`Session1..5/dialog/EmoEvaluation/*.txt` has times and labels, `dialog/transcriptions/*.txt` the words,
+`sentences/wav/<dialogue>/*.wav` the sound. The letter before the number of a turn names the speaker:
+`Ses01F_impro01_M003` was said by Ses01M.
 """
 
 from __future__ import annotations
@@ -10,18 +12,33 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mmer_core.corpora import READERS
+from mmer_core.corpora.classes import classes_of
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.files import folder_of
-from mmer_core.corpora.manifest import CorpusError, Manifest, classes_of
+from mmer_core.corpora.manifest import CorpusError, Manifest
 
 _TURN = re.compile(r"\[\s*([\d.]+)\s*-\s*([\d.]+)\s*\]\s+(Ses\d\d[FM]_\S+)\s+(\w+)")
 _WORDS = re.compile(r"(Ses\d\d[FM]_\S+)\s+\[[^\]]*\]:?\s*(.*)")
-_NAMES = {"neu": "neutral", "ang": "anger", "hap": "joy", "exc": "excitement", "sad": "sadness", "fru": "frustration"}
-_LEFT_OUT = {"xxx": "without agreement", "oth": "other", "fea": "fear", "sur": "surprise", "dis": "disgust", **_NAMES}
-#: The order in which system S0 numbers its four classes: it decides ties of a majority vote.
+_NAMES = {
+    "neu": "neutral",
+    "ang": "anger",
+    "hap": "joy",
+    "exc": "excitement",
+    "sad": "sadness",
+    "fru": "frustration",
+}
+_LEFT_OUT = {
+    "xxx": "without agreement",
+    "oth": "other",
+    "fea": "fear",
+    "sur": "surprise",
+    "dis": "disgust",
+    **_NAMES,
+}
+#: The order of the classes in published work; it decides ties of a majority vote.
 FOUR_CLASSES = ("anger", "sadness", "joy", "neutral")
 
 
@@ -34,12 +51,19 @@ class Turn(NamedTuple):
     code: str
 
 
-@READERS.register("iemocap")
-def read(folder: Path, *, classes: int = 4, merge_excited: bool = True, improvised_only: bool = False) -> Manifest:
+@READERS.register(
+    "iemocap",
+    title="IEMOCAP",
+    description="five sessions of two actors, scripted and improvised (Busso et al. 2008)",
+)
+def read(
+    folder: Path, *, classes: Literal[4, 6] = 4, merge_excited: bool = True, improvised_only: bool = False
+) -> Manifest:
     """Read the official tree.
 
-    With 4 classes and excitement counted as joy these are the 5,531 utterances of most published work (1,103 anger, 1,084 sadness, 1,636 joy, 1,708
-    neutral). With 6, frustration and excitement are classes of their own; merged, excitement counts as joy and five classes remain.
+    With 4 classes and excitement counted as joy these are the 5,531 utterances of most published work (1,103
+    anger, 1,084 sadness, 1,636 joy, 1,708 neutral). With 6, frustration and excitement are classes of their
+    own; merged, excitement counts as joy and five classes remain.
 
     Args:
         folder: holds Session1 to Session5, or a folder that does.
@@ -51,9 +75,15 @@ def read(folder: Path, *, classes: int = 4, merge_excited: bool = True, improvis
         raise CorpusError(f"IEMOCAP is read with 4 or 6 classes, not {classes}")
     codes = _classes(classes, merge_excited)
     rows = Collector("iemocap", folder_of(folder))
-    sessions = sorted(p for p in (*rows.root.glob("Session[1-5]"), *rows.root.glob("*/Session[1-5]")) if (p / "dialog").is_dir())
+    sessions = sorted(
+        p
+        for p in (*rows.root.glob("Session[1-5]"), *rows.root.glob("*/Session[1-5]"))
+        if (p / "dialog").is_dir()
+    )
     if not sessions:
-        raise CorpusError(f"{folder} has no Session1/dialog: name the folder that holds IEMOCAP's Session1 to Session5")
+        raise CorpusError(
+            f"{folder} has no Session1/dialog: name the folder that holds IEMOCAP's Session1 to Session5"
+        )
     absent = [f"Session{n}" for n in range(1, 6) if all(s.name != f"Session{n}" for s in sessions)]
     if absent:
         rows.notes.append(f"{', '.join(absent)} is not there")
@@ -108,8 +138,12 @@ def _add_dialogue(rows: Collector, session: Path, evaluation: Path, codes: dict[
 
 
 def _turns(rows: Collector, evaluation: Path) -> Iterator[Turn]:
-    """The summary lines `[6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5, 2.5, 2.5]`; the raters' lines below them are passed over."""
-    for number, line in enumerate(evaluation.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    """The summary lines `[6.2901 - 8.2357] Ses01F_impro01_F000     neu     [2.5, 2.5, 2.5]`; the raters'
+    lines below them are passed over.
+    """
+    for number, line in enumerate(
+        evaluation.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+    ):
         if not line.startswith("[") or "START_TIME" in line:
             continue
         match = _TURN.match(line)
@@ -122,10 +156,15 @@ def _turns(rows: Collector, evaluation: Path) -> Iterator[Turn]:
 
 
 def _transcript(rows: Collector, file: Path) -> dict[str, str]:
-    """{turn: words} from `Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`; lines of bystanders (`M: ...`) are passed over."""
+    """{turn: words} from `Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`; lines of bystanders (`M:
+    ...`) are passed over.
+    """
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        rows.problem(file.relative_to(rows.root).as_posix(), f"the transcript cannot be read ({error.strerror}): this dialogue has no words")
+        rows.problem(
+            file.relative_to(rows.root).as_posix(),
+            f"the transcript cannot be read ({error.strerror}): this dialogue has no words",
+        )
         return {}
     return {match[1]: match[2].strip() for line in lines if (match := _WORDS.match(line.strip()))}

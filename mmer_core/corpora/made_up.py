@@ -1,4 +1,6 @@
-"""Made-up features, to try training without a corpus. They are drawn numbers: what is learned from them says nothing about people."""
+"""Made-up features, to try training without a corpus. They are random numbers: nothing that is learned from
+them holds for people.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,15 @@ SPEAKERS = 12
 UTTERANCES = 20  # of each speaker
 WIDTHS = {Modality.TEXT: 16, Modality.AUDIO: 12, Modality.VISUAL: 8}
 FRAMES = {Modality.TEXT: 1, Modality.AUDIO: 6, Modality.VISUAL: 4}
-#: How far the classes lie apart, in standard deviations: the voice knows most, the words least.
+#: Distance of the classes in standard deviations: the voice tells them best, the words worst.
 CLEARNESS = {Modality.TEXT: 0.25, Modality.AUDIO: 0.4, Modality.VISUAL: 0.35}
-HABIT = 0.5  # standard deviation of what a speaker adds to all of his or her utterances
+HABIT = 0.5  # standard deviation of a speaker's offset, the same in all utterances
 ABSENT = 0.05  # share of the arrays that are not there
 
 
 def write(folder: Path, seed: int = 0) -> Path:
-    """Write an archive that `corpora.read("features:FOLDER")` reads: 240 utterances of 12 speakers, four classes, three modalities.
+    """Write an archive that `corpora.read("features:FOLDER")` reads: 240 utterances of 12 speakers, four
+    classes, three modalities.
 
     Args:
         folder: made if needed; its features.zip and dataset.csv are replaced.

@@ -1,6 +1,8 @@
-"""MELD (Poria et al. 2019): conversations of a television series, seven emotions, three sentiments, official split.
+"""MELD (Poria et al. 2019): conversations of a television series, seven emotions, three sentiments, official
+split.
 
-Tables with columns like its own are read too (system S2). The clips are optional: without them the corpus is its words and dialogue positions.
+Tables with columns like its own are read too. The clips are optional: without them the corpus is
+its words and dialogue positions.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from mmer_core.corpora import READERS
+from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, folder_of, media_files, read_table
-from mmer_core.corpora.manifest import CorpusError, Manifest, class_label
+from mmer_core.corpora.manifest import CorpusError, Manifest
 from mmer_core.corpora.transcripts import repaired
 from mmer_core.labels import EMOTIONS
 
@@ -21,7 +24,7 @@ SPLITS = ("train", "dev", "test")
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
 _TIME = re.compile(r"(?:(\d+):)?(\d+):(\d+)[,.](\d+)")
 _SUFFIXES = (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES)
-#: What we call a column, and the names it goes by, letters and digits only.
+#: Our name of each column, and the names it goes by, letters and digits only.
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "text": ("utterance", "text", "transcript"),
     "speaker": ("speaker",),
@@ -33,16 +36,22 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "end": ("endtime", "end"),
 }
 _OPTIONAL = ("sentiment", "start", "end")
-#: Clips that the official release lacks or that cannot be played (issues 22, 27 and 39 of declare-lab/MELD); their words are fine.
+#: Clips that the official release lacks or that cannot be played (issues 22, 27 and 39 of declare-lab/MELD);
+#: their words are fine.
 KNOWN_GAPS = {
     ("dev", "110", "7"): "the official release has no clip of this utterance: only its words are used",
     ("train", "125", "3"): "the official clip of this utterance cannot be played: only its words are used",
 }
 
 
-@READERS.register("meld")
+@READERS.register(
+    "meld",
+    title="MELD",
+    description="conversations of a television series, seven emotions, official split (Poria et al. 2019)",
+)
 def read(folder: Path, *, split: str = "all") -> Manifest:
-    """Read those of `train_sent_emo.csv`, `dev_sent_emo.csv`, `test_sent_emo.csv` that are there, and clips `dia#_utt#` in folders named after them.
+    """Read those of `train_sent_emo.csv`, `dev_sent_emo.csv`, `test_sent_emo.csv` that are there, and clips
+    `dia#_utt#` in folders named after them.
 
     Args:
         folder: holds the tables, at any depth; or one table.
@@ -52,15 +61,24 @@ def read(folder: Path, *, split: str = "all") -> Manifest:
     strange = [s for s in wanted if s not in SPLITS]
     if strange:
         raise CorpusError(f"MELD has no split {strange[0]!r}: choose of {', '.join(SPLITS)}, or all")
-    tables = [folder] if folder.is_file() else sorted((p for p in folder_of(folder).rglob("*.csv") if _split_of(p.name)), key=_official_first)
+    tables = (
+        [folder]
+        if folder.is_file()
+        else sorted((p for p in folder_of(folder).rglob("*.csv") if _split_of(p.name)), key=_official_first)
+    )
     if not tables:
-        raise CorpusError(f"{folder} has no table such as train_sent_emo.csv: name the folder of MELD's annotations")
+        raise CorpusError(
+            f"{folder} has no table such as train_sent_emo.csv: name the folder of MELD's annotations"
+        )
     rows = Collector("meld", folder.parent if folder.is_file() else folder)
     clips = _clips(rows.root)
     for name in (*SPLITS, ""):
         of_split = [t for t in tables if _split_of(t.name) == name]
         if len(of_split) > 1:
-            rows.notes.append(f"{of_split[0].name} was read; other tables of the same split were not: {', '.join(t.name for t in of_split[1:])}")
+            rows.notes.append(
+                f"{of_split[0].name} was read; other tables of the same split were not: "
+                f"{', '.join(t.name for t in of_split[1:])}"
+            )
         if of_split and (name in wanted or not name):
             _add_split(rows, of_split[0], name, clips)
     if not clips:
@@ -69,19 +87,26 @@ def read(folder: Path, *, split: str = "all") -> Manifest:
 
 
 def _official_first(table: Path) -> tuple[bool, int, str]:
-    """Sorts `train_sent_emo.csv` before other tables of its split, such as the dyadic ones that come with it."""
+    """Sort key: `train_sent_emo.csv` before other tables of its split, such as the dyadic ones."""
     return not table.name.endswith("_sent_emo.csv"), len(table.parts), table.as_posix()
 
 
 def _split_of(name: str) -> str:
     """The split that a file or folder is named after; "" for none."""
     words = re.findall(r"[a-z]+", name.lower())
-    names = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
+    names = {
+        "train": "train",
+        "dev": "dev",
+        "val": "dev",
+        "valid": "dev",
+        "validation": "dev",
+        "test": "test",
+    }
     return next((names[w] for w in words if w in names), "")
 
 
 def _clips(root: Path) -> dict[tuple[str, str, str], Path]:
-    """{(split, dialogue, utterance): file}, video before sound; split "" for clips in a folder without one."""
+    """{(split, dialogue, utterance): file}, video before sound; split "" where the folder names none."""
     found: dict[tuple[str, str, str], Path] = {}
     for file in media_files(root, _SUFFIXES):
         name = _CLIP.fullmatch(file.stem)
@@ -90,7 +115,9 @@ def _clips(root: Path) -> dict[tuple[str, str, str], Path]:
         folders = reversed(file.relative_to(root).parts[:-1])
         split = next((s for s in map(_split_of, folders) if s), "")
         key = (split, name[1], name[2])
-        if key not in found or _SUFFIXES.index(file.suffix.lower()) < _SUFFIXES.index(found[key].suffix.lower()):
+        if key not in found or _SUFFIXES.index(file.suffix.lower()) < _SUFFIXES.index(
+            found[key].suffix.lower()
+        ):
             found[key] = file
     return found
 
@@ -138,7 +165,10 @@ def _columns(table: pd.DataFrame, file: Path) -> pd.DataFrame:
         if match is not None:
             found[match] = ours
         elif ours not in _OPTIONAL:
-            raise CorpusError(f"{file} has no column for the {ours}: MELD's table has Utterance, Speaker, Emotion, Dialogue_ID and Utterance_ID")
+            raise CorpusError(
+                f"{file} has no column for the {ours}: MELD's table has Utterance, Speaker, Emotion, "
+                "Dialogue_ID and Utterance_ID"
+            )
     return table[list(found)].rename(columns=found).apply(lambda column: column.str.strip())
 
 
@@ -151,7 +181,9 @@ def _path(rows: Collector, id: str, clip: Path | None, gap: str | None) -> str:
 
 
 def _has_index(file: Path) -> bool:
-    """Whether an mp4 has the `moov` box without which it cannot be played: someone may have put a repaired clip in the place of the damaged one."""
+    """Whether an mp4 has the `moov` box without which it cannot be played: someone may have put a repaired
+    clip in the place of the damaged one.
+    """
     if file.suffix.lower() != ".mp4":
         return True
     with file.open("rb") as stream:

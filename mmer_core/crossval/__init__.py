@@ -1,1 +1,1 @@
-"""Cross-validation: folds of unseen groups, selection on inner groups, out-of-fold predictions."""
+"""Cross-validation: folds of unseen groups, selection on validation groups, out-of-fold predictions."""

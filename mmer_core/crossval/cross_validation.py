@@ -1,179 +1,92 @@
-"""Cross-validation: every utterance is predicted by a model that has not met its speaker, with every subset of the modalities.
+"""Cross-validation: every utterance is predicted by a model that was trained without its speaker, with every
+subset of the modalities; then one model is fitted on all of the corpus.
 
-Each fold's model is chosen on inner validation groups cut from its training part; its test part is only ever predicted.
+Each fold's model is chosen on validation groups cut from its training part; its test part is only ever
+predicted.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
+from mmer_core.corpora import Manifest
+from mmer_core.crossval import record as records
+from mmer_core.crossval.experiment import Study
+from mmer_core.crossval.fold_loop import Run, check, train_runs
+from mmer_core.crossval.study import make_experiments, make_study, read_corpus
+from mmer_core.runs.run import CVRun
+from mmer_core.runs.writer import settings_digest
+from mmer_core.training.request import TrainRequest
 
-from mmer_core.crossval import fold_model, selection
-from mmer_core.crossval.experiment import Experiment, Part, Study, parts_of
-from mmer_core.crossval.selection import Choice, Trainer
-from mmer_core.features.table import FeatureTable
-from mmer_core.folds import Fold
-from mmer_core.labels import subset_name
-from mmer_core.runs.progress import RunProgress
-from mmer_core.runs.summary import baselines, figure, summarise
-from mmer_core.runs.writer import RunWriter, what_is_in
-from mmer_core.training import loop
-
-SELECTION = (
-    "Epoch, settings and temperature of each fold were chosen on its inner validation part, cut from its training part; "
-    "the test part was only predicted."
-)
+SHOWN_PROBLEMS = 5
 
 
-@dataclass(frozen=True)
-class Run:
-    """One experiment, where it is written, and the record it starts with (see `crossval.record`)."""
+def cross_validate(request: TrainRequest, say: Callable[[str], None] = print) -> list[CVRun]:
+    """Cross-validate what a request asks for; each run ends with a model that reads clips, in RUN/model.
 
-    experiment: Experiment
-    folder: Path
-    record: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Open:
-    """A run that is being trained."""
-
-    experiment: Experiment
-    writer: RunWriter
-    progress: RunProgress
-
-
-def check(study: Study, experiment: Experiment) -> None:
-    """Build every model once, so that wrong settings are told before anything is trained or written.
-
-    Raises:
-        ValueError: settings that do not fit the corpus or each other.
-    """
-    candidates = experiment.candidates(study.seed)
-    if len(candidates) > 1 and not all(len(fold.inner) for fold in study.folds):
-        raise ValueError("a search chooses on the inner validation part and there is none: set --validation above 0")
-    for candidate in candidates:
-        loop.build(candidate.fusion, candidate.options, study.table.using(candidate.modalities), candidate.training, study.seed)
-
-
-def crossvalidate(study: Study, runs: Sequence[Run], say: Callable[[str], None] = print) -> None:
-    """Train and evaluate every unfinished fold of every run, and finish the runs.
-
-    Parts that several runs share (a classifier of its own, and the same one in a late fusion) are trained once. Each run is written fold by
-    fold: when the process ends early, calling this again goes on at the first unfinished fold and gives the same results.
+    A request that was interrupted goes on where it was when it is given again; finished runs are not trained
+    anew.
 
     Args:
-        study: corpus and folds.
-        runs: what to train; finished ones are left as they are.
-        say: takes one line for each finished fold.
+        request: what is trained on what.
+        say: takes one line at a time: what was left out, and each finished fold.
+
+    Returns:
+        One finished run for each network, or for each modality where the network is unimodal.
 
     Raises:
+        ValueError: a request that cannot be trained, in one sentence; nothing is written then.
         RunError: a folder holds something else, or another process trains there.
         TrainingError: a training went wrong; the run is marked as failed.
     """
-    unfinished = [run for run in runs if what_is_in(run.folder, run.record) != "finished"]
-    with ExitStack() as writers:
-        opened = [_open(study, run, writers.enter_context(RunWriter(run.folder, run.record))) for run in unfinished]
-        for run in opened:
-            run.writer.write_folds(folds_table(study.table, study.folds))
-        trainer = Trainer(study)
-        if study.side_by_side:
-            _train_side_by_side(trainer, opened)
-        for fold in study.folds:
-            for run in opened:
-                if not run.writer.has_fold(fold.number):
-                    _do_fold(trainer, run, fold, say)
-            trainer.forget(fold.number)
-        for run in opened:
-            _finish(study, run)
+    manifest = read_corpus(request)
+    study = make_study(request, manifest)
+    kept = set(study.table.ids.tolist())
+    used = manifest.take([row for row, id_ in enumerate(manifest.ids) if id_ in kept])
+    experiments = make_experiments(request, study.table.modalities)
+    for experiment in experiments.values():
+        check(study, experiment)
+    shared = records.shared(study, used, request)
+    _announce(study, shared, say)
+    runs = []
+    for name, experiment in experiments.items():
+        record = {**shared, **records.settings(study, experiment)}
+        folder = request.runs_folder / _folder_name(request, manifest, name, record, len(experiments))
+        runs.append(Run(experiment, folder, record))
+    train_runs(study, runs, say)
+    return [CVRun.open(run.folder) for run in runs]
 
 
-def _open(study: Study, run: Run, writer: RunWriter) -> _Open:
-    candidates = run.experiment.candidates(study.seed)
-    parts = sum(len(parts_of(candidate, 0)) for candidate in candidates)
-    done = sum(writer.has_fold(fold.number) for fold in study.folds)
-    return _Open(run.experiment, writer, RunProgress(writer, len(study.folds), parts, max(c.training.epochs for c in candidates), done))
+def run_names(request: TrainRequest, experiments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folders that a request with a name writes, one for each experiment."""
+    return tuple(_named(request, name, len(experiments)) for name in experiments)
 
 
-def folds_table(table: FeatureTable, folds: Sequence[Fold]) -> pd.DataFrame:
-    """folds.parquet: id, group, fold, role."""
-    frames = [
-        pd.DataFrame({"id": table.ids[rows], "group": table.groups[rows], "fold": np.int16(fold.number), "role": role})
-        for fold in folds
-        for role, rows in fold.roles.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
+def _named(request: TrainRequest, name: str, experiments: int) -> str:
+    return request.name if experiments == 1 else f"{request.name}-{name}"
 
 
-def _train_side_by_side(trainer: Trainer, runs: Sequence[_Open]) -> None:
-    """Train plain networks of the unfinished runs. All folds are trained, also those on disk: their company must not change the results."""
-    study = trainer.study
-    wanted: dict[Part, list[tuple[_Open, str]]] = {}
-    for run in runs:
-        if all(run.writer.has_fold(fold.number) for fold in study.folds):
-            continue
-        for fold in study.folds:
-            for candidate in run.experiment.candidates(study.seed):
-                for name, part in parts_of(candidate, fold.number).items():
-                    wanted.setdefault(part, []).append((run, name))
-
-    def progress(part: Part, row: Mapping[str, float]) -> None:
-        for run, name in wanted[part]:
-            run.progress.epoch(part.fold, name, row)
-
-    trainer.train_side_by_side(wanted, progress)
+def _folder_name(
+    request: TrainRequest, manifest: Manifest, name: str, record: Mapping[str, Any], experiments: int
+) -> str:
+    """The run's folder: as named in the request, else corpus, classes, network and six digits that stand for
+    all settings.
+    """
+    if request.name:
+        return _named(request, name, experiments)
+    corpus = manifest.corpus or Path(request.corpus).stem
+    return f"{corpus}-{len(manifest.labels)}c-{name}-{settings_digest(record)[:6]}"
 
 
-def _do_fold(trainer: Trainer, run: _Open, fold: Fold, say: Callable[[str], None]) -> None:
-    """Train, choose, predict and write one fold of one run."""
-    started = time.perf_counter()
-    choice = selection.choose(trainer, run.experiment, fold, lambda name: partial(run.progress.epoch, fold.number, name))
-    temperatures = selection.temperatures(choice, fold)
-    if choice.experiment.training.refit and len(fold.inner):
-        choice = selection.refitted(trainer, choice, fold)
-    predictions = selection.predict(choice, fold)
-    record = {
-        **fold_model.describe(choice.model, choice.table, choice.experiment.fusion),
-        "fold": fold.number,
-        "temperature": temperatures,
-        "best_epoch": {name: fitted.best_epoch for name, fitted in choice.fitted.items()},
-        "inner_score": figure(choice.score[0]),
-        "training": choice.experiment.training.to_json(),
-    }
-    run.writer.write_fold(fold.number, choice.model.state_dict(), record, predictions, selection.history(choice, fold.number))
-    run.progress.fold_written(fold.number)
-    seconds = time.perf_counter() - started
-    say(f"{run.writer.folder.name}: fold {fold.number + 1} of {len(trainer.study.folds)}: {_scores(choice, predictions)}, {seconds:.1f} s")
-
-
-def _scores(choice: Choice, predictions: pd.DataFrame) -> str:
-    """How a fold went, in a few words."""
-    full = predictions[predictions["subset"] == subset_name(choice.experiment.modalities)]
-    probabilities = full[[f"p_{label}" for label in choice.table.labels]].to_numpy()
-    accuracy = float((probabilities.argmax(axis=1) == full["y_true"]).mean())
-    inner = "" if math.isnan(choice.score[0]) else f", inner {choice.experiment.training.select_by} {choice.score[0]:.3f}"
-    return f"accuracy {accuracy:.3f}{inner}, epoch {'/'.join(str(fitted.best_epoch) for fitted in choice.fitted.values())}"
-
-
-def _finish(study: Study, run: _Open) -> None:
-    """Pool the folds, compute the figures, and say that the run is finished."""
-    records, predictions, history = zip(*(run.writer.read_fold(fold.number) for fold in study.folds), strict=True)
-    pooled = pd.concat(predictions, ignore_index=True)
-    temperatures = {s: [record["temperature"][s] for record in records] for s in records[0]["temperature"]}
-    group_of = dict(zip(study.table.ids.tolist(), study.table.groups.tolist(), strict=True))
-    results = {
-        "metrics": summarise(pooled, temperatures, group_of, study.table.labels, study.seed),
-        "baselines": baselines(study.table.y, study.folds, len(study.table.labels)),
-        "temperatures": temperatures,
-        "chosen": [{k: r[k] for k in ("fold", "best_epoch", "inner_score", "training", "fusion")} for r in records],
-    }
-    run.writer.finish(pooled, pd.concat(history, ignore_index=True), results)
+def _announce(study: Study, shared: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    for id_, reason in study.table.problems[:SHOWN_PROBLEMS]:
+        say(f"left out: {id_}: {reason}")
+    if len(study.table.problems) > SHOWN_PROBLEMS:
+        say(f"left out: {len(study.table.problems) - SHOWN_PROBLEMS} more; run.json lists them")
+    leakage = shared["leakage"]
+    say(
+        f"{len(study.table)} utterances, {len(study.folds)} folds; leakage check: "
+        f"{leakage['verdict']}: {leakage['reason']}"
+    )

@@ -1,40 +1,61 @@
-"""Encoders: one registry, one file per family. A family is imported only when one of its names is asked for."""
+"""Encoders: one registry, found by scanning this folder and the entry points `mmer.encoders`.
+
+An encoder's file carries the name that it registers and is imported only when that encoder is created.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from dataclasses import dataclass
 from typing import Any
 
-from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable, ModalityEncoder
+from mmer_core.encoders.base import EncoderSpec, EncoderUnavailable, ModalityEncoder
 from mmer_core.labels import Modality
-from mmer_core.registry import Registry
+from mmer_core.registry import Entry, Registry
 
-__all__ = ["ENCODERS", "FAMILIES", "EncoderSpec", "EncoderUnavailable", "ModalityEncoder", "create", "factory", "modality_of", "names", "needs"]
+__all__ = [
+    "ENCODERS",
+    "EncoderEntry",
+    "EncoderSpec",
+    "EncoderUnavailable",
+    "ModalityEncoder",
+    "create",
+    "factory",
+    "modality_of",
+    "names",
+    "needs",
+]
 
-ENCODERS: Registry[ModalityEncoder] = Registry("encoder")
 
-#: {modality: {encoder: the file it is in}}; listing them loads nothing.
-FAMILIES: dict[Modality, dict[str, str]] = {
-    Modality.TEXT: {"minilm": "text", "bert": "bert", "mpnet": "mpnet"},
-    Modality.AUDIO: {
-        "voice_frames": "audio",
-        "mel_cnn": "mel_cnn",
-        "vggish": "vggish",
-        "whisper": "whisper",
-        "librosa_stats": "librosa_stats",
-        "lld": "lld",
-        "opensmile_lld": "lld",
-    },
-    Modality.VISUAL: {"face_cnn": "visual", "clip": "clip_frames", "resnet50": "resnet", "haar_stats": "haar"},
-    Modality.METADATA: {"dialogue": "dialogue"},
-}
-_FILES: dict[str, str] = {name: file for family in FAMILIES.values() for name, file in family.items()}
+@dataclass(frozen=True, kw_only=True)
+class EncoderEntry(Entry):
+    """The facts of an encoder; listing them loads no torch.
+
+    Attributes:
+        modality: what it reads.
+        seconds_per_clip: seconds that a clip of 3 to 4 s takes on one processor core, decoding and face
+            detection included; None if never measured.
+    """
+
+    modality: Modality
+    seconds_per_clip: float | None = None
+
+    @property
+    def sort_key(self) -> tuple[Any, ...]:
+        """By modality, then as in every registry."""
+        return (list(Modality).index(self.modality), *super().sort_key)
+
+
+ENCODERS: Registry[ModalityEncoder, EncoderEntry] = Registry(
+    "encoder", EncoderEntry, package=__name__, group="mmer.encoders"
+)
 
 
 def create(name: str, **options: Any) -> ModalityEncoder:
-    """Build an encoder by name; ValueError for an unknown name or option, EncoderUnavailable if its weights cannot be had."""
-    return factory(name)(**options)
+    """Build an encoder by name; ValueError for an unknown name or option, EncoderUnavailable if its weights
+    cannot be had.
+    """
+    return ENCODERS.create(name, **options)
 
 
 def factory(name: str) -> Callable[..., ModalityEncoder]:
@@ -43,25 +64,21 @@ def factory(name: str) -> Callable[..., ModalityEncoder]:
     Raises:
         ValueError: unknown name; the message lists the known ones.
     """
-    if name not in _FILES:
-        raise ValueError(f"unknown encoder {name!r}: choose one of {', '.join(names())}")
-    import_module(f"mmer_core.encoders.{_FILES[name]}")
     return ENCODERS.factory(name)
 
 
 def needs(name: str) -> tuple[Any, ...]:
-    """The files (see `weights`) that an encoder needs and neither the requirements nor this project bring; ValueError like `factory`."""
+    """The files (see `weights`) that an encoder needs and neither the requirements nor this project bring;
+    ValueError like `factory`.
+    """
     return tuple(getattr(factory(name), "needs", ()))
 
 
 def modality_of(name: str) -> Modality:
-    """What an encoder reads; ValueError like `factory`. Loads nothing."""
-    for modality, family in FAMILIES.items():
-        if name in family:
-            return modality
-    raise ValueError(f"unknown encoder {name!r}: choose one of {', '.join(names())}")
+    """The modality that an encoder reads; ValueError like `factory`. Loads no torch."""
+    return ENCODERS.entry(name).modality
 
 
-def names() -> tuple[str, ...]:
-    """Names of all encoders, by modality. Loads nothing."""
-    return tuple(_FILES)
+def names(modality: Modality | None = None) -> tuple[str, ...]:
+    """Names of all encoders, or of those of one modality, in the order of lists. Loads no torch."""
+    return tuple(entry.name for entry in ENCODERS.entries() if modality in (None, entry.modality))

@@ -1,22 +1,22 @@
-"""BERT-base-uncased (Devlin et al. 2019), the words of systems S0, S2, S3 and S4."""
+"""BERT-base-uncased (Devlin et al. 2019)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.bert_network import BertNetwork, BertOptions
-from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.text import NO_WORDS, SentenceEncoder, Window, minilm_tokenizer, pad_tokens
-from mmer_core.encoders.weights import HubFile, random_revision, random_weights
+from mmer_core.encoders.backends.bert_network import BertNetwork, BertOptions, bert_tensor_name
+from mmer_core.encoders.base import EncoderSpec
+from mmer_core.encoders.device import Device
+from mmer_core.encoders.sentences import NO_WORDS, SentenceEncoder, Window, pad_tokens
+from mmer_core.encoders.weights import HubFile
+from mmer_core.encoders.wordpiece import bert_tokenizer
 from mmer_core.labels import Modality
 
 BERT_WEIGHTS = HubFile(
@@ -27,50 +27,74 @@ BERT_WEIGHTS = HubFile(
     440_449_768,
 )
 BASE = BertOptions(width=768, hidden=3072, layers=12, heads=12)
-TINY = BertOptions(width=48, hidden=96, layers=2, heads=4)  # what random weights are given to
+TINY = BertOptions(width=48, hidden=96, layers=2, heads=4)
 WINDOW = 256  # tokens read at once
 
 
 def without_specials(text: str) -> str:
-    """System S2's cleaning: lower case, only letters, digits and single spaces ("Well... I'm fine!" -> "well im fine")."""
+    """The text in lower case with only letters, digits and single spaces ("Well... I'm fine!" -> "well im
+    fine").
+    """
     return re.sub(r"\s+", " ", re.sub(r"[^a-z0-9\s]", "", text.lower())).strip()
 
 
-@ENCODERS.register("bert")
+@ENCODERS.register(
+    "bert",
+    modality=Modality.TEXT,
+    description="BERT-base: one vector per text, or one per token",
+    order=30,
+)
 class BertEncoder(SentenceEncoder):
-    """BERT-base-uncased, frozen: one 768-d vector for each window of 256 tokens, or its last hidden states, one row per token.
+    """BERT-base-uncased, frozen: one 768-d vector for each window of 256 tokens, or its last hidden states,
+    one row per token.
 
     The tokenizer is the one that MiniLM's package carries: its vocabulary is BERT's.
 
     Args:
-        sequence: one row per token, [CLS] first (system S3), instead of one vector per window.
-        pooling: how the vector is made: the mean of the tokens, or cls, the first one.
-        plain: clean the text as system S2 does (see `without_specials`).
-        random_init: seed of a tiny network with random weights, for tests and for trying a pipeline out.
+        sequence: one row per token, [CLS] first, instead of one vector per window.
+        pooling: the vector is the mean of the tokens, or cls, the first one.
+        plain: leave only letters, digits and single spaces of the text, in lower case.
 
     Raises:
         EncoderUnavailable: the weights cannot be had; the message says how.
     """
 
+    weights = BERT_WEIGHTS
     needs = (BERT_WEIGHTS,)
+    source = BERT_WEIGHTS.repository
+    tensor_name = staticmethod(bert_tensor_name)
 
     def __init__(
-        self, *, sequence: bool = False, pooling: Literal["mean", "cls"] = "mean", plain: bool = False, random_init: int | None = None
+        self,
+        *,
+        sequence: bool = False,
+        pooling: Literal["mean", "cls"] = "mean",
+        plain: bool = False,
+        random_init: int | None = None,
+        device: Device = "cpu",
     ) -> None:
         self.sequence, self.pooling, self.plain = sequence, pooling, plain
-        network = bert_network() if random_init is None else tiny_network(random_init)
-        what = "one row per token, [CLS] first" if sequence else "the first token" if pooling == "cls" else "the mean of the tokens"
+        network = self.load(random_init)
+        source, revision = self.provenance(random_init)
+        vector = "the first token" if pooling == "cls" else "the mean of the tokens"
+        rows = "one row per token, [CLS] first" if sequence else vector
         cleaning = "lower case without special characters" if plain else "plain quotes and dashes"
         spec = EncoderSpec(
             name="bert",
             modality=Modality.TEXT,
             dim=network.options.width,
-            source=BERT_WEIGHTS.repository if random_init is None else "this project",
-            revision=f"{BERT_WEIGHTS.revision} {BERT_WEIGHTS.sha256}" if random_init is None else random_revision(random_init),
+            source=source,
+            revision=revision,
             licence="Apache-2.0",
-            preprocessing=f"{cleaning}, uncased WordPiece, windows of {WINDOW} tokens, last layer, {what}",
+            preprocessing=f"{cleaning}, uncased WordPiece, windows of {WINDOW} tokens, last layer, {rows}",
+            timing="sentences",
         )
-        super().__init__(network, minilm_tokenizer(), spec, WINDOW)
+        super().__init__(network, bert_tokenizer(), spec, WINDOW, device=device)
+
+    @staticmethod
+    def build(tiny: bool) -> BertNetwork:
+        """See `PretrainedEncoder.build`."""
+        return BertNetwork(TINY if tiny else BASE)
 
     def encode(self, clip: Clip) -> np.ndarray:
         """(T, D) float32: one row per window, or per token.
@@ -80,49 +104,30 @@ class BertEncoder(SentenceEncoder):
         """
         windows = self.windows(clip.text or "")
         if not windows:
-            said = (clip.text or "").strip()
-            raise Absent("no words are left once special characters are gone" if said else clip.absent.get(Modality.TEXT, NO_WORDS))
-        return np.concatenate([self._states(w) for w in windows]) if self.sequence else self._embed([Window(w) for w in windows])
+            raise Absent(
+                "no words are left once special characters are gone"
+                if (clip.text or "").strip()
+                else clip.absent.get(Modality.TEXT, NO_WORDS)
+            )
+        if self.sequence:
+            return np.concatenate([self._states(window) for window in windows])
+        return self._embed([Window(window) for window in windows])
 
     def windows(self, text: str) -> list[list[int]]:
         """Token ids of each window of a text, marks included; empty if there are no words."""
         return super().windows(without_specials(text) if self.plain else text)
 
     def _states(self, window: list[int]) -> np.ndarray:
-        """(T, D): the last layer at every token but the closing mark."""
-        tokens, mask = pad_tokens([window])
-        with torch.inference_mode():
-            return self.network(tokens, mask)[0, :-1].numpy()
+        """(T, D) float32: the last layer at every token but the closing mark."""
+        states: np.ndarray = self.compute(self.network, *pad_tokens([window]))[0, :-1]
+        return states
 
     def _embed(self, windows: Sequence[Window]) -> np.ndarray:
-        tokens, mask = pad_tokens([window.tokens for window in windows])
-        with torch.inference_mode():
-            states = self.network(tokens, mask)
-            if self.pooling == "cls":
-                return states[:, 0].numpy()
-            weight = mask[..., None].float()
-            return ((states * weight).sum(1) / weight.sum(1)).numpy()
+        return self.compute(self._pool, *pad_tokens([window.tokens for window in windows]))
 
-
-def bert_network() -> BertNetwork:
-    """The published network, float32."""
-    weights = our_names(load_file(BERT_WEIGHTS.locate()))
-    with torch.device("meta"):
-        network = BertNetwork(BASE)
-    try:
-        network.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
-        raise EncoderUnavailable(f"the weights of {BERT_WEIGHTS.repository} do not fit its network: {BERT_WEIGHTS.how_to_get}") from error
-    return network.requires_grad_(False)
-
-
-def our_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder's tensors of a published BERT checkpoint: without its prefix and its heads, and with today's names in its layer norms."""
-    renamed = {name.removeprefix("bert.").replace("gamma", "weight").replace("beta", "bias"): tensor for name, tensor in weights.items()}
-    return {name: t for name, t in renamed.items() if name.startswith(("embeddings.", "encoder.")) and not name.endswith("position_ids")}
-
-
-def tiny_network(seed: int) -> BertNetwork:
-    """A small network with random weights."""
-    with random_weights(seed):
-        return BertNetwork(TINY).requires_grad_(False)
+    def _pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        states: Tensor = self.network(tokens, mask)
+        if self.pooling == "cls":
+            return states[:, 0]
+        weight = mask[..., None].float()
+        return (states * weight).sum(1) / weight.sum(1)

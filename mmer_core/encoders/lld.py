@@ -1,32 +1,33 @@
-"""Low-level descriptors of the voice as sequences (system S3): our own, and openSMILE's where it is installed."""
+"""Low-level descriptors of the voice as a sequence, without any extra package."""
 
 from __future__ import annotations
-
-from importlib.metadata import version
-from importlib.util import find_spec
-from typing import Literal
 
 import numpy as np
 import scipy.fft
 
-from mmer_core.clip import SAMPLE_RATE, Absent, Clip
+from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
-from mmer_core.encoders.audio import MELS, RATE, frame_centres, levelled, log_mel
-from mmer_core.encoders.prosody import PROSODY, prosody
-from mmer_core.encoders.sound import sound_of
-from mmer_core.encoders.spec import EncoderSpec, EncoderUnavailable
+from mmer_core.encoders.backends.prosody import PROSODY, prosody
+from mmer_core.encoders.backends.sound import sound_of
+from mmer_core.encoders.backends.speech_frames import MELS, RATE, frame_centres, levelled, log_mel
+from mmer_core.encoders.base import EncoderSpec
 from mmer_core.labels import Modality
 
 COEFFICIENTS = 20
-OPENSMILE = "opensmile==2.6.0"
-_WIDTHS = {"egemaps": 25, "compare": 65}
 
 
-@ENCODERS.register("lld")
+@ENCODERS.register(
+    "lld",
+    modality=Modality.AUDIO,
+    description="prosody, MFCC and mel bands, a row per 24 ms",
+    order=30,
+    seconds_per_clip=0.25,
+)
 class LldEncoder:
-    """Prosody and voice quality, 20 MFCCs and 64 mel bands, one row per 24 ms, without any extra package.
+    """Prosody and voice quality, 20 MFCCs and 64 mel bands, one row per 24 ms.
 
-    Columns: 10 prosody (`prosody.PROSODY`), 20 MFCC (orthonormal DCT-II of the mel bands), 64 mel bands in dB.
+    Columns: 10 prosody (`prosody.PROSODY`), 20 MFCC (orthonormal DCT-II of the mel bands), 64 mel bands in
+        dB.
     """
 
     spec = EncoderSpec(
@@ -38,6 +39,7 @@ class LldEncoder:
         licence="MIT",
         preprocessing="16 kHz mono, sounding parts brought to -26 dBFS, frames every 24 ms",
         rate=RATE,
+        timing="rate",
     )
 
     def encode(self, clip: Clip) -> np.ndarray:
@@ -49,50 +51,6 @@ class LldEncoder:
         waveform = levelled(sound_of(clip))
         mel = log_mel(waveform)
         cepstrum = scipy.fft.dct(mel, type=2, norm="ortho", axis=1)[:, :COEFFICIENTS]
-        return np.concatenate([prosody(waveform, frame_centres(len(mel))), cepstrum, mel], axis=1).astype(np.float32)
-
-
-@ENCODERS.register("opensmile_lld")
-class OpensmileLldEncoder:
-    """openSMILE's low-level descriptors (Eyben et al. 2010), one row per 10 ms.
-
-    openSMILE's licence allows research, not commercial products; so it is not installed by default.
-
-    Args:
-        features: egemaps, the 25 descriptors of eGeMAPS v02 (Eyben et al. 2016), or compare, the 65 of ComParE 2016.
-
-    Raises:
-        EncoderUnavailable: the package is not installed.
-    """
-
-    def __init__(self, *, features: Literal["egemaps", "compare"] = "egemaps") -> None:
-        if find_spec("opensmile") is None:
-            raise EncoderUnavailable(f"the package opensmile is not installed: run pip install {OPENSMILE} if its licence (research only) suits you")
-        import opensmile
-
-        chosen = {"egemaps": opensmile.FeatureSet.eGeMAPSv02, "compare": opensmile.FeatureSet.ComParE_2016}
-        if features not in chosen:
-            raise ValueError(f"opensmile_lld has no features {features!r}: choose one of {', '.join(chosen)}")
-        self._smile = opensmile.Smile(feature_set=chosen[features], feature_level=opensmile.FeatureLevel.LowLevelDescriptors)
-        self.spec = EncoderSpec(
-            name="opensmile_lld",
-            modality=Modality.AUDIO,
-            dim=_WIDTHS[features],
-            source=f"openSMILE, {features}",
-            revision=version("opensmile"),
-            licence="research only (audEERING)",
-            preprocessing="16 kHz mono, openSMILE's own frames every 10 ms",
-            rate=100.0,
+        return np.concatenate([prosody(waveform, frame_centres(len(mel))), cepstrum, mel], axis=1).astype(
+            np.float32
         )
-
-    def encode(self, clip: Clip) -> np.ndarray:
-        """(T, 25) or (T, 65) float32.
-
-        Raises:
-            Absent: there is no sound, it is silent, shorter than a quarter of a second, or too short for openSMILE.
-        """
-        rows = self._smile.process_signal(sound_of(clip), SAMPLE_RATE).to_numpy(dtype=np.float32)
-        rows = rows[np.isfinite(rows).all(axis=1)]
-        if not len(rows):
-            raise Absent("openSMILE found no frame that it can describe")
-        return rows

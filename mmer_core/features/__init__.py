@@ -1,1 +1,1 @@
-"""What models are given: batches with absent modalities, feature tables, and the store on disk."""
+"""Features of corpora: batches with absent modalities, tables, the store on disk, and extraction into it."""

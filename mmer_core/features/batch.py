@@ -1,4 +1,4 @@
-"""Features of many utterances as tensors, with what is absent said per sample."""
+"""Features of utterances as tensors, with a mask of absent modalities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class FeatureBatch:
     """B utterances.
 
     Attributes:
-        x: {modality: (B, T, D) float32}; a vector is a sequence of length 1. Slots that are absent may hold anything, NaN included.
+        x: {modality: (B, T, D) float32}; a vector is a sequence of length 1. Slots that are absent may hold
+            anything, NaN included.
         pad: {modality: (B, T) bool}, True where there is only padding.
         present: (B, M) bool, columns in the order of `modalities`.
         y: (B,) int64 class indices, or None.
@@ -32,6 +33,7 @@ class FeatureBatch:
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
+        """Modalities of the batch, in the fixed order."""
         return in_order(self.x)
 
     def __len__(self) -> int:
@@ -43,8 +45,18 @@ class FeatureBatch:
 
     def using(self, use: Collection[Modality]) -> FeatureBatch:
         """The same batch with every modality outside `use` switched off."""
-        keep = torch.tensor([m in use for m in self.modalities], dtype=torch.bool)
+        keep = torch.tensor([m in use for m in self.modalities], dtype=torch.bool, device=self.present.device)
         return replace(self, present=self.present & keep)
+
+    def to(self, device: torch.device | str) -> FeatureBatch:
+        """The same batch on a device."""
+        return replace(
+            self,
+            x={m: v.to(device) for m, v in self.x.items()},
+            pad={m: v.to(device) for m, v in self.pad.items()},
+            present=self.present.to(device),
+            y=None if self.y is None else self.y.to(device),
+        )
 
     def take(self, index: Tensor) -> FeatureBatch:
         """The utterances at `index`, a (N,) int64 tensor."""
@@ -86,7 +98,8 @@ def collate(
                 continue
             if row.shape[1] != dims[modality]:
                 raise ValueError(
-                    f"{modality} features are {row.shape[1]} wide, the model expects {dims[modality]}: use the encoder it was trained with"
+                    f"{modality} features are {row.shape[1]} wide, the model expects "
+                    f"{dims[modality]}: use the encoder it was trained with"
                 )
             values[i, : len(row)] = torch.from_numpy(np.ascontiguousarray(row, dtype=np.float32))
             padding[i, : len(row)] = False
@@ -97,7 +110,8 @@ def collate(
 
 
 def drop_modalities(batch: FeatureBatch, p: float, generator: torch.Generator | None = None) -> FeatureBatch:
-    """Modality dropout for training: each present modality is taken away with probability `p`, but never all of an utterance.
+    """Modality dropout for training: each present modality is taken away with probability `p`, but never all
+    of an utterance.
 
     Neverova et al. (2016), ModDrop. The one that is kept in any case is drawn anew for every utterance.
 

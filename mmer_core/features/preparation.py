@@ -1,4 +1,4 @@
-"""What is done to a feature table before it is cut: damaged features found, groups standardised."""
+"""Preparation of a feature table: damaged features removed, groups standardised."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from mmer_core.features.table import FRAMES_AT_ONCE, FeatureColumn, FeatureTable
 
 
 def without_damage(table: FeatureTable, damaged: str = "absent") -> FeatureTable:
-    """The table without NaN and infinite features, each listed in `problems`; utterances that keep no modality at all are left out.
+    """The table without NaN and infinite features, each listed in `problems`; utterances that keep no
+    modality at all are left out.
 
     Args:
-        damaged: what to do about such features: "absent" (that modality of the utterance counts as absent), "drop" (the utterance is left
-            out) or "refuse".
+        damaged: treatment of such features: "absent" (that modality of the utterance counts as absent),
+            "drop" (the utterance is left out) or "refuse".
 
     Raises:
         ValueError: there are some and `damaged` is "refuse", or nothing is left.
@@ -28,7 +29,10 @@ def without_damage(table: FeatureTable, damaged: str = "absent") -> FeatureTable
             continue
         if damaged == "refuse":
             first = table.ids[bad][0]
-            raise ValueError(f"the {modality} features of {bad.sum()} of {len(table)} utterances are not finite (first: {first}): extract them again")
+            raise ValueError(
+                f"the {modality} features of {bad.sum()} of {len(table)} utterances are not finite "
+                f"(first: {first}): extract them again"
+            )
         problems += [(str(i), f"the {modality} features hold NaN or infinity") for i in table.ids[bad]]
         columns[modality] = replace(column, length=np.where(bad, 0, column.length))
         if damaged == "drop":
@@ -42,7 +46,8 @@ def without_damage(table: FeatureTable, damaged: str = "absent") -> FeatureTable
 
 
 def normalised_by_group(table: FeatureTable) -> FeatureTable:
-    """Each group's features at mean 0 and standard deviation 1 (system S1's speaker normalisation); computed when read, nothing is copied.
+    """Each group's features at mean 0 and standard deviation 1 (speaker normalisation); computed when
+    read, nothing is copied.
 
     This looks at the unlabelled features of test speakers: a run that uses it must say so.
     """
@@ -54,7 +59,9 @@ def normalised_by_group(table: FeatureTable) -> FeatureTable:
 def _group_scaling(column: FeatureColumn, group: np.ndarray) -> Scaling:
     count = np.zeros((int(group.max(initial=-1)) + 1, 1))
     total, square = np.zeros((len(count), column.dim)), np.zeros((len(count), column.dim))
-    shift = np.asarray(column.frames[column.start[column.length > 0][:1]], dtype=np.float64).sum(axis=0)  # near the mean: keeps the squares exact
+    shift = np.asarray(column.frames[column.start[column.length > 0][:1]], dtype=np.float64).sum(
+        axis=0
+    )  # near the mean: keeps the squares exact
     size = max(1, FRAMES_AT_ONCE // max(1, int(column.length.max(initial=1))))
     for begin in range(0, len(group), size):
         rows = np.arange(begin, min(begin + size, len(group)))

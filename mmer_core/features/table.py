@@ -1,4 +1,4 @@
-"""Features of a whole corpus, indexed by utterance, without loading them: what training and cross-validation read."""
+"""Features of a whole corpus, indexed by utterance and not loaded: the input of training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from mmer_core.features.batch import FeatureBatch
 
-FRAMES_AT_ONCE = 65_536  # frames looked at together when a whole column is read; bounds memory
+#: In place of an encoder's name: the features that came with the corpus.
+GIVEN = "given"
+FRAMES_AT_ONCE = 65_536  # frames read together when a whole column is read; bounds memory
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,22 @@ class FeatureColumn:
     def __post_init__(self) -> None:
         if self.frames.ndim != 2 or self.start.shape != self.length.shape:
             raise ValueError(
-                f"features must be (F, D) with one start and one length each, not {self.frames.shape}, {self.start.shape}, {self.length.shape}"
+                "features must be (F, D) with one start and one length each, not "
+                f"{self.frames.shape}, {self.start.shape}, {self.length.shape}"
             )
-        if len(self.start) and (self.start.min() < 0 or self.length.min() < 0 or (self.start + self.length).max() > len(self.frames)):
-            raise ValueError(f"an utterance points outside the {len(self.frames)} frames of its features: extract the features again")
+        if len(self.start) and (
+            self.start.min() < 0
+            or self.length.min() < 0
+            or (self.start + self.length).max() > len(self.frames)
+        ):
+            raise ValueError(
+                f"an utterance points outside the {len(self.frames)} frames of its features: extract "
+                "the features again"
+            )
 
     @property
     def dim(self) -> int:
+        """D, the width of the features."""
         return int(self.frames.shape[1])
 
     def take(self, rows: np.ndarray) -> FeatureColumn:
@@ -67,7 +78,9 @@ class FeatureColumn:
         return replace(self, start=self.start[rows], length=self.length[rows], scaling=scaling)
 
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, T, D) float32 and (n, T) bool padding mask of the utterances at `rows`; T is the longest of them, at least 1."""
+        """(n, T, D) float32 and (n, T) bool padding mask of the utterances at `rows`; T is the longest of
+        them, at least 1.
+        """
         length = self.length[rows]
         longest = max(1, int(length.max(initial=0)))
         pad = np.arange(longest) >= length[:, None]
@@ -80,13 +93,19 @@ class FeatureColumn:
         return x, pad
 
     def indices(self, rows: np.ndarray) -> np.ndarray:
-        """(sum of lengths,) int64: where the frames of these utterances are, one utterance after the other."""
+        """(sum of lengths,) int64: positions of the frames of these utterances, one after the other."""
         length = self.length[rows]
         ends = np.cumsum(length)
-        return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - length, length) + np.repeat(self.start[rows], length)
+        return (
+            np.arange(ends[-1] if len(ends) else 0)
+            - np.repeat(ends - length, length)
+            + np.repeat(self.start[rows], length)
+        )
 
     def damaged(self) -> np.ndarray:
-        """(N,) bool: utterances with NaN or infinity among their features; reads the column once, piece by piece."""
+        """(N,) bool: utterances with NaN or infinity among their features; reads the column once, piece by
+        piece.
+        """
         bad = np.zeros(len(self.frames) + 1, dtype=np.int32)  # running count of bad frames
         for begin in range(0, len(self.frames), FRAMES_AT_ONCE):
             piece = np.asarray(self.frames[begin : begin + FRAMES_AT_ONCE])
@@ -96,7 +115,8 @@ class FeatureColumn:
 
 
 def column_of(rows: Sequence[np.ndarray | None] | np.ndarray, dim: int | None = None) -> FeatureColumn:
-    """A column from one array, (T, D) or (D,), for each utterance; None where it lacks the modality. An (N, D) array is taken as it is.
+    """A column from one array, (T, D) or (D,), for each utterance; None where it lacks the modality. An (N,
+    D) array is taken as it is.
 
     Raises:
         ValueError: widths differ, or nothing says how wide the features are.
@@ -107,9 +127,16 @@ def column_of(rows: Sequence[np.ndarray | None] | np.ndarray, dim: int | None = 
     found = [a for a in arrays if a is not None]
     widths = sorted({a.shape[1] for a in found} | ({dim} if dim else set()))
     if len(widths) != 1:
-        raise ValueError(f"features of one modality must have one width, not {widths or 'none at all'}: use one encoder for the whole corpus")
+        raise ValueError(
+            f"features of one modality must have one width, not {widths or 'none at all'}: use one "
+            "encoder for the whole corpus"
+        )
     length = np.array([0 if a is None else len(a) for a in arrays], dtype=np.int64)
-    frames = np.concatenate([a.astype(np.float32, copy=False) for a in found]) if found else np.zeros((0, widths[0]), dtype=np.float32)
+    frames = (
+        np.concatenate([a.astype(np.float32, copy=False) for a in found])
+        if found
+        else np.zeros((0, widths[0]), dtype=np.float32)
+    )
     start = np.concatenate([[0], np.cumsum(length)[:-1]]) if len(length) else length
     return FeatureColumn(frames, start.astype(np.int64), length)
 
@@ -144,18 +171,27 @@ class FeatureTable:
 
     def __post_init__(self) -> None:
         n = len(self.y)
-        sizes = {str(m): len(c.start) for m, c in self.columns.items()} | {"ids": len(self.ids), "groups": len(self.groups)}
+        sizes = {str(m): len(c.start) for m, c in self.columns.items()} | {
+            "ids": len(self.ids),
+            "groups": len(self.groups),
+        }
         for name, size in sizes.items():
             if size != n:
-                raise ValueError(f"{name} has {size} rows and the labels have {n}: a feature table needs one of each for every utterance")
+                raise ValueError(
+                    f"{name} has {size} rows and the labels have {n}: a feature table needs one of "
+                    "each for every utterance"
+                )
         if n and (self.y.min() < 0 or self.y.max() >= len(self.labels)):
-            raise ValueError(f"a class index lies outside the {len(self.labels)} labels {', '.join(self.labels)}")
+            raise ValueError(
+                f"a class index lies outside the {len(self.labels)} labels {', '.join(self.labels)}"
+            )
 
     def __len__(self) -> int:
         return len(self.y)
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
+        """Modalities of the table, in the fixed order."""
         return in_order(self.columns)
 
     @property
@@ -174,7 +210,9 @@ class FeatureTable:
         return all(c.length.max(initial=0) <= 1 for c in self.columns.values())
 
     def batch(self, rows: np.ndarray | torch.Tensor) -> FeatureBatch:
-        """The utterances at `rows`, (n,) int64, as tensors; each modality is padded to the longest of them and no further."""
+        """The utterances at `rows`, (n,) int64, as tensors; each modality is padded to the longest of them
+        and no further.
+        """
         import torch
 
         from mmer_core.features.batch import FeatureBatch
@@ -184,7 +222,9 @@ class FeatureTable:
         return FeatureBatch(
             x={m: torch.from_numpy(x) for m, (x, _) in arrays.items()},
             pad={m: torch.from_numpy(pad) for m, (_, pad) in arrays.items()},
-            present=torch.from_numpy(np.stack([self.columns[m].length[rows] > 0 for m in self.modalities], axis=1)),
+            present=torch.from_numpy(
+                np.stack([self.columns[m].length[rows] > 0 for m in self.modalities], axis=1)
+            ),
             y=torch.from_numpy(self.y[rows]),
         )
 
@@ -209,5 +249,7 @@ class FeatureTable:
         """
         lacking = [m for m in modalities if m not in self.columns]
         if lacking:
-            raise ValueError(f"there are no {lacking[0]} features: the table has {', '.join(self.modalities)}")
+            raise ValueError(
+                f"there are no {lacking[0]} features: the table has {', '.join(self.modalities)}"
+            )
         return replace(self, columns={m: self.columns[m] for m in in_order(modalities)})

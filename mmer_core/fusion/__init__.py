@@ -1,52 +1,54 @@
-"""Fusion models: one registry, one file per idea. A family is imported only when one of its names is asked for.
+"""Fusion networks: one registry, found by scanning this folder and the entry points `mmer.fusion`.
 
-Every model is built the same way, `create(name, dims={modality: D}, classes=C, **options)`; `model.Options` lists its options with the
-published sizes as defaults.
+Every network is built the same way, `create(name, dims={modality: D}, classes=C, **options)`; its `Options`
+are a dataclass with the published sizes as defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from mmer_core.fusion.model import FusionModel, FusionNetwork, FusionOutput
 from mmer_core.labels import Modality
-from mmer_core.registry import Registry
+from mmer_core.registry import Entry, Registry
 
-__all__ = ["FUSION_MODELS", "FusionModel", "FusionNetwork", "FusionOutput", "create", "factory", "names"]
+if TYPE_CHECKING:
+    from mmer_core.fusion.base import FusionNetwork
 
-FUSION_MODELS: Registry[FusionNetwork] = Registry("fusion model")
-_FAMILIES = ("unimodal", "early", "late", "ensemble", "attention", "transformer")
+__all__ = ["FUSION_MODELS", "FusionEntry", "create", "factory", "names"]
 
 
-def _load_families() -> None:
-    for family in _FAMILIES:
-        import_module(f"mmer_core.fusion.{family}")
+@dataclass(frozen=True, kw_only=True)
+class FusionEntry(Entry):
+    """The facts of a fusion network; listing them loads no torch."""
+
+
+FUSION_MODELS: Registry[FusionNetwork, FusionEntry] = Registry(
+    "fusion network", FusionEntry, package=__name__, group="mmer.fusion"
+)
 
 
 def create(name: str, *, dims: Mapping[Modality, int], classes: int, **options: Any) -> FusionNetwork:
-    """Build a fusion model by name.
+    """Build a fusion network by name.
 
     Args:
         name: one of `names()`.
         dims: D, the feature width of each modality it will read.
         classes: C.
-        options: fields of the model's `Options`.
+        options: fields of the network's `Options`.
 
     Raises:
         ValueError: an unknown name, option or choice; the message lists the known ones.
     """
-    return factory(name)(dims, classes, **options)
+    return FUSION_MODELS.factory(name)(dims, classes, **options)
 
 
 def factory(name: str) -> Callable[..., FusionNetwork]:
-    """The class behind `name`; its `Options` dataclass is what a command line turns into flags."""
-    _load_families()
+    """The class behind `name`; its `Options` dataclass holds its options."""
     return FUSION_MODELS.factory(name)
 
 
 def names() -> tuple[str, ...]:
-    """Names of all fusion models."""
-    _load_families()
+    """Names of all fusion networks. Loads no torch."""
     return FUSION_MODELS.names()

@@ -1,4 +1,4 @@
-"""An ensemble of early and late fusion in one network (system S4)."""
+"""An ensemble of early and late fusion in one network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from mmer_core.config import JsonConfig
 from mmer_core.fusion import FUSION_MODELS
-from mmer_core.fusion.layers import Evidence, Reader, perceptron, pool
-from mmer_core.fusion.model import FusionNetwork, FusionOutput, presence
+from mmer_core.fusion.base import FusionNetwork
+from mmer_core.fusion.layers import ModalityFeatures, Standardizer, perceptron, pool
+from mmer_core.fusion.output import FusionOutput, presence
 from mmer_core.labels import Modality
 
 
@@ -25,7 +26,8 @@ class EnsembleOptions(JsonConfig):
         hidden: widths of the two hidden layers of the early path.
         dropout: after each of them.
         late_hidden: width of the hidden layer of each modality in the late path.
-        audio: "conv" reads sound as S4 does, by two convolutions over its frames (40 mel bands there); "mean" takes the mean over time.
+        audio: "conv" reads sound by two convolutions over its frames (40 mel bands as published); "mean"
+            takes the mean over time.
     """
 
     projection: int = 256
@@ -36,7 +38,7 @@ class EnsembleOptions(JsonConfig):
 
 
 class FrameConvolution(nn.Module):
-    """S4's audio branch: Conv1d(D, 64, 3) ReLU Conv1d(64, 128, 3) ReLU, max-pool 2, mean over time."""
+    """The audio branch: Conv1d(D, 64, 3) ReLU Conv1d(64, 128, 3) ReLU, max-pool 2, mean over time."""
 
     width = 128
 
@@ -45,10 +47,10 @@ class FrameConvolution(nn.Module):
         self.first = nn.Conv1d(dim, 64, 3, padding=1)
         self.second = nn.Conv1d(64, self.width, 3, padding=1)
 
-    def forward(self, evidence: Evidence) -> Tensor:
+    def forward(self, inputs: ModalityFeatures) -> Tensor:
         """(B, 128). What is padding is 0 before every layer, as if the sequence ended there."""
-        mask = evidence.valid[:, None].to(evidence.x.dtype)
-        x = F.relu(self.first(evidence.x.transpose(1, 2))) * mask
+        mask = inputs.valid[:, None].to(inputs.x.dtype)
+        x = F.relu(self.first(inputs.x.transpose(1, 2))) * mask
         x = F.relu(self.second(x)) * mask
         x, mask = F.max_pool1d(x, 2, ceil_mode=True), F.max_pool1d(mask, 2, ceil_mode=True)
         return pool(x.transpose(1, 2), mask[:, 0] > 0, "mean")
@@ -62,20 +64,22 @@ class PresentBatchNorm(nn.Module):
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor, rows: Tensor) -> Tensor:
-        """(B, D) to (B, D); `rows` (B,) bool is True where something is present. One row has no spread: it is normalised as in use."""
+        """(B, D) to (B, D); `rows` (B,) bool is True where something is present. One row has no spread: it is
+        normalised as in use.
+        """
         n = self.norm
         if not self.training or int(rows.sum()) < 2:
             return F.batch_norm(x, n.running_mean, n.running_var, n.weight, n.bias, training=False, eps=n.eps)
         return torch.zeros_like(x).index_put((rows,), n(x[rows]))
 
 
-@FUSION_MODELS.register("ensemble")
+@FUSION_MODELS.register("ensemble", description="early and late fusion in one network", order=60)
 class Ensemble(FusionNetwork):
-    """S4: an early path over the concatenated projections, a late path per modality, and a learned share of each.
+    """An early path over the concatenated projections, a late path per modality, and a learned share of each.
 
-    Early: concat, 512 BatchNorm ReLU Dropout .4, 256 BatchNorm ReLU Dropout .3, C. Late: 256, 128, C per modality, the mean of the logits of
-    those present. Logits: (early · w_e + late · w_l) / (w_e + w_l), the weights through a sigmoid. An absent modality enters the early path
-    as zeros.
+    Early: concat, 512 BatchNorm ReLU Dropout .4, 256 BatchNorm ReLU Dropout .3, C. Late: 256, 128, C per
+    modality, the mean of the logits of those present. Logits: (early · w_e + late · w_l) / (w_e + w_l), the
+    weights through a sigmoid. An absent modality enters the early path as zeros.
     """
 
     Options = EnsembleOptions
@@ -85,30 +89,39 @@ class Ensemble(FusionNetwork):
         super().__init__(dims, classes, options)
         o = self.options
         convolved = {Modality.AUDIO} if o.audio == "conv" else set()
-        self.readers = nn.ModuleDict({m: Reader(m, dim, None if m in convolved else "mean") for m, dim in self.dims.items()})
-        self.convolutions = nn.ModuleDict({m: FrameConvolution(self.dims[m]) for m in self.modalities if m in convolved})
+        self.standardizers = nn.ModuleDict(
+            {m: Standardizer(m, dim, None if m in convolved else "mean") for m, dim in self.dims.items()}
+        )
+        self.convolutions = nn.ModuleDict(
+            {m: FrameConvolution(self.dims[m]) for m in self.modalities if m in convolved}
+        )
         widths = {m: FrameConvolution.width if m in convolved else dim for m, dim in self.dims.items()}
         self.projections = nn.ModuleDict({m: nn.Linear(width, o.projection) for m, width in widths.items()})
         wide, narrow = o.hidden
-        self.early_first, self.norm_first = nn.Linear(o.projection * len(widths), wide), PresentBatchNorm(wide)
+        self.early_first, self.norm_first = (
+            nn.Linear(o.projection * len(widths), wide),
+            PresentBatchNorm(wide),
+        )
         self.early_second, self.norm_second = nn.Linear(wide, narrow), PresentBatchNorm(narrow)
         self.early_last = nn.Linear(narrow, classes)
-        self.late = nn.ModuleDict({m: perceptron((o.projection, o.late_hidden, classes)) for m in self.modalities})
+        self.late = nn.ModuleDict(
+            {m: perceptron((o.projection, o.late_hidden, classes)) for m in self.modalities}
+        )
         self.balance = nn.Parameter(torch.zeros(2))  # early, late; before the sigmoid
 
-    def fuse(self, evidence: dict[Modality, Evidence]) -> FusionOutput:
-        present = presence(evidence)
-        projected = [self._project(m, e) for m, e in evidence.items()]
-        opinions = {m: self.late[m](x) for m, x in zip(evidence, projected, strict=True)}
-        heard = torch.where(present[..., None], torch.stack(list(opinions.values()), 1), 0.0)
-        late = heard.sum(1) / present.sum(1, keepdim=True).clamp_min(1)
+    def fuse(self, inputs: dict[Modality, ModalityFeatures]) -> FusionOutput:
+        present = presence(inputs)
+        projected = [self._project(m, e) for m, e in inputs.items()]
+        unimodal = {m: self.late[m](x) for m, x in zip(inputs, projected, strict=True)}
+        counted = torch.where(present[..., None], torch.stack(list(unimodal.values()), 1), 0.0)
+        late = counted.sum(1) / present.sum(1, keepdim=True).clamp_min(1)
         early = self._early(torch.cat(projected, 1), present.any(1))
         w_early, w_late = self.balance.sigmoid()
-        return FusionOutput((early * w_early + late * w_late) / (w_early + w_late), opinions)
+        return FusionOutput((early * w_early + late * w_late) / (w_early + w_late), unimodal)
 
-    def _project(self, modality: Modality, evidence: Evidence) -> Tensor:
-        vector = self.convolutions[modality](evidence) if modality in self.convolutions else evidence.vector
-        return torch.where(evidence.present[:, None], F.relu(self.projections[modality](vector)), 0.0)
+    def _project(self, modality: Modality, inputs: ModalityFeatures) -> Tensor:
+        vector = self.convolutions[modality](inputs) if modality in self.convolutions else inputs.vector
+        return torch.where(inputs.present[:, None], F.relu(self.projections[modality](vector)), 0.0)
 
     def _early(self, x: Tensor, rows: Tensor) -> Tensor:
         first, second = self.options.dropout

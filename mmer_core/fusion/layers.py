@@ -1,4 +1,6 @@
-"""Layers that the fusion models share: reading one modality out of a batch, pooling over time, the multilayer perceptron."""
+"""Layers that the fusion networks share: reading one modality out of a batch, pooling over time, the
+multilayer perceptron.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ CONSTANT = 1e-6  # a feature that varies less than this in training is constant:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What one modality of a batch has to say, standardised.
+class ModalityFeatures:
+    """Standardised features of one modality of a batch.
 
     Attributes:
         x: (B, T, D) float32, exactly 0 wherever `valid` is False.
@@ -39,21 +41,21 @@ class Evidence:
         """(B, D): the features of a modality that was pooled over time."""
         return self.x[:, 0]
 
-    def take(self, index: Tensor) -> Evidence:
+    def take(self, index: Tensor) -> ModalityFeatures:
         """The utterances at `index`, a (N,) int64 tensor."""
-        return Evidence(self.x[index], self.valid[index])
+        return ModalityFeatures(self.x[index], self.valid[index])
 
-    def keep(self, rows: Tensor) -> Evidence:
-        """The same evidence, but absent outside `rows`, a (B,) bool tensor."""
+    def keep(self, rows: Tensor) -> ModalityFeatures:
+        """The same features, but absent outside `rows`, a (B,) bool tensor."""
         valid = self.valid & rows[:, None]
-        return Evidence(torch.where(valid[..., None], self.x, 0.0), valid)
+        return ModalityFeatures(torch.where(valid[..., None], self.x, 0.0), valid)
 
 
-class Reader(nn.Module):
+class Standardizer(nn.Module):
     """Reads one modality out of a batch: masks what is absent, pools over time if asked, standardises.
 
-    Mean and standard deviation are buffers, fitted once by `fit` on training data; with pooling they are those of the pooled vector, as in
-    system S0, where features are pooled first and normalised then.
+    Mean and standard deviation are buffers, fitted once by `fit` on training data; with pooling they are
+    those of the pooled vector: features are pooled first and normalised then.
 
     Args:
         modality: what to read.
@@ -73,43 +75,55 @@ class Reader(nn.Module):
         self.register_buffer("sd", torch.ones(self.width))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
-    def observe(self, batch: FeatureBatch) -> Evidence:
-        """The modality as it is in the batch, not yet standardised; a modality that the batch does not carry is absent."""
+    def observe(self, batch: FeatureBatch) -> ModalityFeatures:
+        """The modality as it is in the batch, not yet standardised; a modality that the batch does not carry
+        is absent.
+        """
         if self.modality not in batch.x:
             size, device = len(batch), batch.present.device
-            return Evidence(torch.zeros(size, 1, self.width, device=device), torch.zeros(size, 1, dtype=torch.bool, device=device))
+            return ModalityFeatures(
+                torch.zeros(size, 1, self.width, device=device),
+                torch.zeros(size, 1, dtype=torch.bool, device=device),
+            )
         # torch.where, never a product: 0 * NaN is NaN, and an absent slot may hold anything.
         valid = batch.column(self.modality)[:, None] & ~batch.pad[self.modality]
         x = torch.where(valid[..., None], batch.x[self.modality], 0.0)
         if self.pooling is None:
-            return Evidence(x, valid)
-        return Evidence(pool(x, valid, self.pooling)[:, None], valid.any(1, keepdim=True))
+            return ModalityFeatures(x, valid)
+        return ModalityFeatures(pool(x, valid, self.pooling)[:, None], valid.any(1, keepdim=True))
 
-    def forward(self, batch: FeatureBatch) -> Evidence:
-        """Standardised evidence, float32."""
+    def forward(self, batch: FeatureBatch) -> ModalityFeatures:
+        """Standardised features, float32."""
         seen = self.observe(batch)
         sd = torch.where(self.sd > CONSTANT, self.sd, 1.0)
         return replace(seen, x=torch.where(seen.valid[..., None], (seen.x - self.mean) / sd, 0.0))
 
     @torch.no_grad()
     def fit(self, batch: FeatureBatch) -> None:
-        """Take a batch into mean and standard deviation: only frames that are there count. Batches add up (Chan et al. 1979).
+        """Take a batch into mean and standard deviation: only frames that are there count. Batches add up
+        (Chan et al. 1979).
 
         Raises:
             ValueError: a feature that is there is not finite.
         """
         seen = self.observe(batch)
-        frames = seen.x[seen.valid].double()
+        frames = seen.x[seen.valid].cpu().double()  # not every accelerator has float64
         if not len(frames):
             return
         if not frames.isfinite().all():
-            raise ValueError(f"some {self.modality} features are NaN or infinite: extract them again, or mark those utterances as absent")
+            raise ValueError(
+                f"some {self.modality} features are NaN or infinite: extract them again, or mark "
+                "those utterances as absent"
+            )
         old, new = int(self.count), len(frames)
         share = new / (old + new)
-        variance = self.sd.double().square() if old else torch.zeros_like(self.mean, dtype=torch.float64)
-        step = frames.mean(0) - self.mean
-        variance = (1 - share) * variance + share * frames.var(0, correction=0) + share * (1 - share) * step.square()
-        self.mean += (share * step).float()
+        mean = self.mean.cpu().double()
+        variance = self.sd.cpu().double().square() if old else torch.zeros_like(mean)
+        step = frames.mean(0) - mean
+        variance = (
+            (1 - share) * variance + share * frames.var(0, correction=0) + share * (1 - share) * step.square()
+        )
+        self.mean.copy_(mean + share * step)
         self.sd.copy_(variance.sqrt())
         self.count += new
 
@@ -131,7 +145,8 @@ def pool(x: Tensor, valid: Tensor, how: Pooling) -> Tensor:
     Args:
         x: (B, T, D), 0 where not valid.
         valid: (B, T) bool.
-        how: "mean", "max", or "stats" (mean, standard deviation and maximum side by side; for a vector the second is 0).
+        how: "mean", "max", or "stats" (mean, standard deviation and maximum side by side; for a vector the
+            second is 0).
 
     Returns:
         (B, D), or (B, 3 D) for "stats"; zeros where nothing is valid.
@@ -148,19 +163,20 @@ def pool(x: Tensor, valid: Tensor, how: Pooling) -> Tensor:
     return torch.cat([mean, torch.where(spread > 0, spread, 1.0).sqrt() * (spread > 0), highest], 1)
 
 
-def shorten(evidence: Evidence, limit: int) -> Evidence:
-    """Sequences of at most `limit` frames, valid ones first: a longer one is averaged over `limit` equal stretches.
+def shorten(inputs: ModalityFeatures, limit: int) -> ModalityFeatures:
+    """Sequences of at most `limit` frames, valid ones first: a longer one is averaged over `limit` equal
+    stretches.
 
     Each utterance is cut by its own length, so neither padding nor its neighbours in the batch change it.
     """
-    rank = evidence.valid.cumsum(1) - 1  # (B, T): the how manieth valid frame this is
-    length = evidence.valid.sum(1, keepdim=True)
+    rank = inputs.valid.cumsum(1) - 1  # (B, T): the index of the valid frame
+    length = inputs.valid.sum(1, keepdim=True)
     stretch = torch.where(length > limit, rank * limit // length.clamp_min(1), rank)
-    slots = torch.arange(min(limit, evidence.valid.shape[1]), device=stretch.device)
-    member = (stretch[:, None] == slots[:, None]) & evidence.valid[:, None]  # (B, limit, T)
+    slots = torch.arange(min(limit, inputs.valid.shape[1]), device=stretch.device)
+    member = (stretch[:, None] == slots[:, None]) & inputs.valid[:, None]  # (B, limit, T)
     count = member.sum(2, keepdim=True)
-    mean = member.to(evidence.x.dtype) / count.clamp_min(1) @ evidence.x
-    return Evidence(mean, count[..., 0] > 0)
+    mean = member.to(inputs.x.dtype) / count.clamp_min(1) @ inputs.x
+    return ModalityFeatures(mean, count[..., 0] > 0)
 
 
 def perceptron(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
@@ -171,6 +187,6 @@ def perceptron(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     return nn.Sequential(*layers[:-2])
 
 
-def readers(dims: Mapping[Modality, int], pooling: Pooling | None = None) -> nn.ModuleDict:
-    """One `Reader` for each modality."""
-    return nn.ModuleDict({m: Reader(m, dim, pooling) for m, dim in dims.items()})
+def standardizers(dims: Mapping[Modality, int], pooling: Pooling | None = None) -> nn.ModuleDict:
+    """One `Standardizer` for each modality."""
+    return nn.ModuleDict({m: Standardizer(m, dim, pooling) for m, dim in dims.items()})

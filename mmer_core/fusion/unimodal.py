@@ -1,4 +1,4 @@
-"""One modality on its own: the yardstick of every fusion model (system S0)."""
+"""One modality on its own: the yardstick of every fusion model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from mmer_core.config import JsonConfig
 from mmer_core.fusion import FUSION_MODELS
-from mmer_core.fusion.layers import Evidence, Pooling, perceptron, pooled_width, readers
-from mmer_core.fusion.model import FusionNetwork, FusionOutput, presence
+from mmer_core.fusion.base import FusionNetwork
+from mmer_core.fusion.layers import ModalityFeatures, Pooling, perceptron, pooled_width, standardizers
+from mmer_core.fusion.output import FusionOutput, presence
 from mmer_core.labels import Modality, parse_modality
 
 
@@ -23,17 +25,20 @@ class UnimodalOptions(JsonConfig):
         pooling: how a sequence becomes a vector.
         hidden: widths of the hidden layers.
         dropout: after each hidden layer.
+        input_dropout: share of the features that are hidden in a training step.
     """
 
     modality: str = ""
     pooling: Pooling = "mean"
     hidden: tuple[int, ...] = (128, 64)
-    dropout: float = 0.0
+    dropout: float = 0.5
+    input_dropout: float = 0.3
 
 
-@FUSION_MODELS.register("unimodal")
+@FUSION_MODELS.register("unimodal", description="each modality on its own, the yardstick", order=10)
 class Unimodal(FusionNetwork):
-    """S0's classifier: Linear(D, 128) ReLU Linear(128, 64) ReLU Linear(64, C) on the pooled, standardised features of one modality.
+    """Linear(D, 128) ReLU Linear(128, 64) ReLU Linear(64, C) on the pooled, standardised features of one
+    modality.
 
     Raises:
         ValueError: several modalities and none is named, or the named one is not among them.
@@ -49,15 +54,19 @@ class Unimodal(FusionNetwork):
         if chosen:
             modality = parse_modality(chosen)
             if modality not in dims:
-                raise ValueError(f"there are no {modality} features: set modality to one of {', '.join(dims)}")
+                raise ValueError(
+                    f"there are no {modality} features: set modality to one of {', '.join(dims)}"
+                )
             dims = {modality: dims[modality]}
         super().__init__(dims, classes, options)
         (self.modality,) = self.modalities
-        self.readers = readers(self.dims, self.options.pooling)
+        self.standardizers = standardizers(self.dims, self.options.pooling)
+        self.input_dropout = nn.Dropout(self.options.input_dropout)
         self.classifier = perceptron(
-            (pooled_width(self.dims[self.modality], self.options.pooling), *self.options.hidden, classes), self.options.dropout
+            (pooled_width(self.dims[self.modality], self.options.pooling), *self.options.hidden, classes),
+            self.options.dropout,
         )
 
-    def fuse(self, evidence: dict[Modality, Evidence]) -> FusionOutput:
-        logits = self.classifier(evidence[self.modality].vector)
-        return FusionOutput(logits, {self.modality: logits}, presence(evidence).to(torch.float32))
+    def fuse(self, inputs: dict[Modality, ModalityFeatures]) -> FusionOutput:
+        logits = self.classifier(self.input_dropout(inputs[self.modality].vector))
+        return FusionOutput(logits, {self.modality: logits}, presence(inputs).to(torch.float32))

@@ -9,15 +9,21 @@ from typing import Any
 
 
 def started_at(pid: int) -> str | None:
-    """When a process was started, as a text that no other process with its number has; None if there is none, or only its remains."""
+    """When a process was started, as a text that no other process with its number has; None if there is none,
+    or only its remains.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        stat = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return None if stat[0] in "ZX" else f"{boot} {stat[19]}"
     except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             return None
-    told = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # macOS
+    told = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )  # macOS
     state, _, start = told.stdout.strip().partition(" ")
     return None if not start or state.startswith("Z") else start.strip()
 

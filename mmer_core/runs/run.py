@@ -1,8 +1,10 @@
-"""Cross-validation runs on disk, read side: list many in a blink, open one, read only what is asked for. No pickle.
+"""Cross-validation runs on disk, read side: list many in a blink, open one, read only what is asked for. No
+pickle.
 
-A run is a folder: run.json (what it is, its metrics, the sha256 of its files), folds.parquet (id, group, fold, role), predictions.parquet (id,
-fold, subset, y_true, p_<label>; out of fold, before temperature scaling), history.parquet (fold, part, epoch, losses and scores),
-progress.json while it runs, and fold_<k>/ with the model of each fold. `runs.writer` writes them.
+A run is a folder: run.json (its request, settings and metrics, the sha256 of its tables), folds.parquet (id,
+group, fold, role), predictions.parquet (id, fold, subset, y_true, p_<label>; out of fold, before temperature
+scaling), history.parquet (fold, part, epoch, losses and scores), baseline.parquet, progress.json, and model/,
+the model that was fitted on all of the corpus; shipped runs have none. `runs.writer` writes them.
 """
 
 from __future__ import annotations
@@ -19,23 +21,45 @@ import numpy as np
 from mmer_core import metrics
 from mmer_core.checkpoint import sha256_of
 from mmer_core.labels import Modality, in_order, subset_name
+from mmer_core.runs import version_one
+from mmer_core.runs.record import (
+    BASELINE,
+    FOLDS,
+    HISTORY,
+    LOCK,
+    MODEL,
+    PREDICTIONS,
+    PROGRESS,
+    RECORD,
+    SCHEMA,
+    STATUSES,
+    RunError,
+    is_locked,
+    read_record,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
-RECORD, PREDICTIONS, FOLDS, HISTORY, PROGRESS, LOCK = "run.json", "predictions.parquet", "folds.parquet", "history.parquet", "progress.json", ".lock"
-STATUSES = ("running", "finished", "failed", "interrupted")
 
-# What a record must hold, and of which type, before anything is shown of it.
-_SHAPE: dict[str, type] = {
-    "name": str, "status": str, "created": str, "labels": list, "modalities": list, "corpus": dict, "fusion": dict, "training": dict, "plan": dict,
-    "metrics": dict, "command": str,
-}  # fmt: skip
-
-
-class RunError(ValueError):
-    """A run that cannot be read; the message names the file and says why."""
+__all__ = [
+    "BASELINE",
+    "FOLDS",
+    "HISTORY",
+    "LOCK",
+    "MODEL",
+    "PREDICTIONS",
+    "PROGRESS",
+    "RECORD",
+    "SCHEMA",
+    "STATUSES",
+    "CVRun",
+    "RunEntry",
+    "RunError",
+    "is_locked",
+    "list_runs",
+    "read_record",
+]
 
 
 @dataclass(frozen=True)
@@ -52,46 +76,10 @@ class RunEntry:
         return "broken" if self.record is None else str(self.record["status"])
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """The run.json of a run, checked for its format; a run that says "running" but whose process has gone is "interrupted".
-
-    Raises:
-        RunError: no such file, not JSON, another schema, or a part is missing or of the wrong kind.
-    """
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder} is not a run: it has no {RECORD}") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}): restore it or train again") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        found = record.get("schema") if isinstance(record, dict) else None
-        raise RunError(f"{path} has schema {found!r} and this version reads {SCHEMA}: use the version that wrote it or train again")
-    wrong = next((k for k, kind in _SHAPE.items() if not isinstance(record.get(k), kind)), None)
-    if wrong or record["status"] not in STATUSES:
-        raise RunError(f"{path} lacks a valid {wrong or 'status'!r}: restore it or train again")
-    if record["status"] == "running" and not is_locked(folder):
-        record["status"] = "interrupted"
-    return record
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a process is training into this folder right now: it holds a lock that ends with it, however it ends."""
-    import fcntl
-
-    try:
-        with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
 def list_runs(folder: Path) -> list[RunEntry]:
-    """Every run below `folder`, newest first, broken ones last with their reason; reads only the run.json files."""
+    """Every run below `folder`, newest first, broken ones last with their reason; reads only the run.json
+    files.
+    """
     if not folder.is_dir():
         return []
     entries = []
@@ -130,11 +118,15 @@ class CVRun:
         for name, facts in record.get("files", {}).items():
             file = folder / name
             if not file.resolve().is_relative_to(folder.resolve()):
-                raise RunError(f"{folder / RECORD} names the file {name!r} outside its folder: do not use this run")
+                raise RunError(
+                    f"{folder / RECORD} names the file {name!r} outside its folder: do not use this run"
+                )
             if not file.is_file():
                 raise RunError(f"{folder} lacks {name}: copy the whole run again or train again")
             if file.stat().st_size != facts["bytes"] or (verify and sha256_of(file) != facts["sha256"]):
-                raise RunError(f"{file} differs from what {RECORD} says: copy the whole run again or train again")
+                raise RunError(
+                    f"{file} differs from what {RECORD} says: copy the whole run again or train again"
+                )
         return cls(folder, record)
 
     @property
@@ -159,8 +151,15 @@ class CVRun:
         return bool(self.record["status"] == "finished")
 
     @property
+    def model(self) -> Path | None:
+        """The folder of the model that was fitted on all of the corpus; None where there is none: the run is
+        not finished, is shipped as evidence, or comes from an older version.
+        """
+        return self.path / MODEL if self.finished and (self.path / MODEL).is_dir() else None
+
+    @property
     def metrics(self) -> dict[str, Any]:
-        """{subset: scores with intervals, per class, calibration, confusion}; see `runs.summary.summarise`."""
+        """{subset: scores with intervals, per class, calibration, confusion}; see `summary.summarise`."""
         return dict(self.record["metrics"])
 
     @cached_property
@@ -173,15 +172,19 @@ class CVRun:
 
     @cached_property
     def folds(self) -> pd.DataFrame:
-        """id, group, fold, role; one row for each utterance and fold."""
-        return self._read(FOLDS)
+        """id, group, fold, role (train, validation or test); one row for each utterance and fold."""
+        return version_one.with_roles(self._read(FOLDS))
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """fold, part ("" or the branch of a late model), epoch, train_loss, inner_loss, inner_<score>, learning_rate, best (bool)."""
-        return self._read(HISTORY)
+        """fold, part ("" or the branch of a late model), epoch, train_loss, validation_loss,
+        validation_<score>, learning_rate, best (bool).
+        """
+        return version_one.with_columns(self._read(HISTORY))
 
-    def predictions(self, subset: str | None = None, *, columns: Sequence[str] | None = None, calibrated: bool = False) -> pd.DataFrame:
+    def predictions(
+        self, subset: str | None = None, *, columns: Sequence[str] | None = None, calibrated: bool = False
+    ) -> pd.DataFrame:
         """Out-of-fold predictions of one modality subset (default: all modalities).
 
         Args:
@@ -195,15 +198,18 @@ class CVRun:
         subset = subset or self.full
         if subset not in self.record["metrics"]:
             raise RunError(
-                f"{self.path} has no predictions for {subset!r}: it has {', '.join(self.record['metrics']) or 'none yet, it is not finished'}"
+                f"{self.path} has no predictions for {subset!r}: it has "
+                f"{', '.join(self.record['metrics']) or 'none yet, it is not finished'}"
             )
         wanted = ["id", "fold", "y_true", *self.probability_columns]
         table = self._read(PREDICTIONS, columns or wanted, [("subset", "=", subset)])
         if calibrated:
-            from mmer_core.calibration import calibrate
+            from mmer_core.uncertainty.calibration import calibrate
 
             temperature = np.array(self.record["temperatures"][subset])[table["fold"].to_numpy()]
-            table[self.probability_columns] = calibrate(table[self.probability_columns].to_numpy(), temperature).astype(np.float32)
+            table[self.probability_columns] = calibrate(
+                table[self.probability_columns].to_numpy(), temperature
+            ).astype(np.float32)
         return table
 
     @property
@@ -224,7 +230,12 @@ class CVRun:
         """{id: group} as the folds kept them apart."""
         return dict(zip(self.folds["id"], self.folds["group"], strict=True))
 
-    def _read(self, name: str, columns: Iterable[str] | None = None, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+    def _read(
+        self,
+        name: str,
+        columns: Iterable[str] | None = None,
+        filters: list[tuple[str, str, str]] | None = None,
+    ) -> pd.DataFrame:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -239,4 +250,6 @@ class CVRun:
         except FileNotFoundError:
             raise RunError(f"{self.path} has no {name}: the run is {self.record['status']}") from None
         except (OSError, pa.ArrowInvalid) as error:
-            raise RunError(f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train again") from error
+            raise RunError(
+                f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train again"
+            ) from error

@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmer_core import metrics, statistics
-from mmer_core.calibration import calibrate
-from mmer_core.folds import Fold
+from mmer_core import metrics
+from mmer_core.evaluation import statistics
+from mmer_core.evaluation.folds import Fold
+from mmer_core.uncertainty.calibration import calibrate
 
 
 def summarise(
-    predictions: pd.DataFrame, temperatures: Mapping[str, Sequence[float]], group_of: Mapping[str, str], labels: Sequence[str], seed: int = 0
+    predictions: pd.DataFrame,
+    temperatures: Mapping[str, Sequence[float]],
+    group_of: Mapping[str, str],
+    labels: Sequence[str],
+    seed: int = 0,
 ) -> dict[str, Any]:
     """The metrics of run.json.
 
@@ -27,8 +32,10 @@ def summarise(
         seed: of the bootstrap.
 
     Returns:
-        {subset: {accuracy, ua, macro_f1, weighted_f1: [value, low, high]; n; ece and ece_calibrated; folds: {metric: {mean, sd, each}};
-        per_class: {label: {precision, recall, f1, support}}; confusion: (C, C) counts}}. Unknown figures are null.
+        {subset: {accuracy, ua, macro_f1, weighted_f1: [value, low, high]; n; ece and ece_calibrated; folds:
+        {metric: {mean, sd, each}};
+        per_class: {label: {precision, recall, f1, support}}; confusion: (C, C) counts}}. Unknown figures are
+            null.
     """
     table = {}
     for subset, rows in predictions.groupby("subset", sort=False):
@@ -52,11 +59,18 @@ def summarise(
 
 
 def baselines(y: np.ndarray, folds: Sequence[Fold], classes: int) -> dict[str, Any]:
-    """What needs no features: chance (every class equally often) and majority (always the training part's most frequent class)."""
+    """What needs no features: chance (every class equally often) and majority (always the training part's
+    most frequent class).
+    """
     truth = np.concatenate([y[fold.test] for fold in folds])
-    majority = np.concatenate([np.full(len(fold.test), np.bincount(y[fold.train], minlength=classes).argmax()) for fold in folds])
+    majority = np.concatenate(
+        [np.full(len(fold.test), np.bincount(y[fold.train], minlength=classes).argmax()) for fold in folds]
+    )
     scores = metrics.scores(metrics.confusion_matrix(truth, majority, classes))
-    return {"chance": figure(1 / classes), "majority": {name: figure(scores[name]) for name in metrics.SCORES}}
+    return {
+        "chance": figure(1 / classes),
+        "majority": {name: figure(scores[name]) for name in metrics.SCORES},
+    }
 
 
 def figure(value: float) -> float | None:
@@ -67,7 +81,11 @@ def figure(value: float) -> float | None:
 def _over_folds(confusions: np.ndarray) -> dict[str, Any]:
     table = metrics.stacked_scores(confusions)
     return {
-        name: {"mean": figure(table[name].mean()), "sd": figure(table[name].std()), "each": [figure(v) for v in table[name]]}
+        name: {
+            "mean": figure(table[name].mean()),
+            "sd": figure(table[name].std()),
+            "each": [figure(v) for v in table[name]],
+        }
         for name in metrics.SCORES
     }
 
@@ -75,6 +93,9 @@ def _over_folds(confusions: np.ndarray) -> dict[str, Any]:
 def _per_class(confusion: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     table = metrics.per_class(confusion)
     return {
-        label: {**{name: figure(table[name][i]) for name in ("precision", "recall", "f1")}, "support": int(table["support"][i])}
+        label: {
+            **{name: figure(table[name][i]) for name in ("precision", "recall", "f1")},
+            "support": int(table["support"][i]),
+        }
         for i, label in enumerate(labels)
     }

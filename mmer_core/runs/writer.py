@@ -1,31 +1,62 @@
-"""Cross-validation runs on disk, write side. Every file appears whole or not at all, and run.json says "finished" last."""
+"""Cross-validation runs on disk, write side. Every file appears whole or not at all, and run.json says
+"finished" last.
+
+While a run is trained, fold_<k>/ holds what is known of each finished fold: fold.json and tables. They are
+removed at the end; no weights of folds are written.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from mmer_core.checkpoint import save_tensors, sha256_of, write_json, write_record
-from mmer_core.runs.run import FOLDS, HISTORY, LOCK, PREDICTIONS, PROGRESS, RECORD, SCHEMA, RunError, read_record
+from mmer_core.checkpoint import sha256_of, write_json
+from mmer_core.runs.record import (
+    FOLDS,
+    HISTORY,
+    LOCK,
+    MODEL,
+    PREDICTIONS,
+    PROGRESS,
+    RECORD,
+    SCHEMA,
+    RunError,
+    read_record,
+)
+from mmer_core.runs.tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 0.5  # seconds between two versions of progress.json
-_CHANGING = ("name", "status", "created", "finished", "reason", "metrics", "files", "versions", "command", "temperatures", "chosen", "baselines")
+FOLD_RECORD = "fold.json"
+_DRAFT = ".model"  # the model while its files are written
+_CHANGING = (
+    "name",
+    "status",
+    "created",
+    "finished",
+    "reason",
+    "metrics",
+    "files",
+    "versions",
+    "request",
+    "command",
+    "temperatures",
+    "chosen",
+    "baselines",
+)
 
 
 def now() -> str:
@@ -92,7 +123,13 @@ class RunWriter:
         try:
             if self.record["status"] == "running":
                 stopped = error is None or isinstance(error, KeyboardInterrupt | SystemExit)
-                self._end(*(("interrupted", "stopped; the same command continues it") if stopped else ("failed", str(error))))
+                self._end(
+                    *(
+                        ("interrupted", "stopped; the same command continues it")
+                        if stopped
+                        else ("failed", str(error))
+                    )
+                )
         except OSError as failure:  # a full disk: without the lock, "running" is read as "interrupted"
             log.warning("the end of the run could not be written to %s: %s", self.folder, failure)
         finally:
@@ -100,8 +137,16 @@ class RunWriter:
 
     def _start(self, record: dict[str, Any]) -> dict[str, Any]:
         if what_is_in(self.folder, record) == "finished":
-            raise RunError(f"{self.folder} holds this run already, finished: look at it, or choose another --name to train again")
-        record = _as_read(record) | {"name": self.folder.name, "status": "running", "created": now(), "metrics": {}}
+            raise RunError(
+                f"{self.folder} holds this run already, finished: look at it, or choose another "
+                "--name to train again"
+            )
+        record = _as_read(record) | {
+            "name": self.folder.name,
+            "status": "running",
+            "created": now(),
+            "metrics": {},
+        }
         if (self.folder / RECORD).exists():
             record["created"] = read_record(self.folder)["created"]
         write_json(self.folder / RECORD, record)
@@ -112,29 +157,43 @@ class RunWriter:
 
     def has_fold(self, fold: int) -> bool:
         """Whether a fold was trained and written before."""
-        return (self.fold_folder(fold) / "model.json").is_file() and (self.fold_folder(fold) / PREDICTIONS).is_file()
+        return (self.fold_folder(fold) / FOLD_RECORD).is_file()
 
-    def write_fold(
-        self, fold: int, tensors: Mapping[str, Tensor], model: Mapping[str, Any], predictions: pd.DataFrame, history: pd.DataFrame
-    ) -> None:
-        """One fold's weights, out-of-fold predictions and history; model.json last."""
+    def write_fold(self, fold: int, record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write one fold: its tables by file name, then fold.json."""
         folder = self.fold_folder(fold)
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir()
-        write_table(folder / PREDICTIONS, predictions)
-        write_table(folder / HISTORY, history)
-        save_tensors(folder / "model.safetensors", tensors)
-        write_record(folder, model, ["model.safetensors"])
+        for name, table in tables.items():
+            write_table(folder / name, table)
+        write_json(folder / FOLD_RECORD, dict(record))
 
-    def read_fold(self, fold: int) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-        """model.json, predictions and history of a fold written before."""
+    def read_fold(self, fold: int) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+        """fold.json and the tables, by file name, of a fold written before."""
         import pandas as pd
 
-        from mmer_core.checkpoint import read_record as read_model
-
         folder = self.fold_folder(fold)
-        return read_model(folder), pd.read_parquet(folder / PREDICTIONS), pd.read_parquet(folder / HISTORY)
+        record = json.loads((folder / FOLD_RECORD).read_text(encoding="utf-8"))
+        return record, {path.name: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the final model is written; its folder appears whole."""
+        return (self.folder / MODEL).is_dir()
+
+    def write_model(self, save: Callable[[Path], None]) -> None:
+        """Write the final model.
+
+        Args:
+            save: writes its files into the folder given.
+        """
+        draft = self.folder / _DRAFT
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir()
+        save(draft)
+        draft.replace(self.folder / MODEL)
 
     def progress(self, state: Mapping[str, Any], *, always: bool = False) -> None:
         """Tell how far the run is, at most twice a second unless `always`."""
@@ -148,30 +207,38 @@ class RunWriter:
         """Who is in which part of which fold; written before anything is trained."""
         write_table(self.folder / FOLDS, folds)
 
+    def write_pooled(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write the tables of all folds together, by file name; those with a column "subset" subset by
+        subset, so that one can be read alone.
+        """
+        for name, table in tables.items():
+            write_table(self.folder / name, table, by="subset" if "subset" in table else None)
+
     def finish(self, predictions: pd.DataFrame, history: pd.DataFrame, results: Mapping[str, Any]) -> None:
-        """Write the pooled tables, then run.json as finished, then remove what the folds held twice.
+        """Write the pooled tables, then run.json as finished, then remove the folders of the folds.
 
         Args:
-            predictions: id, fold, subset, y_true, p_<label>; stored subset by subset, so that one can be read alone.
+            predictions: id, fold, subset, y_true, p_<label>.
             history: rows of all folds.
             results: metrics, temperatures, chosen, baselines.
         """
-        write_table(self.folder / PREDICTIONS, predictions, by="subset")
-        write_table(self.folder / HISTORY, history)
-        models = sorted(self.folder.glob("fold_*/model.*"))
-        files = [PREDICTIONS, HISTORY, FOLDS, *(str(p.relative_to(self.folder)) for p in models)]
+        self.write_pooled({PREDICTIONS: predictions, HISTORY: history})
+        files = [path for path in sorted(self.folder.glob("*.parquet")) if not path.name.startswith(".")]
         self.record |= results
-        self.record["files"] = {f: {"bytes": (self.folder / f).stat().st_size, "sha256": sha256_of(self.folder / f)} for f in files}
+        self.record["files"] = {
+            path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in files
+        }
         self._end("finished")
-        for table in [*self.folder.glob(f"fold_*/{PREDICTIONS}"), *self.folder.glob(f"fold_*/{HISTORY}")]:
-            table.unlink()
+        for folder in self.folder.glob("fold_*"):
+            shutil.rmtree(folder)
 
     def _end(self, status: str, reason: str = "") -> None:
         self.record |= {"status": status, "finished": now()} | ({"reason": reason} if reason else {})
         if status == "finished":
             self.record.pop("reason", None)
         write_json(self.folder / RECORD, self.record)
-        self.progress({"status": status, "reason": reason}, always=True)
+        share = {"share": 1.0} if status == "finished" else {}
+        self.progress({"status": status, "reason": reason, **share}, always=True)
 
 
 def _lock(folder: Path) -> IO[bytes]:
@@ -180,28 +247,7 @@ def _lock(folder: Path) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise RunError(f"another process is training into {folder}: wait for it or choose another --name") from None
+        raise RunError(
+            f"another process is training into {folder}: wait for it or choose another --name"
+        ) from None
     return file
-
-
-def write_table(path: Path, table: pd.DataFrame, by: str | None = None) -> None:
-    """Write a table as Parquet in one step; with `by`, one row group for each value of that column, so that a reader can skip the others."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    whole = pa.Table.from_pandas(table, preserve_index=False)
-    parts = [whole] if by is None else [whole.filter(pc.equal(whole[by], value)) for value in table[by].unique()]
-    floats = [f.name for f in whole.schema if pa.types.is_floating(f.type)]
-    texts = [f.name for f in whole.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    with pq.ParquetWriter(buffer, whole.schema, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats) as writer:
-        for part in parts:
-            writer.write_table(part, row_group_size=max(1, len(part)))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(buffer.getvalue())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

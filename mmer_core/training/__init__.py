@@ -1,1 +1,1 @@
-"""Training: one loop for every fusion model, and a faster one for plain stacks of layers."""
+"""Training: one loop for every network, its settings, and the request that a training is made of."""

@@ -1,241 +1,250 @@
-"""One training: weights from the training part, the best epoch by the inner validation part, and nothing from anywhere else."""
+"""The training loop: one for the fusion networks of a cross-validation and for every shipped network.
+
+`Loop` takes a network, batches and a loss; `fit` trains a fusion network with it.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmer_core import fusion, metrics
-from mmer_core.features.batch import FeatureBatch, drop_modalities
 from mmer_core.features.table import FeatureTable
-from mmer_core.fusion.layers import Evidence
-from mmer_core.fusion.model import presence
-from mmer_core.labels import Modality
 from mmer_core.training.config import TrainingConfig
-from mmer_core.training.evidence import EvidenceSource, chunks, having, logits_of
-from mmer_core.training.multitask import MultiTask, Network
-from mmer_core.training.sequence_augmentation import augment_batch
+from mmer_core.training.device import seeded
+from mmer_core.training.fusion_task import FusionTask, build, class_weights, prepare, validation_scores
+from mmer_core.training.history import BestEpoch, Fitted, Progress
+from mmer_core.training.inputs import having
+from mmer_core.training.multitask import Network
+from mmer_core.training.optimization import LoopConfig, make_optimizer, make_plateau, update_average
+from mmer_core.training.schedule import WarmUpCosine
+from mmer_core.training.state import TrainingState, moments_of, read_state, restore_moments, write_state
 
-Progress = Callable[[Mapping[str, Any]], None]  # called with each row of the history
+__all__ = ["BestEpoch", "Fitted", "Loop", "LoopConfig", "Progress", "TrainingError", "WarmUpCosine"]
+__all__ += ["build", "class_weights", "fit", "prepare", "validation_scores"]
+
+Batch = TypeVar("Batch", bound=Sized)
+Batch_co = TypeVar("Batch_co", bound=Sized, covariant=True)
 
 
 class TrainingError(ValueError):
     """A training that cannot go on; the message says why and what to change."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What a training leaves besides the weights, which are those of the best epoch.
+class Batches(Protocol[Batch_co]):
+    """A source of batches; the length of a batch is the number of its examples."""
 
-    Attributes:
-        history: one row for each epoch: epoch (from 1), train_loss, inner_loss, inner_accuracy, inner_ua, inner_weighted_f1, learning_rate;
-            what has no inner part is NaN.
-        best_epoch: the one whose weights were kept.
-        score: its selection score; higher is better; NaN without an inner part.
+    def __len__(self) -> int:
+        """Steps in an epoch."""
+
+    def epoch(self, number: int) -> Iterable[Batch_co]:
+        """The batches of an epoch, counted from 0.
+
+        In a training that is to be resumed all that is drawn must follow from `number`: such a source begins
+        each epoch with `torch.manual_seed`, so that this holds for dropout as well.
+        """
+
+
+class Loop(Generic[Batch]):
+    """One training, in place.
+
+    Args:
+        network: what is trained. Its state dict is what a checkpoint holds.
+        batches: what it learns from.
+        loss: network and batch to a scalar, the mean over the batch's examples.
+        config: the settings.
+        schedule: of the learning rate, over `config.epochs`; constant by default.
+        validate: scores of the network, or of its averaged weights, after an epoch; they join the history.
+        best: chooses the epoch to keep by those scores; by default the last one is kept.
+        device: where the network is trained; the batches must lie there too.
+        seed: of what is drawn from the global generator, as dropout is; that generator is left as it was.
+        checkpoint: file of the state after the last whole epoch, from which `run` goes on.
+        identity: text that tells this training from others whose state may lie there.
     """
 
-    history: tuple[dict[str, float], ...]
-    best_epoch: int
-    score: float
+    def __init__(
+        self,
+        network: nn.Module,
+        batches: Batches[Batch],
+        loss: Callable[[Any, Batch], Tensor],
+        config: LoopConfig,
+        *,
+        schedule: WarmUpCosine | None = None,
+        validate: Callable[[Any], Mapping[str, float]] | None = None,
+        best: BestEpoch | None = None,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        identity: str = "",
+    ) -> None:
+        self.network, self.batches, self.loss, self.config = network.to(device), batches, loss, config
+        self.schedule, self.validate, self.best = schedule, validate, best
+        self.device, self.seed = torch.device(device), seed
+        self.checkpoint, self.identity = checkpoint, identity
+        self.averaged = copy.deepcopy(network).eval().requires_grad_(False) if config.average else None
+        self.optimizer = make_optimizer(network, config)
+        self.plateau = make_plateau(self.optimizer, config)
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self._kept: dict[str, Tensor] = {}  # weights of the best epoch
 
+    @property
+    def current(self) -> nn.Module:
+        """The network that is validated and kept: the one with averaged weights, where there is one."""
+        return self.network if self.averaged is None else self.averaged
 
-def build(name: str, options: Mapping[str, Any], table: FeatureTable, config: TrainingConfig, seed: int) -> Network:
-    """A new fusion model for the table's features and classes, its first weights drawn from `seed`.
+    def run(self, progress: Progress | None = None) -> Fitted:
+        """Train to the end; the network is left in evaluation mode with the weights that were chosen.
 
-    Raises:
-        ValueError: unknown model or option, or a sentiment head without sentiment labels.
-    """
-    classes = len(table.labels)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if not config.sentiment_weight:
-            return fusion.create(name, dims=table.dims, classes=classes, **options)
-        if table.sentiment is None or not table.sentiments:
-            raise ValueError("this corpus has no sentiment labels: set sentiment_weight to 0")
-        network = fusion.create(name, dims=table.dims, classes=classes + len(table.sentiments), **options)
-        return MultiTask(network, classes, config.sentiment_weight)
+        Raises:
+            TrainingError: the loss is no longer finite.
+            ValueError: the checkpoint belongs to another training.
+        """
+        self._resume()
+        with seeded(self.seed, self.device):
+            while not self._over():
+                started = time.monotonic()
+                row = self._epoch(len(self.history))
+                if self._note(row) and self.best is not None:
+                    self._kept = {name: value.clone() for name, value in self.current.state_dict().items()}
+                self.seconds += time.monotonic() - started
+                self._save()
+                if progress is not None:
+                    progress(row)
+        self.network.load_state_dict(self._kept or self.current.state_dict())
+        self.network.eval()
+        best, score = (self.best.epoch, self.best.score) if self.best else (len(self.history), math.nan)
+        return Fitted(tuple(self.history), best, score, self.seconds)
+
+    def _over(self) -> bool:
+        done = len(self.history)
+        return done >= self.config.epochs or (done > 0 and self.best is not None and self.best.over(done))
+
+    def _epoch(self, number: int) -> dict[str, float]:
+        """One pass over the batches; returns its row of the history."""
+        if self.schedule is not None and self.schedule.restarts_at(number):
+            # A new cycle starts from the averaged weights, with an optimizer that remembers nothing.
+            self.network.load_state_dict(self.current.state_dict())
+            self.optimizer.state.clear()
+        self.network.train()
+        losses, sizes = [], []
+        for step, batch in enumerate(self.batches.epoch(number), start=number * len(self.batches)):
+            losses.append(self._step(batch, step))
+            sizes.append(len(batch))
+        values = torch.stack(losses).tolist()
+        train_loss = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
+        rate = self.optimizer.param_groups[0]["lr"]
+        if not math.isfinite(train_loss):
+            raise TrainingError(
+                f"the loss became NaN or infinite in epoch {number + 1}: lower --learning-rate (now {rate:g})"
+            )
+        scores = self.validate(self.current) if self.validate else {}
+        return {"epoch": number + 1, "train_loss": train_loss, **scores, "learning_rate": rate}
+
+    def _step(self, batch: Batch, step: int) -> Tensor:
+        """One optimizer step; the loss as a detached scalar."""
+        config = self.config
+        if self.schedule is not None:
+            rate = config.learning_rate * self.schedule.factor(step / len(self.batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+        with config.autocast(self.device):
+            loss = self.loss(self.network, batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if config.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        self.optimizer.step()
+        if self.averaged is not None:
+            update_average(self.averaged, self.network, config.average, step)
+        return loss.detach()
+
+    def _note(self, row: dict[str, float]) -> bool:
+        """Take an epoch into account; True if its weights are the ones to keep."""
+        self.history.append(row)
+        if self.plateau is not None:
+            loss = row.get("validation_loss", math.nan)
+            self.plateau.step(row["train_loss"] if math.isnan(loss) else loss)
+        return self.best is None or self.best.improves(row)
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        averaged = {} if self.averaged is None else self.averaged.state_dict()
+        weights = {"network": self.network.state_dict(), "averaged": averaged, "best": self._kept}
+        state = TrainingState(self.history, self.seconds, weights | {"optimizer": moments_of(self.optimizer)})
+        write_state(self.checkpoint, state, self.identity)
+
+    def _resume(self) -> None:
+        if self.history or self.checkpoint is None or not self.checkpoint.is_file():
+            return
+        state = read_state(self.checkpoint, self.identity)
+        self.network.load_state_dict(state.weights["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state.weights["averaged"])
+        self._kept = {name: tensor.to(self.device) for name, tensor in state.weights["best"].items()}
+        restore_moments(self.optimizer, state.weights["optimizer"])
+        self.seconds = state.seconds
+        for row in state.history:
+            self._note(row)
 
 
 def fit(
     model: Network,
     table: FeatureTable,
     train: np.ndarray,
-    inner: np.ndarray,
+    validation: np.ndarray,
     config: TrainingConfig,
     *,
     seed: int,
     views: Sequence[FeatureTable] = (),
     progress: Progress | None = None,
+    device: str | torch.device = "cpu",
 ) -> Fitted:
-    """Train a model in place and leave the weights of its best epoch.
+    """Train a fusion network in place and leave the weights of its best epoch.
 
     Args:
         model: built for this table.
         table: the corpus.
-        train: (n,) positions of the training part: weights, standardisation, class weights and prior come from it. Utterances that have none of
-            the model's modalities are passed over.
-        inner: (k,) positions of the inner validation part: chooses the epoch; empty keeps the last one.
+        train: (n,) positions of the training part: weights, standardisation, class weights and prior come
+            from it. Utterances that have none of the model's modalities are passed over.
+        validation: (k,) positions of the validation part, which chooses the epoch; without any the last one
+            is kept.
         config: the settings.
         seed: of batch order, dropout and augmentation; the same seed gives the same weights.
         views: the same utterances with augmented features; each step draws one of these or the original.
         progress: called after each epoch.
+        device: where the model is trained, and left.
 
     Raises:
         TrainingError: the loss is no longer finite.
         ValueError: nothing to train on.
     """
-    train, inner = having(table, train, model.modalities), having(table, inner, model.modalities)
+    model.to(device)
+    train, validation = having(table, train, model.modalities), having(table, validation, model.modalities)
     if not len(train):
-        raise ValueError(f"no training utterance has {' or '.join(model.modalities)} features: check what was extracted")
+        raise ValueError(
+            f"no training utterance has {' or '.join(model.modalities)} features: check what was extracted"
+        )
     prepare(model, table, train)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return _Loop(model, table, (train, inner), config, seed=seed, views=views).run(progress)
-
-
-def prepare(model: Network, table: FeatureTable, train: np.ndarray) -> None:
-    """Standardisation and class prior, from the training part only."""
-    network = model.network if isinstance(model, MultiTask) else model
-    network.fit_scaling(table.batch(piece) for piece in chunks(table, train))
-    counts = np.bincount(table.y[train], minlength=len(table.labels))
-    model.set_prior(torch.from_numpy(counts / counts.sum()).float())
-
-
-def class_weights(y: np.ndarray, classes: int, how: str) -> Tensor | None:
-    """(C,) float32 weights, mean 1 over the utterances (balanced), or None; a class that does not occur weighs nothing."""
-    if how == "none":
-        return None
-    counts = np.bincount(y, minlength=classes)
-    return torch.from_numpy(np.where(counts > 0, len(y) / ((counts > 0).sum() * np.maximum(counts, 1)), 0.0)).float()
-
-
-def inner_scores(logits: Tensor, y: Tensor) -> dict[str, float]:
-    """Loss and scores of the inner validation part, as the history names them."""
-    if not len(y):
-        return {f"inner_{name}": math.nan for name in ("loss", *metrics.SCORES)}
-    table = metrics.scores(metrics.confusion_matrix(y.numpy(), logits.argmax(1).numpy(), logits.shape[1]))
-    return {"inner_loss": float(F.cross_entropy(logits.float(), y)), **{f"inner_{name}": table[name] for name in metrics.SCORES}}
-
-
-class BestEpoch:
-    """Keeps the best epoch of one training and says when to stop."""
-
-    def __init__(self, config: TrainingConfig) -> None:
-        self.config = config
-        self.epoch, self.score, self.loss = 0, math.nan, math.inf
-
-    def improves(self, row: Mapping[str, float]) -> bool:
-        """Take an epoch into account; True if its weights are the ones to keep. Without an inner part the last epoch is."""
-        loss, epoch = row["inner_loss"], int(row["epoch"])
-        if math.isnan(loss):
-            self.epoch = epoch
-            return True
-        score = -loss if self.config.select_by == "loss" else row[f"inner_{self.config.select_by}"]
-        if self.epoch and (score, -loss) <= (self.score, -self.loss):
-            return False
-        self.epoch, self.score, self.loss = epoch, score, loss
-        return True
-
-    def over(self, epoch: int) -> bool:
-        """Whether training ends after this epoch."""
-        return epoch >= self.config.epochs or (self.config.patience > 0 and epoch - self.epoch >= self.config.patience)
-
-
-class _Loop:
-    """The state of one training between its epochs."""
-
-    def __init__(
-        self,
-        model: Network,
-        table: FeatureTable,
-        parts: tuple[np.ndarray, np.ndarray],
-        config: TrainingConfig,
-        *,
-        seed: int,
-        views: Sequence[FeatureTable],
-    ) -> None:
-        train, inner = parts
-        self.model, self.config, self.table = model, config, table
-        self.order = torch.Generator().manual_seed(seed)  # batch order: apart from what else is drawn, so that options do not change it
-        self.draws = torch.Generator().manual_seed(seed + 1)  # modality dropout, augmentation, choice of view
-        self.train, self.inner = torch.from_numpy(train), torch.from_numpy(inner)
-        self.tables = (table, *views)
-        both = np.concatenate([train, inner])
-        self.source = EvidenceSource(model, table, both)
-        self.sources = (self.source, *(EvidenceSource(model, view, train) for view in views))
-        self.y = torch.from_numpy(table.y)
-        self.weight = class_weights(table.y[train], len(table.labels), config.class_weights)
-        kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-        self.optimizer = kind(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-        self.plateau = None
-        if config.plateau_factor < 1:
-            self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, factor=config.plateau_factor, patience=config.plateau_patience)
-
-    def run(self, progress: Progress | None) -> Fitted:
-        best = BestEpoch(self.config)
-        history: list[dict[str, float]] = []
-        kept: dict[str, Tensor] = {}
-        while not history or not best.over(len(history)):
-            row = self._epoch(len(history) + 1)
-            history.append(row)
-            if best.improves(row):
-                kept = {name: value.clone() for name, value in self.model.state_dict().items()}
-            if progress is not None:
-                progress(row)
-        self.model.load_state_dict(kept)
-        self.model.eval()
-        return Fitted(tuple(history), best.epoch, best.score)
-
-    def _epoch(self, number: int) -> dict[str, float]:
-        self.model.train()
-        total = torch.zeros((), dtype=torch.float64)
-        order = torch.randperm(len(self.train), generator=self.order)
-        for rows in self.train[order].split(self.config.batch_size):
-            total += self._step(rows).double() * len(rows)
-        train_loss = float(total) / len(self.train)
-        if not math.isfinite(train_loss):
-            raise TrainingError(f"the loss is no longer a number in epoch {number}: lower --learning-rate (now {self.config.learning_rate:g})")
-        logits = logits_of(self.model, self.source, self.inner)
-        row = {"epoch": number, "train_loss": train_loss, **inner_scores(logits, self.y[self.inner])}
-        row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        if self.plateau is not None:
-            self.plateau.step(train_loss if math.isnan(row["inner_loss"]) else row["inner_loss"])
-        return row
-
-    def _step(self, rows: Tensor) -> Tensor:
-        """One optimizer step; the loss as a detached scalar."""
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            loss = self._loss(self._evidence(rows), rows)
-        self.optimizer.zero_grad()
-        loss.backward()
-        if self.config.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        self.optimizer.step()
-        return loss.detach()
-
-    def _evidence(self, rows: Tensor) -> dict[Modality, Evidence]:
-        view = int(torch.randint(len(self.tables), (), generator=self.draws)) if len(self.tables) > 1 else 0
-        if self.config.augments:
-            batch = self.tables[view].batch(rows)
-            batch = augment_batch(batch, self.draws, spec=self.config.spec_augment, temporal=self.config.temporal_sampling)
-            evidence = self.model.read(batch)
-        else:
-            evidence = self.sources[view].take(rows)
-        if not self.config.modality_dropout:
-            return evidence
-        present = drop_modalities(FeatureBatch({}, {}, presence(evidence)), self.config.modality_dropout, self.draws).present
-        return {m: e.keep(present[:, i]) for i, (m, e) in enumerate(evidence.items())}
-
-    def _loss(self, evidence: dict[Modality, Evidence], rows: Tensor) -> Tensor:
-        options: dict[str, Any] = {"weight": self.weight, "label_smoothing": self.config.label_smoothing}
-        if isinstance(self.model, MultiTask):
-            assert self.table.sentiment is not None
-            return self.model.joint_loss(evidence, self.y[rows], torch.from_numpy(self.table.sentiment)[rows], **options)
-        return self.model.loss(self.model.decide(evidence), self.y[rows], **options)
+    task = FusionTask(model, table, train, validation, config, seed=seed, views=views)
+    settings = {name: value for name, value in config.to_json().items() if name in LoopConfig.__annotations__}
+    best = BestEpoch(config)
+    loop = Loop(
+        model,
+        task,
+        task.loss,
+        LoopConfig(**settings),
+        validate=task.validate,
+        best=best,
+        device=device,
+        seed=seed,
+    )
+    return loop.run(progress)

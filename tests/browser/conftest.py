@@ -32,17 +32,31 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def start_app(chromium_path, tmp_path_factory):
-    """A function that starts the app with changes to its environment, such as MMER_RUNS, and gives its address; all end with the tests."""
+    """A function that starts the app with changes to its environment, such as MMER_RUNS, and gives its
+    address; all end with the tests.
+    """
     servers = []
 
     def start(**environment: str) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        log = (tmp_path_factory.mktemp("app") / "log").open("wb")
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1"]
+        folder = tmp_path_factory.mktemp("app")
+        log = (folder / "log").open("wb")
+        own = {"XDG_DATA_HOME": str(folder / "data")}  # not the runs and features of whoever runs the tests
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            f"--server.port={port}",
+            "--server.address=127.0.0.1",
+        ]
         command += ["--server.headless=true", "--server.fileWatcherType=none"]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | environment)
+        server = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | own | environment
+        )
         servers.append((server, log))
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, server, Path(log.name))
@@ -63,9 +77,12 @@ def app_url(start_app) -> str:
 
 @pytest.fixture(scope="session")
 def reaching_beyond():
-    """A function that checks that a page of a given width does not scroll sideways, and lists what reaches beyond it nevertheless."""
+    """A function that checks that a page of a given width does not scroll sideways, and lists what reaches
+    beyond it nevertheless.
+    """
     script = (
-        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => e.getClientRects().length && "
+        "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => "
+        "e.getClientRects().length && "
         "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
     )
 
@@ -107,17 +124,26 @@ def browser(chromium_path):
 
 @pytest.fixture(scope="module")
 def open_page(browser):
-    """A function that opens an address in a fresh window; errors in the console or in scripts fail the tests of the file at its end."""
+    """A function that opens an address in a fresh window; errors in the console or in scripts fail the tests
+    of the file at its end.
+    """
     contexts, problems = [], []
 
     def open_(url: str, *, width: int = 1280, height: int = 900, scheme: str = "light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         # Streamlit itself asks for /<page>/_stcore/health on a deep link before it tries the right address.
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" and "status of 404" not in m.text else None)
+        page.on(
+            "console",
+            lambda m: (
+                problems.append(m.text) if m.type == "error" and "status of 404" not in m.text else None
+            ),
+        )
         page.goto(url)
         page.get_by_role("heading", level=1).wait_for()
         return page
@@ -130,14 +156,17 @@ def open_page(browser):
 
 @pytest.fixture(scope="module")
 def open_with_devices(browser, chromium_path):
-    """A function that opens an address on a phone's width in a browser of its own, whose camera and microphone are these files.
+    """A function that opens an address on a phone's width in a browser of its own, whose camera and
+    microphone are these files.
 
     The streams that the page gets can be ended as in `fake_devices.UNPLUG_CAMERA`.
     """
     browsers = []
 
     def open_(url: str, files: tuple[Path, Path], *, patience: int = PATIENCE, **devices):
-        running = browser.browser_type.launch(executable_path=chromium_path, args=arguments(*files, **devices))
+        running = browser.browser_type.launch(
+            executable_path=chromium_path, args=arguments(*files, **devices)
+        )
         browsers.append(running)
         context = running.new_context(viewport={"width": 390, "height": 900})
         context.set_default_timeout(patience)

@@ -8,19 +8,19 @@ import pytest
 from browser.rest import wait_until_at_rest
 from playwright.sync_api import expect
 
-from mmer_core.config import ROOT, RUNS
+from mmer_core.config import ROOT, SHIPPED_RUNS
 from mmer_core.labels import EMOTIONS
 from mmer_core.runs.run import CVRun
 
 pytestmark = pytest.mark.browser
 
-NAME = "ravdess-8-s0-early"
+NAME = "ravdess-8-early"
 TITLE = "What is each modality worth?"
 
 
 @pytest.fixture(scope="module")
 def run() -> CVRun:
-    return CVRun.open(RUNS / NAME)
+    return CVRun.open(SHIPPED_RUNS / NAME)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,12 @@ def expect_subset(page, run: CVRun, subset: str, title: str) -> None:
     """Scores and matrix are those of the subset."""
     for metric, value in zip(page.get_by_test_id("stMetricValue").all(), percents(run, subset), strict=True):
         expect(metric).to_contain_text(value)
-    recalls = ", ".join(f"{label} {100 * row['recall']:.1f}" for label, row in run.metrics[subset]["per_class"].items())
-    expect(matrix(page)).to_have_attribute("aria-label", f"Confusion matrix of {title}. Recall in percent: {recalls}")
+    recalls = ", ".join(
+        f"{label} {100 * row['recall']:.1f}" for label, row in run.metrics[subset]["per_class"].items()
+    )
+    expect(matrix(page)).to_have_attribute(
+        "aria-label", f"Confusion matrix of {title}. Recall in percent: {recalls}"
+    )
 
 
 def test_a_switch_changes_scores_and_matrix_and_back(run_page, run):
@@ -88,8 +92,8 @@ def test_a_switch_changes_scores_and_matrix_and_back(run_page, run):
 def test_another_run_is_in_the_address(run_page, run):
     page = run_page
     page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name=re.compile("ravdess-4-s0-late_mean$")).click()
-    page.wait_for_url("**run=ravdess-4-s0-late_mean*")
+    page.get_by_role("option", name=re.compile("ravdess-4-late_mean$")).click()
+    page.wait_for_url("**run=ravdess-4-late_mean*")
     expect(matrix(page)).not_to_have_attribute("aria-label", re.compile("disgust"))
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=re.compile(f"{NAME}$")).click()
@@ -112,7 +116,9 @@ def test_the_switches_of_the_last_clip_move_its_answer(clip_page):
     before = bars.get_attribute("aria-label")
     assert all(emotion in before for emotion in EMOTIONS)
     shares = clip_page.locator("[aria-label^='For ']").filter(visible=True)
-    assert re.search(r"Words [+−]?\d+\.\d points, Voice .* points, Face .* points", shares.get_attribute("aria-label"))
+    assert re.search(
+        r"Words [+−]?\d+\.\d points, Voice .* points, Face .* points", shares.get_attribute("aria-label")
+    )
     flip(clip_page, "Voice")
     expect(bars).not_to_have_attribute("aria-label", before)
     flip(clip_page, "Voice")

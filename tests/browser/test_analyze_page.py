@@ -1,4 +1,6 @@
-"""The main path in a real browser with the shipped model: give a clip, see the emotion, flip a switch, correct the words."""
+"""The main path in a real browser with the shipped model: give a clip, see the emotion, flip a switch,
+correct the words.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def sample_page(app_url, open_page):
 
 @pytest.fixture
 def answered(sample_page):
-    """The same page for several tests, at rest; each leaves it as it found it: everything on, words as heard."""
+    """The same page for several tests, at rest; each leaves it as it found it: everything on, first words."""
     wait_until_at_rest(sample_page)
     return sample_page
 
@@ -78,16 +80,16 @@ def test_a_switch_moves_the_answer_and_back(answered):
 def test_corrected_words_move_the_answer_and_can_be_restored(answered):
     page = answered
     everything = shown(page)
-    words = page.get_by_role("textbox", name="Heard")
-    heard = words.input_value()
-    assert "negotiations" in heard
+    words = page.get_by_role("textbox", name="Transcript")
+    transcript = words.input_value()
+    assert "negotiations" in transcript
     words.fill("I hate this. You make me so angry!")
     words.press("Control+Enter")
     wait_until_moved(page, everything)
-    page.get_by_role("button", name="Restore what was heard").click()
+    page.get_by_role("button", name="Restore the transcript").click()
     wait_until_back(page, everything)
-    expect(words).to_have_value(heard)
-    expect(page.get_by_role("button", name="Restore what was heard")).to_have_count(0)
+    expect(words).to_have_value(transcript)
+    expect(page.get_by_role("button", name="Restore the transcript")).to_have_count(0)
 
 
 def test_another_face_is_chosen_by_keyboard_and_back(answered):
@@ -95,9 +97,16 @@ def test_another_face_is_chosen_by_keyboard_and_back(answered):
     page = answered
     everything = shown(page)
     expect(page.locator(".mmer-warnings")).to_contain_text("the largest, most central face was followed")
-    faces = page.locator("[class*='st-key-face-']").get_by_role("radio").or_(page.locator("[class*='st-key-face-'] button[kind^='segmented']"))
+    faces = (
+        page.locator("[class*='st-key-face-']")
+        .get_by_role("radio")
+        .or_(page.locator("[class*='st-key-face-'] button[kind^='segmented']"))
+    )
     expect(faces).to_have_count(2)
-    first = faces.first.get_attribute("kind") != "segmented_controlActive" and faces.first.get_attribute("aria-checked") != "true"
+    first = (
+        faces.first.get_attribute("kind") != "segmented_controlActive"
+        and faces.first.get_attribute("aria-checked") != "true"
+    )
     other, main = (faces.first, faces.last) if first else (faces.last, faces.first)
     other.focus()
     page.keyboard.press("Enter")

@@ -1,4 +1,6 @@
-"""The Live page in a real browser whose fake camera shows a real face for a while and then nothing, and whose microphone hears a real voice."""
+"""The Live page in a real browser whose fake camera shows a real face for a while and then nothing, and whose
+microphone hears a real voice.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ EMOTION = re.compile(rf"({'|'.join(e.capitalize() for e in EMOTIONS)}) [<>]?\d+%
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("devices")
-    return write_camera(folder / "camera.mjpeg", face=8, nothing=8), write_microphone(folder / "microphone.wav")
+    return write_camera(folder / "camera.mjpeg", face=8, nothing=8), write_microphone(
+        folder / "microphone.wav"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,11 @@ def live(open_live):
 
 def card(page, modality: str):
     """The card that holds the modality's switch."""
-    return page.locator("[data-testid=stGrid] > *, [data-testid=stColumn]").filter(has=page.get_by_text(modality, exact=True)).last
+    return (
+        page.locator("[data-testid=stGrid] > *, [data-testid=stColumn]")
+        .filter(has=page.get_by_text(modality, exact=True))
+        .last
+    )
 
 
 def test_a_label_appears_and_changes_with_the_picture(live):

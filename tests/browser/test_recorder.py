@@ -1,4 +1,6 @@
-"""Recording in a real browser with a fake camera and microphone that show a real face and voice: to the answer, and what is said when it can't be."""
+"""Recording in a real browser with a fake camera and microphone that show a real face and voice: to the
+answer, and what is said when it can't be.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def open_recorder(open_with_devices, app_url, files):
-    """A function that opens the recorder in a browser with the fake devices asked for; it ends with the test, since its camera runs."""
+    """A function that opens the recorder in a browser with the fake devices asked for; it ends with the test,
+    since its camera runs.
+    """
     pages = []
 
     def open_(way: str, **devices):
@@ -50,7 +54,7 @@ def record(page, seconds: float) -> None:
 
 
 def verdict(page, modality: str):
-    """What stands beside the modality's name on its card."""
+    """The text beside the modality's name on its card."""
     return page.locator(".mmer-modality", has=page.get_by_role("heading", name=modality, exact=True)).last
 
 
@@ -78,7 +82,9 @@ def test_a_photo_is_analysed_by_its_face(open_recorder):
 
 def test_without_a_camera_the_sound_goes_on_alone(open_recorder):
     page = open_recorder("Video", without_camera=True)
-    expect(page.get_by_role("alert").filter(has_text="No camera was found")).to_contain_text("The sound goes on alone.")
+    expect(page.get_by_role("alert").filter(has_text="No camera was found")).to_contain_text(
+        "The sound goes on alone."
+    )
     record(page, seconds=4)
     expect(verdict(page, "Voice")).to_contain_text("%")
     expect(verdict(page, "Face")).to_contain_text("not used")

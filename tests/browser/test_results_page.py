@@ -1,4 +1,6 @@
-"""The Results page in a real browser: a click on a cell lists its clips, two runs are ticked and compared, the address keeps the pick."""
+"""The Results page in a real browser: a click on a cell lists its clips, two runs are ticked and compared,
+the address keeps the pick.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,19 @@ def results_url(folder, start_app) -> str:
 
 
 def click_cell(page, name: str, shown: int, read: int) -> None:
-    """Click a cell of the matrix, once the page has come to rest: a figure that is being redrawn hears no clicks."""
+    """Click a cell of the matrix, once the page has come to rest: a figure that is being redrawn hears no
+    clicks.
+    """
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    square = page.locator(f".st-key-matrix-{name} .scatterlayer .trace").last.locator(".points path").nth(shown * len(FOUR) + read)
+    square = (
+        page.locator(f".st-key-matrix-{name} .scatterlayer .trace")
+        .last.locator(".points path")
+        .nth(shown * len(FOUR) + read)
+    )
     square.wait_for(state="attached")
     x, y = square.evaluate(
-        "e => { e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] }"
+        "e => { e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect(); return "
+        "[b.x + b.width / 2, b.y + b.height / 2] }"
     )
     page.mouse.click(x, y)
 
@@ -63,7 +72,9 @@ def test_two_ticked_runs_are_compared_and_the_address_opens_them_again(results_u
     grid.wait_for()
     for row in (0, 1):
         box = grid.bounding_box()
-        page.mouse.click(box["x"] + 16, box["y"] + 36 + 35 * row + 17)  # the box before a row; header and rows are 35 pixels high
+        page.mouse.click(
+            box["x"] + 16, box["y"] + 36 + 35 * row + 17
+        )  # the box before a row; header and rows are 35 pixels high
         page.wait_for_url(re.compile("run="))
         page.get_by_role("heading", level=2).wait_for()
     page.get_by_role("heading", name="2 runs compared").wait_for()

@@ -1,4 +1,6 @@
-"""The timeline moves the player, and figures, subtitles and the report are saved whole. In a real browser with the shipped model."""
+"""The timeline moves the player, and figures, subtitles and the report are saved whole. In a real browser
+with the shipped model.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def take(page, button) -> bytes:
 
 
 def picture_button(page, kind: str):
-    return page.locator("[class*='st-key-take-timeline']").get_by_role("button", name=re.compile(f"as {kind}$"))
+    return page.locator("[class*='st-key-take-timeline']").get_by_role(
+        "button", name=re.compile(f"as {kind}$")
+    )
 
 
 def test_a_click_on_the_figure_moves_the_player(answered):
@@ -101,7 +105,9 @@ def test_the_emotion_is_a_subtitle_track_and_follows_the_switches(answered):
 def test_the_svg_is_whole(answered):
     root = ET.fromstring(take(answered, picture_button(answered, "SVG")))
     assert root.tag.endswith("svg")
-    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")] + [t.text for t in root.iter("{http://www.w3.org/2000/svg}tspan")]
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")] + [
+        t.text for t in root.iter("{http://www.w3.org/2000/svg}tspan")
+    ]
     assert {"Words", "Voice", "Face"} <= set(texts)
     ground = root.find("{http://www.w3.org/2000/svg}rect")
     assert re.fullmatch(r"rgb\(\d+, \d+, \d+\)", ground.get("fill"))

@@ -1,7 +1,10 @@
-"""A training in a real browser: started to finished and seen on the Results page; it outlives the page and the app."""
+"""A training in a real browser: started to finished and seen on the Results page; its model reads a clip; it
+outlives the page and the app.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from browser.rest import wait_until_at_rest
+from media_factory import write_video
 from playwright.sync_api import expect
 
 from mmer_core.config import ROOT
@@ -38,10 +42,21 @@ class App:
         self._server: subprocess.Popen | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self._port}", "--server.address=127.0.0.1"]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            f"--server.port={self._port}",
+            "--server.address=127.0.0.1",
+        ]
         with self._log.open("ab") as log:
-            environment = {**os.environ, "MMER_RUNS": str(self.runs)}
-            self._server = subprocess.Popen([*command, "--server.headless=true"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+            data = str(self.runs.parent / "data")  # for the feature store
+            environment = {**os.environ, "MMER_RUNS": str(self.runs), "XDG_DATA_HOME": data}
+            self._server = subprocess.Popen(
+                [*command, "--server.headless=true"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         self._wait(self.url, self._server, self._log)
 
     def end(self) -> None:
@@ -103,6 +118,56 @@ def test_a_training_from_start_to_the_results_page(page, app):
     link.click()
     page.wait_for_url(re.compile(r"/results\?run=made-up-4-early"))
     page.get_by_role("heading", level=1).wait_for()
+
+
+def write_clips(folder: Path) -> Path:
+    """A corpus of sixteen films of half a second, by four speakers in two emotions."""
+    folder.mkdir()
+    rows = ["id,path,text,label,speaker,dialogue,utterance"]
+    for i in range(16):
+        write_video(folder / f"{i}.mp4", seconds=0.5 + 0.05 * i)
+        label = ("joy", "anger")[i % 2]
+        rows.append(f"u{i},{i}.mp4,Sentence {i} of these.,{label},s{i // 4},d{i // 4},{i % 4}")
+    (folder / "clips.csv").write_text("\n".join(rows))
+    return folder / "clips.csv"
+
+
+def test_a_model_is_trained_from_clips_used_on_one_and_given_back(page, app, tmp_path):
+    """The form is filled by pasting a request; features are extracted, a model is trained, and it reads."""
+    request = {
+        "corpus": f"csv:{write_clips(tmp_path / 'clips')}",
+        "encoders": {"audio": "mel_cnn", "metadata": "dialogue"},
+        "training": {"epochs": 2},
+        "plan": {"folds": 2, "validation": 0.4},
+        "name": "clips",
+    }
+    page.get_by_text("The request as JSON").click()
+    page.get_by_role("textbox", name="Paste a request").fill(json.dumps(request))
+    page.keyboard.press("Tab")
+    wait_until_at_rest(page)
+    page.get_by_role("button", name="Fill the form").click()
+    page.get_by_text(re.compile("mmer_core extract csv:")).first.wait_for()
+    wait_until_at_rest(page)
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("link", name="Results of clips", exact=True).wait_for()
+    (job,) = [job for job in jobs.listed(app.runs)[0] if "clips" in job.runs]
+    assert job.request["encoders"] == request["encoders"]
+    wait_until_at_rest(page)
+    page.get_by_role("button", name="Use this model").first.click()
+    page.get_by_text("clips is in use").wait_for()
+    page.get_by_role("link", name="Read a clip with it").click()
+    page.get_by_text("Model in use:").wait_for()
+    page.get_by_text(re.compile("it reads voice and dialogue; accuracy")).wait_for()
+    page.locator("input[type=file]").set_input_files(tmp_path / "clips" / "3.mp4")
+    answer = page.locator(".mmer-answer")
+    answer.wait_for()
+    chart = page.locator("[aria-label^='Probability of each emotion']").first
+    chart.wait_for()
+    assert set(re.findall(r"(\w+) [<>]?\d+%", chart.get_attribute("aria-label"))) == {"joy", "anger"}
+    wait_until_at_rest(page)
+    page.get_by_role("button", name="Back to the shipped model").click()
+    page.get_by_text("Model in use:").wait_for(state="detached")
+    expect(chart).to_have_attribute("aria-label", re.compile("neutral"))
 
 
 def test_a_training_outlives_the_page_and_the_app_and_can_be_stopped_and_continued(page, app):

@@ -16,10 +16,17 @@ from mmer_core.labels import EMOTIONS, Modality
 
 @pytest.fixture
 def ravdess(tmp_path: Path, sound) -> Path:
-    """Two actors, all emotions once, in the official tree; actor 01 also as video with and without sound; one song."""
+    """Two actors, all emotions once, in the official tree; actor 01 also as video with and without sound; one
+    song.
+    """
     for actor in ("01", "02"):
         for emotion in range(1, 9):
-            sound(tmp_path / "Audio_Speech_Actors_01-24" / f"Actor_{actor}" / f"03-01-{emotion:02d}-01-02-01-{actor}.wav")
+            sound(
+                tmp_path
+                / "Audio_Speech_Actors_01-24"
+                / f"Actor_{actor}"
+                / f"03-01-{emotion:02d}-01-02-01-{actor}.wav"
+            )
     for kind in ("01", "02"):
         sound(tmp_path / "Video_Speech_Actor_01" / "Actor_01" / f"{kind}-01-05-01-02-01-01.mp4")
     sound(tmp_path / "Audio_Song_Actors_01-24" / "Actor_01" / "03-02-03-01-01-01-01.wav")
@@ -35,7 +42,12 @@ def test_ravdess_names_give_label_speaker_and_words(ravdess):
     assert manifest.labels == (*EMOTIONS, "calm")
     assert counts(manifest) == dict.fromkeys(manifest.labels, 2)
     row = manifest.table.set_index("id").loc["01-06-01-02-01-02"]
-    assert row[["label", "group", "text", "intensity"]].tolist() == ["fear", "02", "Dogs are sitting by the door.", "normal"]
+    assert row[["label", "group", "text", "intensity"]].tolist() == [
+        "fear",
+        "02",
+        "Dogs are sitting by the door.",
+        "normal",
+    ]
     assert row["path"] == "Audio_Speech_Actors_01-24/Actor_02/03-01-06-01-02-01-02.wav"
 
 
@@ -75,7 +87,9 @@ def test_ravdess_action_units_are_joined_by_name_as_visual_features(ravdess):
     manifest = corpora.read(f"ravdess:{ravdess}")
     rows = {u.id: u for u in manifest.utterances()}
     with FeatureFiles(manifest.root) as files:
-        np.testing.assert_array_equal(files.read(rows["01-05-01-02-01-01"].features[Modality.VISUAL]), [[0.5, 1.0]])
+        np.testing.assert_array_equal(
+            files.read(rows["01-05-01-02-01-01"].features[Modality.VISUAL]), [[0.5, 1.0]]
+        )
         with pytest.raises(Absent, match="not finite"):
             files.read(rows["01-06-01-02-01-01"].features[Modality.VISUAL])
     assert rows["01-01-01-02-01-01"].features == {}
@@ -118,7 +132,12 @@ def test_crema_d_names_give_label_speaker_words_and_intensity(crema_d):
     manifest = corpora.read(f"crema-d:{crema_d}")
     table = manifest.table.set_index("id")
     assert manifest.labels == ("neutral", "anger", "joy", "sadness")
-    assert table.loc["1001_IEO_HAP_HI", ["label", "group", "text", "intensity"]].tolist() == ["joy", "1001", "It's eleven o'clock.", "high"]
+    assert table.loc["1001_IEO_HAP_HI", ["label", "group", "text", "intensity"]].tolist() == [
+        "joy",
+        "1001",
+        "It's eleven o'clock.",
+        "high",
+    ]
     assert table.loc["1001_DFA_ANG_XX", "path"] == "VideoFlash/1001_DFA_ANG_XX.flv"
     assert corpora.read(f"crema_d:{crema_d}", media="audio").table["path"].str.endswith(".wav").all()
     assert table.loc["1040_ITH_SAD_XX", "path"] == "AudioWAV/1040_ITH_SAD_X.wav"

@@ -10,7 +10,13 @@ from mmer_core.corpora import CorpusError
 
 @pytest.fixture
 def clips(tmp_path, sound):
-    for name in ("angry/YAF_mob_angry.wav", "angry/OAF_mob_angry.wav", "Happy/deep/YAF_mob_happy.wav", "drowsy/YAF_mob.wav", "stray.wav"):
+    for name in (
+        "angry/YAF_mob_angry.wav",
+        "angry/OAF_mob_angry.wav",
+        "Happy/deep/YAF_mob_happy.wav",
+        "drowsy/YAF_mob.wav",
+        "stray.wav",
+    ):
         sound(tmp_path / name)
     (tmp_path / "angry" / "YAF_mob_angry.txt").write_text("Say the word mob.\n")
     return tmp_path

@@ -1,4 +1,4 @@
-"""System S0's archive and table: what is read, what is counted as missing or damaged, what is refused."""
+"""An archive of features and its table: what is read, what is missing or damaged, what is refused."""
 
 from __future__ import annotations
 
@@ -35,14 +35,26 @@ def pack(file: Path, members: dict[str, bytes]) -> None:
 def members() -> dict[str, bytes]:
     """Four utterances of two speakers, three arrays each."""
     rng = np.random.default_rng(0)
-    return {f"{m}/u{i}.npy": npy(rng.normal(size=shape).astype(np.float32)) for i in range(4) for m, shape in SHAPES.items()}
+    return {
+        f"{m}/u{i}.npy": npy(rng.normal(size=shape).astype(np.float32))
+        for i in range(4)
+        for m, shape in SHAPES.items()
+    }
 
 
 @pytest.fixture
 def s0(tmp_path: Path, members, table) -> Path:
     emotions = ["ang", "sad", "happiness", "neutral"]
     speakers = ["Ses01F", "Ses01M", "Ses02F", "Ses02M"]
-    rows = [{"id": f"u{i}", "speaker": speakers[i], "emotion": emotions[i], **{m: f"{m}/u{i}.npy" for m in SHAPES}} for i in range(4)]
+    rows = [
+        {
+            "id": f"u{i}",
+            "speaker": speakers[i],
+            "emotion": emotions[i],
+            **{m: f"{m}/u{i}.npy" for m in SHAPES},
+        }
+        for i in range(4)
+    ]
     table(tmp_path / "dataset.csv", rows)
     pack(tmp_path / "features.zip", members)
     return tmp_path
@@ -55,7 +67,11 @@ def test_arrays_are_found_by_locator_and_read_as_frames(s0):
     first = next(manifest.utterances())
     with FeatureFiles(manifest.root) as files:
         arrays = {m: files.read(locator) for m, locator in first.features.items()}
-    assert {m: a.shape for m, a in arrays.items()} == {Modality.TEXT: (1, 6), Modality.AUDIO: (5, 4), Modality.VISUAL: (3, 8)}
+    assert {m: a.shape for m, a in arrays.items()} == {
+        Modality.TEXT: (1, 6),
+        Modality.AUDIO: (5, 4),
+        Modality.VISUAL: (3, 8),
+    }
     assert all(a.dtype == np.float32 for a in arrays.values())
 
 
@@ -66,7 +82,9 @@ def test_the_session_comes_from_the_speaker(s0):
 def lying_header() -> bytes:
     """A header that promises terabytes."""
     stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (10**9, 512)})
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<f4", "fortran_order": False, "shape": (10**9, 512)}
+    )
     return stream.getvalue() + b"\0" * 64
 
 
@@ -89,7 +107,9 @@ def lying_header() -> bytes:
     ],
 )
 def test_a_missing_or_damaged_array_is_named_and_the_rest_of_the_utterance_stays(s0, members, damage, said):
-    members = {k: v for k, v in members.items() if k != "visual/u1.npy"} | ({} if damage is None else {"visual/u1.npy": damage})
+    members = {k: v for k, v in members.items() if k != "visual/u1.npy"} | (
+        {} if damage is None else {"visual/u1.npy": damage}
+    )
     pack(s0 / "features.zip", members)
     manifest = corpora.read(f"features:{s0}")
     assert [p.id for p in manifest.problems] == ["u1"]
@@ -132,11 +152,21 @@ def test_a_truncated_archive_is_one_sentence(s0, cut):
 def test_paths_that_leave_the_archive_are_refused_and_nothing_is_written(s0, members, table):
     evil = {"../evil.npy": members["audio/u0.npy"], "/etc/evil.npy": members["audio/u0.npy"]}
     pack(s0 / "features.zip", members | evil)
-    row = {"id": "x", "speaker": "s", "emotion": "joy", "visual": "../evil.npy", "audio": "/etc/evil.npy", "text": "text/u0.npy"}
+    row = {
+        "id": "x",
+        "speaker": "s",
+        "emotion": "joy",
+        "visual": "../evil.npy",
+        "audio": "/etc/evil.npy",
+        "text": "text/u0.npy",
+    }
     table(s0 / "dataset.csv", [row])
     before = sorted(p.name for p in s0.parent.rglob("*"))
     manifest = corpora.read(f"features:{s0}")
-    assert [p.reason for p in manifest.problems] == ["audio: /etc/evil.npy leaves the archive", "visual: ../evil.npy leaves the archive"]
+    assert [p.reason for p in manifest.problems] == [
+        "audio: /etc/evil.npy leaves the archive",
+        "visual: ../evil.npy leaves the archive",
+    ]
     assert sorted(p.name for p in s0.parent.rglob("*")) == before
 
 
@@ -171,10 +201,21 @@ def test_unpacked_arrays_are_read_from_the_folder(s0, members, tmp_path):
 
 def test_columns_are_known_by_what_they_are_about(s0, table):
     rows = [
-        {"id": "a", "speaker": "s", "emotion": "sad", "video_path": "visual/u0.npy", "acoustic_features": "audio/u0.npy", "Lexical": "text/u0.npy"}
+        {
+            "id": "a",
+            "speaker": "s",
+            "emotion": "sad",
+            "video_path": "visual/u0.npy",
+            "acoustic_features": "audio/u0.npy",
+            "Lexical": "text/u0.npy",
+        }
     ]
     table(s0 / "dataset.csv", rows)
-    assert set(next(corpora.read(f"features:{s0}").utterances()).features) == {Modality.TEXT, Modality.AUDIO, Modality.VISUAL}
+    assert set(next(corpora.read(f"features:{s0}").utterances()).features) == {
+        Modality.TEXT,
+        Modality.AUDIO,
+        Modality.VISUAL,
+    }
 
 
 @pytest.mark.parametrize("column", ["id", "speaker", "emotion"])

@@ -18,7 +18,9 @@ def manifest(own_manifest):
 
 
 def test_a_csv_gives_each_id_its_fold_in_the_manifests_order(tmp_path, manifest, table):
-    rows = [{"id": i, "fold": f, "note": ""} for i, f in (("4", 1), ("3", 0), ("2", 0), ("1", 1), ("unused", 7))]
+    rows = [
+        {"id": i, "fold": f, "note": ""} for i, f in (("4", 1), ("3", 0), ("2", 0), ("1", 1), ("unused", 7))
+    ]
     folds = corpora.read_folds(table(tmp_path / "f.csv", rows), manifest)
     assert folds.to_dict() == {"1": "1", "2": "0", "3": "0", "4": "1"}
     assert folds.index.tolist() == manifest.ids

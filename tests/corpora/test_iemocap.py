@@ -9,7 +9,13 @@ import pytest
 from mmer_core import corpora
 from mmer_core.corpora import CorpusError
 
-IMPROVISED = [("F000", 1.0, "neu"), ("M000", 3.0, "xxx"), ("F001", 5.5, "exc"), ("M001", 7.0, "ang"), ("F002", 9.0, "fru")]
+IMPROVISED = [
+    ("F000", 1.0, "neu"),
+    ("M000", 3.0, "xxx"),
+    ("F001", 5.5, "exc"),
+    ("M001", 7.0, "ang"),
+    ("F002", 9.0, "fru"),
+]
 SCRIPTED = [("M000", 0.5, "sad"), ("F000", 2.0, "hap")]
 
 
@@ -18,7 +24,11 @@ def add_dialogue(root: Path, sound, name: str, turns: list[tuple[str, float, str
     session = root / f"Session{name[4]}"
     evaluation, transcript = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""], []
     for turn, start, code in turns:
-        evaluation += [f"[{start:.4f} - {start + 1:.4f}]\t{name}_{turn}\t{code}\t[2.5000, 2.5000, 2.5000]", "C-E2:\tNeutral;\t()", ""]
+        evaluation += [
+            f"[{start:.4f} - {start + 1:.4f}]\t{name}_{turn}\t{code}\t[2.5000, 2.5000, 2.5000]",
+            "C-E2:\tNeutral;\t()",
+            "",
+        ]
         transcript.append(f"{name}_{turn} [{start:08.4f}-{start + 1:08.4f}]: Words of {turn}.")
         sound(session / "sentences" / "wav" / name / f"{name}_{turn}.wav")
     transcript.append("M: [LAUGHTER]")
@@ -44,7 +54,9 @@ def test_four_classes_in_the_published_order_with_excitement_as_joy(iemocap):
     manifest = corpora.read(f"iemocap:{iemocap}")
     assert manifest.labels == ("anger", "sadness", "joy", "neutral")
     assert counts(manifest) == {"neutral": 5, "joy": 6, "anger": 5, "sadness": 1}
-    assert manifest.notes == ("utterances of other classes were left out: 5 without agreement, 5 frustration",)
+    assert manifest.notes == (
+        "utterances of other classes were left out: 5 without agreement, 5 frustration",
+    )
     assert manifest.problems == ()
 
 

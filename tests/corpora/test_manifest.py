@@ -25,7 +25,12 @@ def conversation(tmp_path: Path) -> corpora.Manifest:
 def test_dialogue_says_position_length_duration_and_earlier_turns(tmp_path):
     third, first, alone = conversation(tmp_path).utterances()
     assert third.dialogue is not None
-    assert (third.dialogue.index, third.dialogue.length, third.dialogue.duration, third.dialogue.previous) == (3, 5, 2.5, ("first",))
+    assert (
+        third.dialogue.index,
+        third.dialogue.length,
+        third.dialogue.duration,
+        third.dialogue.previous,
+    ) == (3, 5, 2.5, ("first",))
     assert first.dialogue is not None
     assert first.dialogue.previous == ()
     assert alone.dialogue is None
@@ -38,6 +43,15 @@ def test_groups_that_are_unknown_are_an_error_not_a_group(tmp_path):
         manifest.groups("dialogue")
     with pytest.raises(CorpusError, match="cannot group by 'nationality'"):
         manifest.groups("nationality")
+
+
+def test_unknown_groups_are_groups_of_their_own_where_none_are_needed(tmp_path):
+    rows = Collector("test", tmp_path)
+    for id, speaker in {"a": "", "b": "x", "c": "", "d": "x"}.items():
+        rows.add(id, "joy", text=id, group=speaker)
+    first, known, other, again = rows.manifest().groups(required=False)
+    assert known == again == "x"
+    assert len({first, known, other}) == 3
 
 
 def test_take_keeps_the_classes_and_the_given_order(tmp_path):
@@ -106,20 +120,31 @@ def test_a_table_that_contradicts_itself_is_refused(tmp_path):
 
 def test_feature_locators_that_leave_their_place_are_refused(tmp_path):
     file = tmp_path / "m.csv"
-    file.write_text("id,path,text,label,speaker,audio_features\na,,x,joy,s,../up.npy\nb,,x,joy,s,f.zip!/../up.npy\nc,,x,joy,s,f.zip!/a.npy\n")
+    file.write_text(
+        "id,path,text,label,speaker,audio_features\na,,x,joy,s,../up.npy\nb,,x,joy,s,f.zip!/../up.npy\nc,,x,joy,s,f.zip!/a.npy\n"
+    )
     manifest = corpora.read(file)
     assert manifest.ids == ["c"]
     assert all("leaves the" in p.reason for p in manifest.problems)
 
 
 def test_every_corpus_of_the_design_has_a_reader():
-    assert set(corpora.names()) == {"crema_d", "csv", "emodb", "features", "folder", "iemocap", "meld", "ravdess"}
+    assert set(corpora.names()) == {
+        "crema_d",
+        "csv",
+        "emodb",
+        "features",
+        "folder",
+        "iemocap",
+        "meld",
+        "ravdess",
+    }
 
 
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("ravdes:{0}", "unknown corpus 'ravdes': choose one of crema_d, csv"),
+        ("ravdes:{0}", "unknown corpus 'ravdes': choose one of csv, features"),
         ("{0}/gone", "does not exist: name a manifest"),
         ("{0}/notes.txt", "neither a manifest"),
         ("ravdess:{0}/gone", "does not exist: name the folder"),
@@ -137,9 +162,11 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path, spec, said):
 def test_options_of_a_reader_come_from_text_with_its_types(tmp_path):
     options = corpora.parse_options("iemocap:anywhere", ["classes=6", "improvised-only", "merge_excited=no"])
     assert options == {"classes": 6, "improvised_only": True, "merge_excited": False}
-    with pytest.raises(CorpusError, match="iemocap has no option 'class': known are classes, merge_excited, improvised_only"):
+    with pytest.raises(
+        CorpusError, match="iemocap has no option 'class': known are classes, merge_excited, improvised_only"
+    ):
         corpora.parse_options("iemocap:anywhere", ["class=6"])
-    with pytest.raises(CorpusError, match="whole number, not 'many'"):
+    with pytest.raises(CorpusError, match="cannot be 'many': choose one of 4, 6"):
         corpora.parse_options("iemocap:x", ["classes=many"])
     with pytest.raises(CorpusError, match="yes or no"):
         corpora.parse_options("iemocap:x", ["improvised_only=perhaps"])

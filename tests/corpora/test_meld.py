@@ -11,7 +11,9 @@ from mmer_core.corpora import CorpusError
 from mmer_core.labels import EMOTIONS
 
 
-def line(dialogue: int, utterance: int, text: str, *, speaker: str = "Ross", emotion: str = "neutral") -> dict[str, object]:
+def line(
+    dialogue: int, utterance: int, text: str, *, speaker: str = "Ross", emotion: str = "neutral"
+) -> dict[str, object]:
     """One row as in the official tables."""
     return {
         "Sr No.": 1,
@@ -38,7 +40,10 @@ def meld(tmp_path: Path, table) -> Path:
         line(1, 0, "Oops", emotion="boredom"),
     ]
     table(tmp_path / "train_sent_emo.csv", train)
-    table(tmp_path / "dev_sent_emo.csv", [line(0, 0, "Hey!"), line(110, 7, "Did they tell you anything?", speaker="Phoebe")])
+    table(
+        tmp_path / "dev_sent_emo.csv",
+        [line(0, 0, "Hey!"), line(110, 7, "Did they tell you anything?", speaker="Phoebe")],
+    )
     table(tmp_path / "test_sent_emo.csv", [line(0, 0, "Bye!", emotion="sadness")])
     table(tmp_path / "MELD_Dyadic" / "train_sent_emo_dya.csv", [line(9, 9, "not this one")])
     return tmp_path
@@ -68,7 +73,9 @@ def test_words_with_a_mangled_encoding_are_repaired(meld):
 
 
 def test_an_unknown_label_is_a_problem(meld):
-    assert ("train_dia1_utt0", "unknown label 'boredom' in train_sent_emo.csv") in corpora.read(f"meld:{meld}").problems
+    assert ("train_dia1_utt0", "unknown label 'boredom' in train_sent_emo.csv") in corpora.read(
+        f"meld:{meld}"
+    ).problems
 
 
 def test_without_clips_it_is_a_corpus_of_words_and_nothing_is_missing(meld):
@@ -79,19 +86,38 @@ def test_without_clips_it_is_a_corpus_of_words_and_nothing_is_missing(meld):
 
 
 def test_clips_are_found_in_the_official_folders_of_their_split(meld, sound):
-    official = ("train/train_splits/dia0_utt0.mp4", "dev/dev_splits_complete/dia0_utt0.mp4", "test/output_repeated_splits_test/dia0_utt0.mp4")
-    add_clips(meld, sound, *official, "test/output_repeated_splits_test/final_videos_testdia0_utt0.mp4", "train/train_splits/._dia0_utt3.mp4")
+    official = (
+        "train/train_splits/dia0_utt0.mp4",
+        "dev/dev_splits_complete/dia0_utt0.mp4",
+        "test/output_repeated_splits_test/dia0_utt0.mp4",
+    )
+    add_clips(
+        meld,
+        sound,
+        *official,
+        "test/output_repeated_splits_test/final_videos_testdia0_utt0.mp4",
+        "train/train_splits/._dia0_utt3.mp4",
+    )
     paths = corpora.read(f"meld:{meld}").table.set_index("id")["path"]
     assert [paths[f"{split}_dia0_utt0"] for split in ("train", "dev", "test")] == list(official)
 
 
 def test_video_is_taken_before_sound(meld, sound):
     add_clips(meld, sound, "train/wav/dia0_utt0.wav", "train/mp4/dia0_utt0.mp4")
-    assert corpora.read(f"meld:{meld}").table.set_index("id").loc["train_dia0_utt0", "path"] == "train/mp4/dia0_utt0.mp4"
+    assert (
+        corpora.read(f"meld:{meld}").table.set_index("id").loc["train_dia0_utt0", "path"]
+        == "train/mp4/dia0_utt0.mp4"
+    )
 
 
 def test_known_gaps_keep_their_words(meld, sound):
-    add_clips(meld, sound, "train_splits/dia0_utt0.mp4", "train_splits/dia125_utt3.mp4", "dev_splits_complete/dia0_utt0.mp4")
+    add_clips(
+        meld,
+        sound,
+        "train_splits/dia0_utt0.mp4",
+        "train_splits/dia125_utt3.mp4",
+        "dev_splits_complete/dia0_utt0.mp4",
+    )
     manifest = corpora.read(f"meld:{meld}", split="train,dev")
     told = dict(manifest.problems)
     assert "no clip of this utterance" in told["dev_dia110_utt7"]
@@ -107,8 +133,13 @@ def test_known_gaps_keep_their_words(meld, sound):
 def test_a_repaired_clip_in_the_place_of_the_damaged_one_is_used(meld):
     clip = meld / "train_splits" / "dia125_utt3.mp4"
     clip.parent.mkdir()
-    clip.write_bytes(b"\0\0\0\x0cftypisom" + b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + b"data" + b"\0\0\0\x08moov")
-    assert corpora.read(f"meld:{meld}").table.set_index("id").loc["train_dia125_utt3", "path"] == "train_splits/dia125_utt3.mp4"
+    clip.write_bytes(
+        b"\0\0\0\x0cftypisom" + b"\0\0\0\1mdat" + (20).to_bytes(8, "big") + b"data" + b"\0\0\0\x08moov"
+    )
+    assert (
+        corpora.read(f"meld:{meld}").table.set_index("id").loc["train_dia125_utt3", "path"]
+        == "train_splits/dia125_utt3.mp4"
+    )
 
 
 def test_one_split_or_one_table_can_be_read(meld):
@@ -119,7 +150,18 @@ def test_one_split_or_one_table_can_be_read(meld):
 
 
 def test_a_table_like_melds_with_other_headings_is_read(tmp_path, table, sound):
-    rows = [{"text": "Hi", "speaker": "A", "emotion": "happy", "dialogue id": 4, "utterance id": i, "start": i, "end": i + 0.5} for i in (1, 0)]
+    rows = [
+        {
+            "text": "Hi",
+            "speaker": "A",
+            "emotion": "happy",
+            "dialogue id": 4,
+            "utterance id": i,
+            "start": i,
+            "end": i + 0.5,
+        }
+        for i in (1, 0)
+    ]
     table(tmp_path / "series.csv", rows)
     sound(tmp_path / "clips" / "dia4_utt1.mp4")
     manifest = corpora.read(f"meld:{tmp_path / 'series.csv'}")

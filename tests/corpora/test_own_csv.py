@@ -1,4 +1,6 @@
-"""Our own manifest, a CSV with id, path, text, label, speaker: what is read, what is refused, what is survived."""
+"""Our own manifest, a CSV with id, path, text, label, speaker: what is read, what is refused, what is
+survived.
+"""
 
 from __future__ import annotations
 

@@ -12,12 +12,23 @@ from mmer_core.clip import SAMPLE_RATE, Clip, Dialogue, FaceTrack
 
 
 def draw_face(size: int = 160, height: int = 240, width: int = 320, shade: int = 90) -> np.ndarray:
-    """(H, W, 3) uint8: a face simple enough to draw and good enough for a Haar cascade; its head is `size` pixels high."""
+    """(H, W, 3) uint8: a face simple enough to draw and good enough for a Haar cascade; its head is `size`
+    pixels high.
+    """
     picture = np.full((height, width, 3), shade, np.uint8)
     x, y = width // 2, height // 2
 
     def patch(dx: float, dy: float, rx: float, ry: float, colour: tuple[int, int, int]) -> None:
-        cv2.ellipse(picture, (x + int(size * dx), y + int(size * dy)), (int(size * rx), int(size * ry)), 0, 0, 360, colour, -1)
+        cv2.ellipse(
+            picture,
+            (x + int(size * dx), y + int(size * dy)),
+            (int(size * rx), int(size * ry)),
+            0,
+            0,
+            360,
+            colour,
+            -1,
+        )
 
     patch(0, 0, 0.38, 0.5, (205, 170, 150))
     for side in (-0.16, 0.16):
@@ -35,7 +46,9 @@ def buzz(seconds: float, hertz: float = 150.0, amplitude: float = 0.1) -> np.nda
 
 
 def make_clip(seed: int = 0, *, text: str = "Well... I'm FINE!", seconds: float = 1.5) -> Clip:
-    """A video of a drawn face with a voice, words, a followed face and a place in a dialogue; seeds differ in all of them."""
+    """A video of a drawn face with a voice, words, a followed face and a place in a dialogue; seeds differ in
+    all of them.
+    """
     rng = np.random.default_rng(seed)
     frames = np.stack([draw_face(140 + 10 * i, shade=80 + 20 * seed) for i in range(3)])
     faces = FaceTrack(
@@ -56,7 +69,8 @@ def make_clip(seed: int = 0, *, text: str = "Well... I'm FINE!", seconds: float 
         duration=seconds,
         frames=frames,
         times=np.arange(3) / 4,
-        waveform=buzz(seconds, 130 + 40 * seed) + (0.01 * rng.standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32),
+        waveform=buzz(seconds, 130 + 40 * seed)
+        + (0.01 * rng.standard_normal(int(seconds * SAMPLE_RATE))).astype(np.float32),
         text=text + " again" * seed,
         faces=faces,
         dialogue=Dialogue(index=2 + seed, length=9, duration=seconds),

@@ -5,8 +5,8 @@ import pytest
 
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders.augmented import AugmentedEncoder
+from mmer_core.encoders.base import EncoderSpec, ModalityEncoder
 from mmer_core.encoders.request import EncoderRequest
-from mmer_core.encoders.spec import EncoderSpec, ModalityEncoder
 from mmer_core.labels import Modality
 
 
@@ -27,7 +27,9 @@ def clip(digest="d"):
 
 
 def test_each_view_is_another_copy_and_repeats():
-    plain, one, again, two = (e.encode(clip()) for e in (Waveform(), *(AugmentedEncoder(Waveform(), view) for view in (1, 1, 2))))
+    plain, one, again, two = (
+        e.encode(clip()) for e in (Waveform(), *(AugmentedEncoder(Waveform(), view) for view in (1, 1, 2)))
+    )
     assert np.array_equal(one, again)
     assert one.shape != two.shape or not np.array_equal(one, two)
     assert one.shape != plain.shape or not np.array_equal(one, plain)
@@ -50,5 +52,7 @@ def test_it_is_asked_for_by_an_option_of_any_encoder():
     assert isinstance(encoder, AugmentedEncoder)
     assert encoder.view == 2
     assert encoder.encode(clip()).shape[1] == encoder.spec.dim
-    with pytest.raises(ValueError, match="lld's option augment is a whole number, not 'much'"):
+    with pytest.raises(
+        ValueError, match="the option augment of the encoder lld is a whole number, not 'much'"
+    ):
         EncoderRequest.parse("lld:augment=much").create()

@@ -2,10 +2,17 @@
 
 import pytest
 import torch
-from encoders.published_words import as_transformers_says
+from encoders.published import as_transformers_says
 
-from mmer_core.encoders.bert_network import BertNetwork, BertOptions, adapters, add_adapters, merge_adapters, pool
-from mmer_core.encoders.text import pad_tokens
+from mmer_core.encoders.backends.bert_network import (
+    BertNetwork,
+    BertOptions,
+    adapters,
+    add_adapters,
+    merge_adapters,
+    pool,
+)
+from mmer_core.encoders.sentences import pad_tokens
 
 TINY = BertOptions(vocabulary=20, positions=64, width=24, hidden=48, layers=2, heads=4)
 
@@ -33,7 +40,9 @@ class TestBert:
         short, short_mask = pad_tokens([[2, 5, 3]])
         padded, mask = pad_tokens([[2, 5, 3], [2, 4, 5, 6, 7, 8, 3]])
         padded[~mask] = 11
-        assert torch.allclose(pool(network(padded, mask), mask)[0], pool(network(short, short_mask), short_mask)[0], atol=1e-6)
+        assert torch.allclose(
+            pool(network(padded, mask), mask)[0], pool(network(short, short_mask), short_mask)[0], atol=1e-6
+        )
 
 
 class TestAdapters:

@@ -1,4 +1,6 @@
-"""What every registered encoder promises. Those with large published weights are built small, with random ones."""
+"""The contract of every registered encoder. Those with large published weights are built small, with random
+ones.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +9,33 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from mmer_core import encoders
-from mmer_core.clip import Absent, Clip
+from mmer_core.clip import Absent, Clip, Dialogue
 from mmer_core.encoders import ModalityEncoder
-from mmer_core.encoders.face_ensemble import FaceEnsemble, save_network
-from mmer_core.encoders.face_network import FaceNetwork
+from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, save_network
+from mmer_core.encoders.backends.face_network import FaceNetwork
+from mmer_core.encoders.base import Timing
 from mmer_core.encoders.request import EncoderRequest
+from mmer_core.labels import Modality
+from mmer_core.options import REQUIRED, options_of
 
-#: An optional package brings one of them; without it, it is unavailable (see test_hand_made_features).
+#: An optional package brings one of them; without it, it is unavailable (see test_opensmile_lld).
 BUILDABLE = [name for name in encoders.names() if name != "opensmile_lld" or find_spec("opensmile")]
 RANDOM = ("bert", "mpnet", "clip", "resnet50", "vggish", "whisper")
 #: Settings that change what an encoder gives, so its fingerprint must change too.
 VARIANTS = {
-    "bert": ["bert:random_init=0:sequence=yes", "bert:random_init=0:pooling=cls", "bert:random_init=0:plain=yes", "bert:random_init=1"],
+    "bert": [
+        "bert:random_init=0:sequence=yes",
+        "bert:random_init=0:pooling=cls",
+        "bert:random_init=0:plain=yes",
+        "bert:random_init=1",
+    ],
     "mpnet": ["mpnet:random_init=1"],
     "clip": ["clip:random_init=0:look=face", "clip:random_init=1"],
     "resnet50": ["resnet50:random_init=0:look=frames", "resnet50:random_init=1"],
@@ -43,7 +54,9 @@ def face_weights(tmp_path_factory):
 
 
 def build(name: str, face_weights) -> ModalityEncoder:
-    options = {"random_init": 0} if name in RANDOM else {"weights": face_weights} if name == "face_cnn" else {}
+    options = (
+        {"random_init": 0} if name in RANDOM else {"weights": face_weights} if name == "face_cnn" else {}
+    )
     return encoders.create(name, **options)
 
 
@@ -71,7 +84,9 @@ def test_a_clip_with_nothing_in_it_is_absent_with_a_reason(encoder):
 
 def test_a_reason_known_from_decoding_is_kept(encoder):
     with pytest.raises(Absent, match=r"^the stream is encrypted$"):
-        encoder.encode(Clip("a", "0" * 64, "video", absent={encoder.spec.modality: "the stream is encrypted"}))
+        encoder.encode(
+            Clip("a", "0" * 64, "video", absent={encoder.spec.modality: "the stream is encrypted"})
+        )
 
 
 def test_what_came_before_does_not_matter(encoder, clip_of):
@@ -123,15 +138,70 @@ def test_every_name_leads_to_its_own_encoder(name):
 
 
 def test_the_published_names_are_there():
-    assert {"minilm", "mpnet", "bert", "face_cnn", "clip", "resnet50", "haar_stats", "mel_cnn", "vggish", "librosa_stats", "lld", "dialogue"} <= set(
-        encoders.names()
-    )
+    assert {
+        "minilm",
+        "mpnet",
+        "bert",
+        "face_cnn",
+        "clip",
+        "resnet50",
+        "haar_stats",
+        "mel_cnn",
+        "vggish",
+        "librosa_stats",
+        "lld",
+        "dialogue",
+    } <= set(encoders.names())
 
 
 def test_an_unknown_name_lists_the_known_ones():
     for ask in (encoders.create, encoders.factory, encoders.modality_of):
-        with pytest.raises(ValueError, match="unknown encoder 'berd': choose one of minilm, bert"):
+        with pytest.raises(ValueError, match="unknown encoder 'berd': choose one of minilm, mpnet, bert"):
             ask("berd")
+
+
+def test_rows_follow_time_as_the_spec_says(encoder, clip_of):
+    spec, clip = encoder.spec, clip_of(seconds=4.0)
+    rows = len(encoder.encode(clip))
+    assert spec.timing in get_args(Timing)
+    assert (spec.timing == "rate") == (spec.rate is not None)
+    if spec.timing == "rate":
+        shorter = len(encoder.encode(replace(clip, waveform=clip.waveform[: len(clip.waveform) // 2])))
+        assert shorter <= rows
+        assert shorter == pytest.approx(2.0 * spec.rate, abs=max(3, 0.1 * 2 * spec.rate))
+    elif spec.timing in ("faces", "frames"):
+        assert spec.needs_faces == (spec.timing == "faces")
+        assert rows == len(clip.faces if spec.timing == "faces" else clip.frames)
+    elif spec.timing == "sentences":
+        assert spec.modality is Modality.TEXT
+
+
+def test_the_dialogue_counts_where_the_spec_says_so(encoder, clip_of):
+    clip = clip_of()
+    elsewhere = replace(
+        clip, dialogue=Dialogue(0, 3, 9.0, ("Nobody told me.", "I really did not know that."))
+    )
+    same = np.array_equal(encoder.encode(clip), encoder.encode(elsewhere))
+    assert same != encoder.spec.reads_dialogue
+
+
+def test_capabilities_do_not_change_the_fingerprint(encoder):
+    spec = encoder.spec
+    assert (
+        replace(spec, timing="clip", reads_dialogue=not spec.reads_dialogue).fingerprint == spec.fingerprint
+    )
+    assert replace(spec, revision="another").fingerprint != spec.fingerprint
+
+
+@pytest.mark.parametrize("name", encoders.names())
+def test_its_facts_and_options_can_be_shown(name):
+    entry = encoders.ENCODERS.entry(name)
+    assert entry.module == f"mmer_core.encoders.{name}"
+    assert 10 < len(entry.description) < 90
+    assert not entry.description.endswith(".")
+    for option in options_of(encoders.factory(name)):
+        assert option.help, f"{name} does not explain its option {option.name}"
+        assert option.default is not REQUIRED
 
 
 def test_listing_them_loads_no_heavy_library():

@@ -2,15 +2,13 @@
 
 import pytest
 import torch
-from encoders.published_words import as_transformers_says, publish
+from encoders.published import as_transformers_says, publish
 from safetensors.torch import save_file
 
 from mmer_core.clip import Clip
-from mmer_core.encoders import EncoderUnavailable, mpnet
-from mmer_core.encoders.bert_network import adapters, add_adapters, distance_buckets, pool
-from mmer_core.encoders.mpnet import TINY, MpnetEncoder, mpnet_tokenizer, tiny_network
-from mmer_core.encoders.text import minilm_tokenizer
-from mmer_core.encoders.weights import HubFile, sha256_of
+from mmer_core.encoders.backends.bert_network import adapters, add_adapters, distance_buckets, pool
+from mmer_core.encoders.mpnet import TINY, MpnetEncoder, mpnet_tokenizer
+from mmer_core.encoders.wordpiece import bert_tokenizer
 
 
 def say(text, before=()):
@@ -20,15 +18,22 @@ def say(text, before=()):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A small MPNet as transformers computes it, and its checkpoint as the published one is laid out, in MMER_MODELS."""
+    """A small MPNet as transformers computes it, and its checkpoint as the published one is laid out, in
+    MMER_MODELS.
+    """
     from transformers import MPNetConfig, MPNetModel
 
-    config = MPNetConfig(**as_transformers_says(TINY), layer_norm_eps=TINY.epsilon, relative_attention_num_buckets=TINY.distances)
+    config = MPNetConfig(
+        **as_transformers_says(TINY),
+        layer_norm_eps=TINY.epsilon,
+        relative_attention_num_buckets=TINY.distances,
+    )
     torch.manual_seed(3)
     model = MPNetModel(config).eval()
     with torch.no_grad():
-        model.encoder.relative_attention_bias.weight.normal_()  # as published it is far from the zeros that it begins with
-    publish(model.state_dict(), tmp_path, monkeypatch, mpnet, "MPNET_WEIGHTS")
+        # as published it is far from the zeros that it begins with
+        model.encoder.relative_attention_bias.weight.normal_()
+    publish(model.state_dict(), tmp_path, monkeypatch, MpnetEncoder)
     return model
 
 
@@ -36,16 +41,22 @@ def published(tmp_path, monkeypatch):
 def test_the_published_checkpoint_gives_what_transformers_computes(published, text):
     ids = mpnet_tokenizer().encode(text).ids
     with torch.inference_mode():
-        states = published(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.int64)).last_hidden_state
+        states = published(
+            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.int64)
+        ).last_hidden_state
         expected = pool(states, torch.ones(1, len(ids), dtype=torch.bool))
     assert torch.allclose(torch.from_numpy(MpnetEncoder().encode(say(text))), expected, atol=1e-5)
 
 
 def test_its_words_are_berts_behind_four_marks_of_its_own():
     text = "Unbelievable, isn't it?"
-    bert = minilm_tokenizer()
+    bert = bert_tokenizer()
     bert.no_padding()
-    assert mpnet_tokenizer().encode(text).ids == [0, *(4 + i for i in bert.encode(text, add_special_tokens=False).ids), 2]
+    assert mpnet_tokenizer().encode(text).ids == [
+        0,
+        *(4 + i for i in bert.encode(text, add_special_tokens=False).ids),
+        2,
+    ]
 
 
 def test_a_long_text_takes_several_windows_and_no_more_positions_than_there_are():
@@ -55,7 +66,9 @@ def test_a_long_text_takes_several_windows_and_no_more_positions_than_there_are(
 def test_padding_does_not_matter():
     encoder = MpnetEncoder(random_init=0)
     alone = encoder.encode_texts(["Oh no!"])[0]
-    beside = encoder.encode_texts(["Oh no!", "A much longer text that makes padding of the first one necessary."])[0]
+    beside = encoder.encode_texts(
+        ["Oh no!", "A much longer text that makes padding of the first one necessary."]
+    )[0]
     assert torch.allclose(torch.from_numpy(alone), torch.from_numpy(beside), atol=1e-6)
 
 
@@ -67,25 +80,19 @@ def test_turns_before_are_read_only_with_context():
 
 
 def test_adapters_are_merged_and_change_the_revision(tmp_path):
-    network = tiny_network(0)
+    network = MpnetEncoder.load(random_init=0)
     add_adapters(network, 2)
     with torch.no_grad():
         for name, p in network.named_parameters():
             if name.endswith(".up"):
                 p.normal_()
     save_file({f"adapter.{name}": t for name, t in adapters(network).items()}, tmp_path / "text.safetensors")
-    plain, adapted = MpnetEncoder(random_init=0), MpnetEncoder(random_init=0, delta=tmp_path / "text.safetensors")
+    plain, adapted = (
+        MpnetEncoder(random_init=0),
+        MpnetEncoder(random_init=0, delta=tmp_path / "text.safetensors"),
+    )
     assert adapted.spec.fingerprint != plain.spec.fingerprint
     assert not (plain.encode(say("Oh no!")) == adapted.encode(say("Oh no!"))).all()
-
-
-def test_weights_of_another_network_are_one_sentence(tmp_path, monkeypatch):
-    path = tmp_path / "model.safetensors"
-    save_file({"embeddings.word_embeddings.weight": torch.zeros(2, 2)}, path)
-    monkeypatch.setenv("MMER_MODELS", str(tmp_path))
-    monkeypatch.setattr(mpnet, "MPNET_WEIGHTS", HubFile("a/b", "0" * 40, "model.safetensors", sha256_of(path), path.stat().st_size))
-    with pytest.raises(EncoderUnavailable, match=r"^the weights of a/b do not fit its network: download model\.safetensors"):
-        MpnetEncoder()
 
 
 class TestDistances:

@@ -1,4 +1,4 @@
-"""What phrases say: a table on a sentence's pieces and their pairs."""
+"""A linear classifier on a sentence's pieces and their pairs."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from mmer_core.clip import Clip, Dialogue
-from mmer_core.encoders.phrases import PAIRS, Phrases, rows_of
-from mmer_core.encoders.text import MiniLmEncoder
+from mmer_core.encoders.backends.phrases import PAIRS, Phrases, rows_of
+from mmer_core.encoders.minilm import MiniLmEncoder
 
 VOCABULARY = 30522
 TOKENS = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=60)
@@ -38,7 +38,9 @@ def test_pairs_are_spread_over_their_rows():
 @pytest.fixture(scope="module")
 def phrases():
     random = np.random.default_rng(0)
-    return Phrases(random.normal(size=(VOCABULARY + PAIRS, 7)).astype(np.float32), np.arange(7, dtype=np.float32))
+    return Phrases(
+        random.normal(size=(VOCABULARY + PAIRS, 7)).astype(np.float32), np.arange(7, dtype=np.float32)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,11 @@ def test_logits_lie_behind_each_vector(phrases, encoder):
 def test_phrases_are_those_of_the_utterance_not_of_the_turns_before(encoder):
     text = "Sure."
     alone = encoder.encode(Clip("", "", "text", text=text))
-    told = encoder.encode(Clip("", "", "text", text=text, dialogue=Dialogue(1, 2, 0.0, ("I lost my job yesterday.",))))
-    assert told[0, -7:] == pytest.approx(alone[0, -7:])
-    assert told[0, :-7] != pytest.approx(alone[0, :-7], abs=1e-3)
+    in_dialogue = encoder.encode(
+        Clip("", "", "text", text=text, dialogue=Dialogue(1, 2, 0.0, ("I lost my job yesterday.",)))
+    )
+    assert in_dialogue[0, -7:] == pytest.approx(alone[0, -7:])
+    assert in_dialogue[0, :-7] != pytest.approx(alone[0, :-7], abs=1e-3)
 
 
 def test_each_window_of_a_long_text_has_its_own(encoder):
@@ -79,5 +83,7 @@ def test_each_window_of_a_long_text_has_its_own(encoder):
 
 def test_a_table_for_another_network_is_refused(phrases, tmp_path):
     save_file(Phrases(phrases.table[4:], phrases.bias).tensors(), tmp_path / "text.safetensors")
-    with pytest.raises(ValueError, match=r"phrases in text\.safetensors has 46902 rows, this network needs 46906"):
+    with pytest.raises(
+        ValueError, match=r"phrases in text\.safetensors has 46902 rows, this network needs 46906"
+    ):
         MiniLmEncoder(delta=tmp_path / "text.safetensors")

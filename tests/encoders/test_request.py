@@ -27,17 +27,31 @@ def test_threads_are_a_matter_of_the_machine_and_do_not_change_the_fingerprint()
     assert EncoderRequest.parse("dialogue").create(threads=1).spec.name == "dialogue"
 
 
+def test_the_device_is_given_to_encoders_that_have_one():
+    assert EncoderRequest.parse("bert:random_init=0").create(device="cpu").device.type == "cpu"
+    with pytest.raises(ValueError, match="unknown device 'tpu'"):
+        EncoderRequest.parse("bert:random_init=0").create(device="tpu")
+    assert EncoderRequest.parse("dialogue").create(device="cuda").spec.name == "dialogue"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("berd", "unknown encoder 'berd'"),
         ("", "unknown encoder ''"),
-        ("bert:layers=2", "the encoder bert has no option 'layers': known are sequence, pooling, plain, random_init"),
+        (
+            "bert:layers=2",
+            "the encoder bert has no option 'layers': known are sequence, pooling, plain, "
+            "random_init, device",
+        ),
         ("dialogue:x=1", "the encoder dialogue has no option 'x': known are none"),
-        ("bert:sequence=perhaps", "bert's option sequence is yes or no, not 'perhaps'"),
-        ("bert:pooling=max", "bert's option pooling cannot be 'max': choose one of mean, cls"),
-        ("bert:random_init=x", "bert's option random_init is a whole number, not 'x'"),
-        ("mel_cnn:seconds=long", "mel_cnn's option seconds is a number, not 'long'"),
+        ("bert:sequence=perhaps", "the option sequence of the encoder bert is yes or no, not 'perhaps'"),
+        (
+            "bert:pooling=max",
+            "the option pooling of the encoder bert cannot be 'max': choose one of mean, cls",
+        ),
+        ("bert:random_init=x", "the option random_init of the encoder bert is a whole number, not 'x'"),
+        ("mel_cnn:seconds=long", "the option seconds of the encoder mel_cnn is a number, not 'long'"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(text, message):

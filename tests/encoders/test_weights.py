@@ -1,4 +1,6 @@
-"""Where pretrained weights come from: MMER_MODELS, the hub's cache, the hub; and what is said when none of them has them."""
+"""Where pretrained weights come from: MMER_MODELS, the hub's cache, the hub; and what is said when none of
+them has them.
+"""
 
 import hashlib
 
@@ -7,7 +9,7 @@ import pytest
 
 from mmer_core import encoders
 from mmer_core.encoders import EncoderUnavailable, weights
-from mmer_core.encoders.weights import ConvertedFile, HubFile, hub_answers
+from mmer_core.encoders.weights import HubFile, PublishedFile, hub_answers
 
 CONTENT = b"these are the weights"
 FILE = HubFile("owner/name", "f" * 40, "model.safetensors", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
@@ -40,7 +42,10 @@ def test_nowhere_and_no_hub_is_one_sentence_that_says_what_to_do():
     with pytest.raises(EncoderUnavailable) as caught:
         FILE.locate()
     message = str(caught.value)
-    assert message.startswith("the weights owner/name are not on this machine and the hub cannot be reached: download model.safetensors")
+    assert message.startswith(
+        "the weights owner/name are not on this machine and the hub cannot be reached: download "
+        "model.safetensors"
+    )
     assert "huggingface.co/owner/name" in message
     assert "MMER_MODELS" in message
     assert "\n" not in message
@@ -69,7 +74,9 @@ def test_a_refusal_of_the_hub_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(weights, "hub_answers", lambda: True)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
-    with pytest.raises(EncoderUnavailable, match=r"^the weights owner/name cannot be fetched \(401 Client Error\): download") as caught:
+    with pytest.raises(
+        EncoderUnavailable, match=r"^the weights owner/name cannot be fetched \(401 Client Error\): download"
+    ) as caught:
         FILE.locate()
     assert "\n" not in str(caught.value)
 
@@ -83,7 +90,9 @@ def test_offline_means_offline(monkeypatch):
     assert hub_answers.__wrapped__() is False
 
 
-@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionRefusedError("no"), OSError("no such name")])
+@pytest.mark.parametrize(
+    "error", [TimeoutError("timed out"), ConnectionRefusedError("no"), OSError("no such name")]
+)
 def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch, error):
     calls = []
 
@@ -104,14 +113,30 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch, error):
     assert calls[0] <= 5
 
 
-def test_a_converted_file_is_found_by_its_name(tmp_path, monkeypatch):
-    file = ConvertedFile("net.safetensors", "make it so")
-    with pytest.raises(EncoderUnavailable, match=r"^net\.safetensors is not in the folder MMER_MODELS: make it so$"):
+def test_a_file_without_a_known_hash_is_found_by_its_name(tmp_path, monkeypatch):
+    file = PublishedFile("net.safetensors", "make it so")
+    with pytest.raises(
+        EncoderUnavailable, match=r"^net\.safetensors is not in the folder MMER_MODELS: make it so$"
+    ):
         file.locate()
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "net.safetensors").write_bytes(b"x")
     monkeypatch.setenv("MMER_MODELS", str(tmp_path))
     assert file.locate() == tmp_path / "deep" / "net.safetensors"
+    assert file.identity == hashlib.sha256(b"x").hexdigest()
+
+
+def test_a_file_with_a_known_hash_is_found_under_any_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMER_MODELS", str(tmp_path))
+    (tmp_path / "renamed.bin").write_bytes(CONTENT)
+    file = PublishedFile("net.bin", "fetch it", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    assert file.locate() == tmp_path / "renamed.bin"
+    assert file.identity == file.sha256
+    (tmp_path / "renamed.bin").write_bytes(CONTENT[::-1])
+    with pytest.raises(
+        EncoderUnavailable, match=r"^net\.bin with sha256 \w+… is not in the folder MMER_MODELS: "
+    ):
+        file.locate()
 
 
 @pytest.mark.parametrize("name", [name for name in encoders.names() if encoders.needs(name)])

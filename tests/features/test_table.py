@@ -16,9 +16,13 @@ def test_a_batch_equals_the_collated_utterances():
     rows = [rng.normal(size=(t, 3)).astype(np.float32) if t else None for t in (2, 0, 5, 1)]
     vectors = [rng.normal(size=4).astype(np.float32) for _ in rows]
     columns = {Modality.AUDIO: column_of(rows), Modality.TEXT: column_of(vectors)}
-    table = FeatureTable(columns, np.array([0, 1, 0, 1]), ("a", "b"), np.array(list("wxyz")), np.array(list("ppqq")))
+    table = FeatureTable(
+        columns, np.array([0, 1, 0, 1]), ("a", "b"), np.array(list("wxyz")), np.array(list("ppqq"))
+    )
     index = np.array([3, 1, 0])
-    samples = [{Modality.TEXT: vectors[i]} | ({} if rows[i] is None else {Modality.AUDIO: rows[i]}) for i in index]
+    samples = [
+        {Modality.TEXT: vectors[i]} | ({} if rows[i] is None else {Modality.AUDIO: rows[i]}) for i in index
+    ]
     ours, reference = table.batch(index), collate(samples, table.dims, table.y[index])
     for modality in table.modalities:
         assert torch.equal(ours.x[modality], reference.x[modality])
@@ -42,7 +46,13 @@ def test_features_stay_on_disk(tmp_path):
     with path.open("r+b") as file:
         file.truncate(size * 512 * 4)  # a sparse file of 200 MB
     frames = np.memmap(path, dtype=np.float32, mode="r", shape=(size, 512))
-    table = FeatureTable({Modality.TEXT: column_of(frames)}, np.zeros(size, dtype=np.int64), ("a",), np.arange(size).astype(str), np.full(size, "s"))
+    table = FeatureTable(
+        {Modality.TEXT: column_of(frames)},
+        np.zeros(size, dtype=np.int64),
+        ("a",),
+        np.arange(size).astype(str),
+        np.full(size, "s"),
+    )
     assert table.take(np.arange(10)).columns[Modality.TEXT].frames is frames
     assert table.batch(np.array([99_999, 3])).x[Modality.TEXT].shape == (2, 1, 512)
 
@@ -75,7 +85,9 @@ def test_damaged_features_can_drop_their_utterance_or_be_refused():
     visual = table.columns[Modality.VISUAL]
     visual.frames[visual.start[7] + visual.length[7] - 1, 2] = np.inf
     assert "u0007" not in without_damage(table, "drop").ids
-    with pytest.raises(ValueError, match=r"visual features of 1 of 12 utterances are not finite \(first: u0007\)"):
+    with pytest.raises(
+        ValueError, match=r"visual features of 1 of 12 utterances are not finite \(first: u0007\)"
+    ):
         without_damage(table, "refuse")
 
 
@@ -95,10 +107,14 @@ def test_group_normalisation_centres_each_group():
         for modality in table.modalities:
             frames = batch.x[modality][~batch.pad[modality]]
             torch.testing.assert_close(frames.mean(0), torch.zeros(frames.shape[1]), atol=1e-5, rtol=0)
-            torch.testing.assert_close(frames.std(0, correction=0), torch.ones(frames.shape[1]), atol=1e-4, rtol=0)
+            torch.testing.assert_close(
+                frames.std(0, correction=0), torch.ones(frames.shape[1]), atol=1e-4, rtol=0
+            )
 
 
 def test_group_normalisation_follows_the_utterances():
     table = normalised_by_group(make_table(n=30, frames=3))
     rows = np.array([20, 3, 11])
-    assert torch.equal(table.take(rows).batch(np.arange(3)).x[Modality.TEXT], table.batch(rows).x[Modality.TEXT])
+    assert torch.equal(
+        table.take(rows).batch(np.arange(3)).x[Modality.TEXT], table.batch(rows).x[Modality.TEXT]
+    )

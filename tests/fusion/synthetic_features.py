@@ -1,4 +1,6 @@
-"""Feature batches for the tests: random numbers in the shapes that encoders give, with ragged lengths and absent modalities."""
+"""Feature batches for the tests: random numbers in the shapes that encoders give, with ragged lengths and
+absent modalities.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,14 @@ DIMS: dict[Modality, int] = {Modality.TEXT: 5, Modality.AUDIO: 4, Modality.VISUA
 LONGEST = {Modality.TEXT: 1, Modality.AUDIO: 9, Modality.VISUAL: 5, Modality.METADATA: 1}  # frames
 
 
-def make_batch(rows: int = 6, *, dims: Mapping[Modality, int] = DIMS, longest: Mapping[Modality, int] = LONGEST, seed: int = 0) -> FeatureBatch:
-    """Everything is present; the lengths of sequences differ; features have all sorts of means and spreads."""
+def make_batch(
+    rows: int = 6,
+    *,
+    dims: Mapping[Modality, int] = DIMS,
+    longest: Mapping[Modality, int] = LONGEST,
+    seed: int = 0,
+) -> FeatureBatch:
+    """Everything is present; the lengths of sequences differ, and so do means and spreads of the features."""
     rng = torch.Generator().manual_seed(seed)
 
     def sequence(modality: Modality) -> torch.Tensor:
@@ -24,7 +32,9 @@ def make_batch(rows: int = 6, *, dims: Mapping[Modality, int] = DIMS, longest: M
         return scale * torch.randn(frames, dims[modality], generator=rng) + 3 * scale
 
     samples = [{m: sequence(m).numpy() for m in dims} for _ in range(rows)]
-    return collate(samples, dims, [i % CLASSES for i in range(rows)], [f"speaker {i % 2}" for i in range(rows)])
+    return collate(
+        samples, dims, [i % CLASSES for i in range(rows)], [f"speaker {i % 2}" for i in range(rows)]
+    )
 
 
 def with_presence(batch: FeatureBatch, present: torch.Tensor) -> FeatureBatch:

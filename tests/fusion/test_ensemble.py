@@ -1,18 +1,21 @@
-"""S4's ensemble of early and late fusion."""
+"""The ensemble of early and late fusion."""
 
 import torch
 from synthetic_features import CLASSES, DIMS, make_batch, only
 
 from mmer_core import fusion
 from mmer_core.fusion.ensemble import FrameConvolution, PresentBatchNorm
-from mmer_core.fusion.layers import Evidence
+from mmer_core.fusion.layers import ModalityFeatures
 from mmer_core.labels import Modality
 
-S4 = {Modality.TEXT: 768, Modality.AUDIO: 40, Modality.VISUAL: 512}
+PUBLISHED = {Modality.TEXT: 768, Modality.AUDIO: 40, Modality.VISUAL: 512}
 
 
 def test_its_sizes_are_the_published_ones():
-    shapes = {name: tuple(p.shape) for name, p in fusion.create("ensemble", dims=S4, classes=7).named_parameters()}
+    shapes = {
+        name: tuple(p.shape)
+        for name, p in fusion.create("ensemble", dims=PUBLISHED, classes=7).named_parameters()
+    }
     assert shapes["projections.text.weight"] == (256, 768)
     assert shapes["projections.visual.weight"] == (256, 512)
     assert shapes["convolutions.audio.first.weight"] == (64, 40, 3)
@@ -34,7 +37,7 @@ def test_the_balance_moves_the_answer_between_its_two_paths():
             model.balance.copy_(torch.tensor([early, late]))
         return model(batch)
 
-    late = torch.stack(list(answer(-20.0, 20.0).opinions.values())).mean(0)
+    late = torch.stack(list(answer(-20.0, 20.0).unimodal.values())).mean(0)
     assert torch.allclose(answer(-20.0, 20.0).logits, late, atol=1e-5)
     early = answer(20.0, -20.0).logits
     assert torch.allclose(answer(0.0, 0.0).logits, (early + late) / 2, atol=1e-5)
@@ -45,7 +48,7 @@ def test_the_late_path_averages_only_those_present():
     with torch.no_grad():
         model.balance.copy_(torch.tensor([-20.0, 20.0]))
     output = model(only(batch, {Modality.AUDIO}))
-    assert torch.allclose(output.logits, output.opinions[Modality.AUDIO], atol=1e-5)
+    assert torch.allclose(output.logits, output.unimodal[Modality.AUDIO], atol=1e-5)
 
 
 def test_batch_statistics_come_from_rows_that_have_something():
@@ -70,6 +73,6 @@ def test_a_batch_of_one_is_normalised_as_in_use_and_leaves_no_statistics():
 def test_frames_are_convolved_as_if_the_sequence_ended_at_its_padding():
     torch.manual_seed(0)
     branch, x = FrameConvolution(4), torch.randn(1, 7, 4)
-    alone = branch(Evidence(x, torch.ones(1, 7, dtype=torch.bool)))
-    longer = Evidence(torch.cat([x, torch.zeros(1, 6, 4)], 1), torch.arange(13)[None] < 7)
+    alone = branch(ModalityFeatures(x, torch.ones(1, 7, dtype=torch.bool)))
+    longer = ModalityFeatures(torch.cat([x, torch.zeros(1, 6, 4)], 1), torch.arange(13)[None] < 7)
     assert torch.allclose(alone, branch(longer), atol=1e-6)

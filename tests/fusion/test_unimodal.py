@@ -1,4 +1,4 @@
-"""One modality on its own: S0's classifier."""
+"""One modality on its own."""
 
 import pytest
 import torch
@@ -9,7 +9,11 @@ from mmer_core.labels import Modality
 
 
 def linear_sizes(model):
-    return [(layer.in_features, layer.out_features) for layer in model.modules() if isinstance(layer, torch.nn.Linear)]
+    return [
+        (layer.in_features, layer.out_features)
+        for layer in model.modules()
+        if isinstance(layer, torch.nn.Linear)
+    ]
 
 
 def test_its_sizes_are_the_published_ones():
@@ -22,13 +26,15 @@ def test_it_reads_only_the_modality_it_is_told():
     assert model.modalities == (Modality.VISUAL,)
     batch = make_batch()
     output = model(batch)
-    assert torch.equal(output.logits, output.opinions[Modality.VISUAL])
+    assert torch.equal(output.logits, output.unimodal[Modality.VISUAL])
     assert torch.equal(output.logits, model(batch.using({Modality.VISUAL})).logits)
     assert torch.equal(output.weights, torch.ones(len(batch), 1))
 
 
 def test_its_modality_may_be_called_by_its_everyday_name():
-    assert fusion.create("unimodal", dims=DIMS, classes=CLASSES, modality="face").modalities == (Modality.VISUAL,)
+    assert fusion.create("unimodal", dims=DIMS, classes=CLASSES, modality="face").modalities == (
+        Modality.VISUAL,
+    )
 
 
 def test_it_must_be_told_which_when_there_are_several():

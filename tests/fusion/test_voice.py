@@ -1,13 +1,25 @@
-"""What the voice network promises: length, padding and neighbours in a batch do not matter, every branch learns."""
+"""What the voice network promises: length, padding and neighbours in a batch do not matter, every branch
+learns.
+"""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from mmer_core.fusion.voice import AttentionPooling, VoiceNetwork, masked_moments
+from mmer_core.fusion.heads.voice import AttentionPooling, VoiceNetwork, masked_moments
 
-OPTIONS = {"speech": 12, "mels": 16, "prosody": 5, "level": 0, "voicing": 2, "classes": 7, "dim": 16, "widths": (4, 8), "heads": 2}
+OPTIONS = {
+    "speech": 12,
+    "mels": 16,
+    "prosody": 5,
+    "level": 0,
+    "voicing": 2,
+    "classes": 7,
+    "dim": 16,
+    "widths": (4, 8),
+    "heads": 2,
+}
 DIM = 12 + 16 + 5
 
 
@@ -102,7 +114,9 @@ def test_the_full_size_is_small() -> None:
 def test_options_from_json_build_the_same_network() -> None:
     as_json = {k: list(v) if isinstance(v, tuple) else v for k, v in OPTIONS.items()}
     first, second = VoiceNetwork(**OPTIONS), VoiceNetwork(**as_json)
-    assert {k: v.shape for k, v in first.state_dict().items()} == {k: v.shape for k, v in second.state_dict().items()}
+    assert {k: v.shape for k, v in first.state_dict().items()} == {
+        k: v.shape for k, v in second.state_dict().items()
+    }
 
 
 def test_moments_count_frames_by_their_weight() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from mmer_core.fusion.words import WordsNetwork
+from mmer_core.fusion.heads.words import WordsNetwork
 
 
 def test_windows_are_averaged_and_padding_may_hold_anything():
@@ -14,7 +14,9 @@ def test_windows_are_averaged_and_padding_may_hold_anything():
     logits = network(x, pad)
     assert logits.shape == (2, 7)
     none = torch.zeros(1, 1, dtype=torch.bool)
-    assert torch.allclose(logits[0], (network(x[:1, :1], none)[0] + network(x[:1, 1:2], none)[0]) / 2, atol=1e-6)
+    assert torch.allclose(
+        logits[0], (network(x[:1, :1], none)[0] + network(x[:1, 1:2], none)[0]) / 2, atol=1e-6
+    )
     assert torch.allclose(logits[1], network(x[1:, :1], none)[0], atol=1e-6)
 
 
@@ -28,4 +30,8 @@ def test_padding_gives_no_gradient_and_windows_do():
 
 
 def test_nothing_but_padding_is_finite():
-    assert WordsNetwork(dim=8, classes=7)(torch.full((1, 2, 8), torch.nan), torch.ones(1, 2, dtype=torch.bool)).isfinite().all()
+    assert (
+        WordsNetwork(dim=8, classes=7)(torch.full((1, 2, 8), torch.nan), torch.ones(1, 2, dtype=torch.bool))
+        .isfinite()
+        .all()
+    )

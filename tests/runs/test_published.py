@@ -1,5 +1,5 @@
+from mmer_core.evaluation.published import PUBLISHED, lines
 from mmer_core.metrics import SCORES
-from mmer_core.runs.published import PUBLISHED, lines
 
 
 def test_every_figure_has_a_source_and_says_how_its_split_relates():

@@ -1,4 +1,4 @@
-"""What was said and where the clips are: found through the run's own command, checked against its ids and fingerprint."""
+"""The words and clips of a run: found through its request, checked against its ids and fingerprint."""
 
 from __future__ import annotations
 
@@ -18,30 +18,41 @@ def manifest(tmp_path):
     folder.mkdir()
     for name in ("a", "b"):
         write_sound(folder / f"{name}.wav", seconds=0.1)
-    lines = ["id,path,text,label,speaker", "a,a.wav,Well well.,joy,s1", "b,b.wav,Go away!,anger,s2", "c,,Only words.,neutral,s1"]
+    lines = [
+        "id,path,text,label,speaker",
+        "a,a.wav,Well well.,joy,s1",
+        "b,b.wav,Go away!,anger,s2",
+        "c,,Only words.,neutral,s1",
+    ]
     (folder / "clips.csv").write_text("\n".join(lines))
     return folder / "clips.csv"
 
 
+def trained_on(corpus, **options):
+    """run.json of a run on a corpus."""
+    return {"request": {"corpus": str(corpus), "corpus_options": options}}
+
+
 @pytest.mark.parametrize(
-    ("command", "spec", "options"),
+    ("record", "spec", "options"),
     [
-        ("python -m mmer_core train --manifest ravdess:/no/ravdess --corpus-option classes=4 --folds 5", "ravdess:/no/ravdess", ("classes=4",)),
-        ("python -m mmer_core train --folds 5 --manifest=meld:no/meld", f"meld:{ROOT}/no/meld", ()),
-        ("python -m mmer_core train --manifest 'my clips/clips.csv'", f"{ROOT}/my clips/clips.csv", ()),
-        ("python -m mmer_core train --folds 5", "", ()),
-        ("python -m mmer_core train --manifest 'unclosed", "", ()),
-        ("python -m mmer_core train --manifest", "", ()),
+        (trained_on("ravdess:/no/ravdess", classes=4), "ravdess:/no/ravdess", {"classes": 4}),
+        (trained_on("meld:no/meld"), f"meld:{ROOT}/no/meld", {}),
+        (trained_on("my clips/clips.csv"), f"{ROOT}/my clips/clips.csv", {}),
+        ({}, "", {}),
+        ({"command": "python -m mmer_core train --manifest ravdess:/no/ravdess"}, "", {}),
+        ({"request": "edited"}, "", {}),
+        ({"request": {"corpus": 3}}, "", {}),
     ],
 )
-def test_the_corpus_is_the_one_the_command_names(command, spec, options):
-    found = requested({"command": command})
+def test_the_corpus_is_the_one_the_request_names(record, spec, options):
+    found = requested(record)
     assert (found.spec, found.options) == (spec, options)
     assert not found.exists
 
 
 def test_words_and_clips_of_a_run(manifest):
-    wanted = requested({"command": f"python -m mmer_core train --manifest '{manifest}'"})
+    wanted = requested(trained_on(manifest))
     assert wanted.exists
     corpus = read(wanted)
     found = of_run(corpus, ["a", "b", "c"], corpus.fingerprint)
@@ -69,18 +80,18 @@ def test_only_the_runs_own_rows_count_for_the_fingerprint(manifest):
 
 
 def test_a_corpus_that_is_not_here_is_one_sentence():
-    wanted = requested({"command": "python -m mmer_core train --manifest ravdess:data/nowhere"})
+    wanted = requested(trained_on("ravdess:data/nowhere"))
     with pytest.raises(CorpusError, match="ravdess:data/nowhere is not on this machine: name the folder"):
         read(wanted)
 
 
 def test_a_folder_elsewhere_keeps_reader_and_options(tmp_path):
-    wanted = requested({"command": "python -m mmer_core train --manifest ravdess:data/ravdess --corpus-option classes=4"})
+    wanted = requested(trained_on("ravdess:data/ravdess", classes=4))
     moved = wanted.elsewhere(str(tmp_path))
-    assert (moved.spec, moved.options) == (f"ravdess:{tmp_path}", ("classes=4",))
+    assert (moved.spec, moved.options) == (f"ravdess:{tmp_path}", {"classes": 4})
     assert wanted.elsewhere(f"meld:{tmp_path}").spec == f"meld:{tmp_path}"
     assert wanted.elsewhere(f"{tmp_path}/own.csv").spec == f"{tmp_path}/own.csv"
 
 
 def test_an_empty_request_is_nowhere():
-    assert not utterances.CorpusRequest("", ()).exists
+    assert not utterances.CorpusRequest("").exists

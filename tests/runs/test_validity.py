@@ -23,13 +23,13 @@ def change(run, path, value):
     """Change one value of run.json, deep inside; None takes it away."""
     record = json.loads((run.path / "run.json").read_text())
     *parents, last = path
-    inner = record
+    validation = record
     for key in parents:
-        inner = inner[key]
+        validation = validation[key]
     if value is None:
-        del inner[last]
+        del validation[last]
     else:
-        inner[last] = value
+        validation[last] = value
     (run.path / "run.json").write_text(json.dumps(record))
     return CVRun.open(run.path)
 
@@ -43,7 +43,11 @@ def test_a_run_as_written_is_sound(run):
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
-        (("metrics", "audio+visual", "accuracy"), [float("nan"), None, None], "no valid 'accuracy' for 'audio\\+visual'"),
+        (
+            ("metrics", "audio+visual", "accuracy"),
+            [float("nan"), None, None],
+            "no valid 'accuracy' for 'audio\\+visual'",
+        ),
         (("metrics", "audio", "ua"), [7.0, 0.1, 0.2], "no valid 'ua' for 'audio'"),
         (("metrics", "audio", "weighted_f1"), 0.5, "no valid 'weighted_f1'"),
         (("metrics", "audio", "confusion"), [[1, 2], [3]], "no valid 'confusion'"),

@@ -1,208 +1,308 @@
+"""The loop that trains everything, on a line that is fitted to points."""
+
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from feature_tables import DIMS, make_table
+from torch import nn
 
-from mmer_core import fusion
-from mmer_core.labels import Modality
-from mmer_core.training import evidence, loop
 from mmer_core.training.config import TrainingConfig
-from mmer_core.training.evidence import EvidenceSource, logits_of
-from mmer_core.training.loop import BestEpoch, TrainingError
+from mmer_core.training.loop import BestEpoch, Loop, LoopConfig, TrainingError, WarmUpCosine
+from mmer_core.training.optimization import make_optimizer, update_average
+from mmer_core.training.state import read_state
 
-QUICK = TrainingConfig(epochs=3, batch_size=16)
-TRAIN, INNER = np.arange(60), np.arange(60, 90)
-
-
-def trained(table, config=QUICK, name="early", seed=0, **options):
-    model = loop.build(name, options, table, config, seed)
-    return model, loop.fit(model, table, TRAIN, INNER, config, seed=seed)
+CONFIG = LoopConfig(epochs=6, optimizer="adam", learning_rate=0.1)
 
 
-def same_weights(a, b):
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+class Points:
+    """Twenty points on a line, in an order that follows from the epoch's number."""
+
+    def __init__(self, size=5):
+        x = torch.linspace(-1, 1, 20)[:, None]
+        self.size, self.x, self.y = size, x, 3 * x - 1
+        self.sizes = []
+
+    def __len__(self):
+        return math.ceil(20 / self.size)
+
+    def epoch(self, number):
+        torch.manual_seed(number)
+        for rows in torch.randperm(20).split(self.size):
+            self.sizes.append(len(rows))
+            yield rows
+
+    def loss(self, network, rows):
+        return (network(self.x[rows]) - self.y[rows]).square().mean()
 
 
-@pytest.mark.parametrize("name", ["early", "late_weighted", "ensemble", "mmmla"])
-def test_a_seed_decides_everything(name):
-    table = make_table(frames=3, absent=0.2)
-    config = replace(QUICK, epochs=2, modality_dropout=0.3, spec_augment=True, temporal_sampling=0.2)
-    (one, first), (two, again), (three, _) = (trained(table, config, name, seed) for seed in (1, 1, 2))
-    assert first == again
-    assert same_weights(one, two)
-    assert not same_weights(one, three)
+def line(dropout=0.0):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Dropout(dropout), nn.Linear(4, 1))
 
 
-def test_training_does_not_touch_the_global_generator():
+def loop_of(network, config=CONFIG, points=None, **options):
+    points = points or Points()
+    return Loop(network, points, points.loss, config, **options)
+
+
+def weights(network):
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a | b)
+
+
+def test_it_learns_and_leaves_the_network_ready_for_use():
+    network, points = line(), Points(size=8)
+    network[1] = nn.Identity()
+    fitted = loop_of(network, replace(CONFIG, epochs=40), points).run()
+    assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"] / 20
+    assert [row["epoch"] for row in fitted.history] == list(range(1, 41))
+    assert (fitted.best_epoch, math.isnan(fitted.score)) == (40, True)
+    assert not network.training
+    assert fitted.seconds > 0
+    assert points.sizes[:3] == [8, 8, 4]
+
+
+def test_the_training_loss_is_the_mean_over_examples_whatever_the_size_of_a_batch():
+    network, points = line(), Points(size=8)
+    network[1] = nn.Identity()  # no statistics of batches
+    expected = float(points.loss(network, torch.arange(20)).detach())
+    fitted = loop_of(network, replace(CONFIG, epochs=1, learning_rate=1e-12), points).run()
+    assert fitted.history[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_global_generator_is_left_as_it_was():
     state = torch.random.get_rng_state()
-    trained(make_table())
-    assert torch.equal(state, torch.random.get_rng_state())
+    loop_of(line(dropout=0.5)).run()
+    torch.testing.assert_close(state, torch.random.get_rng_state())
 
 
-def test_it_learns_what_can_be_learned():
-    _, fitted = trained(make_table(n=90), replace(QUICK, epochs=20))
-    assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"] / 2
-    assert fitted.score > 0.8
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"average": 0.9},
+        {"plateau_factor": 0.5, "plateau_patience": 0},
+        {"optimizer": "adamw", "decayed": "matrices", "weight_decay": 0.1},
+    ],
+    ids=lambda o: "+".join(o) or "plain",
+)
+@pytest.mark.parametrize("stop_after", [1, 4])
+def test_a_stopped_training_ends_as_an_uninterrupted_one(tmp_path, options, stop_after):
+    class Stopped(Exception):
+        pass
 
+    def train(path, stop=0):
+        def progress(row):
+            if row["epoch"] == stop:
+                raise Stopped
 
-def test_standardisation_and_prior_come_from_the_training_part_only():
-    table = make_table(frames=4, absent=0.2)
-    model, _ = trained(table, replace(QUICK, epochs=1))
-    train = table.batch(TRAIN)
-    for modality in table.modalities:
-        vectors = [row[~pad].mean(0) for row, pad in zip(train.x[modality], train.pad[modality], strict=True) if not pad.all()]
-        torch.testing.assert_close(model.readers[modality].mean, torch.stack(vectors).mean(0), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(model.log_prior.exp(), torch.bincount(train.y, minlength=3) / 60)
+        network = line(dropout=0.3)
+        schedule = None if "plateau_factor" in options else WarmUpCosine((3, 3), later=0.5)
+        best = BestEpoch(TrainingConfig(epochs=6, select_by="loss"))
+        scores = iter([3.0, 1.0, 2.0, 2.0, 0.5, 2.0][0 if stop else known(path) :])
+        loop = loop_of(
+            network,
+            replace(CONFIG, **options),
+            schedule=schedule,
+            best=best,
+            validate=lambda _: {"validation_loss": next(scores)},
+            checkpoint=path,
+        )
+        return weights(network), loop.run(progress), weights(network)
 
+    def known(path):
+        return len(read_state(path, "").history) if path.is_file() else 0
 
-@pytest.mark.parametrize("what", ["features", "labels"])
-def test_other_parts_change_nothing(what):
-    """Poison every utterance outside training and inner part: weights, epoch and scores must stay."""
-    table = make_table(n=120)
-    config = replace(QUICK, class_weights="balanced", patience=1, epochs=6)
-    before, fitted = trained(table, config)
-    poisoned = make_table(n=120)
-    if what == "labels":
-        poisoned = replace(poisoned, y=np.where(np.arange(120) >= 90, 0, poisoned.y))
-    else:
-        for column in poisoned.columns.values():
-            column.frames[column.start[90:]] = 1e6
-    after, again = trained(poisoned, config)
+    _, fitted, whole = train(tmp_path / "whole.safetensors")
+    with pytest.raises(Stopped):
+        train(tmp_path / "stopped.safetensors", stop_after)
+    _, again, resumed = train(tmp_path / "stopped.safetensors")
     assert fitted == again
-    assert same_weights(before, after)
+    assert fitted.best_epoch == 5
+    assert same(whole, resumed)
 
 
-def test_the_weights_kept_are_those_of_the_best_epoch():
-    table = make_table()
-    config = replace(QUICK, epochs=12, learning_rate=0.02)
-    model, fitted = trained(table, config)
-    assert fitted.score == max(row["inner_accuracy"] for row in fitted.history)
-    logits = logits_of(model, EvidenceSource(model, table, INNER), torch.from_numpy(INNER))
-    row = loop.inner_scores(logits, torch.from_numpy(table.y[INNER]))
-    assert row["inner_accuracy"] == fitted.score
-    assert row["inner_loss"] == pytest.approx(fitted.history[fitted.best_epoch - 1]["inner_loss"])
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    path = tmp_path / "a.safetensors"
+    first, second = line(), line()
+    fitted = loop_of(first, checkpoint=path).run()
+    points = Points()
+    points.epoch = lambda number: pytest.fail("it had ended")
+    again = loop_of(second, points=points, checkpoint=path).run()
+    assert fitted == again
+    assert again.seconds == fitted.seconds
+    assert same(weights(first), weights(second))
 
 
-def test_patience_ends_training():
-    best = BestEpoch(TrainingConfig(patience=2, epochs=50))
-    scores = [0.5, 0.6, 0.6, 0.55, 0.9]
-    kept = []
-    for epoch, score in enumerate(scores, start=1):
-        kept.append(best.improves({"epoch": epoch, "inner_loss": 1.0, "inner_accuracy": score}))
-        if best.over(epoch):
-            break
-    assert (kept, best.epoch) == ([True, True, False, False], 2)
+def test_the_checkpoint_of_another_training_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    loop_of(line(), checkpoint=path, identity="one").run()
+    with pytest.raises(ValueError, match="other data or options: delete it or give another --work folder"):
+        loop_of(line(), checkpoint=path, identity="other").run()
 
 
-def test_equal_scores_are_decided_by_the_loss():
-    best = BestEpoch(TrainingConfig())
-    assert best.improves({"epoch": 1, "inner_loss": 1.0, "inner_accuracy": 0.5})
-    assert best.improves({"epoch": 2, "inner_loss": 0.9, "inner_accuracy": 0.5})
-    assert not best.improves({"epoch": 3, "inner_loss": 0.95, "inner_accuracy": 0.5})
+def test_nothing_is_left_beside_the_checkpoint(tmp_path):
+    loop_of(line(), checkpoint=tmp_path / "a.safetensors").run()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def test_without_an_inner_part_all_epochs_are_trained_and_the_last_is_kept():
-    table = make_table()
-    model = loop.build("early", {}, table, QUICK, 0)
-    fitted = loop.fit(model, table, TRAIN, np.zeros(0, dtype=np.int64), replace(QUICK, patience=1), seed=0)
-    assert (len(fitted.history), fitted.best_epoch) == (3, 3)
-    assert math.isnan(fitted.score)
+def test_the_average_lies_between_the_weights_and_keeps_whole_numbers():
+    network, averaged = line(), line()
+    start = weights(averaged)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+        network[1].num_batches_tracked += 5
+    update_average(averaged, network, decay=0.75, step=10**6)
+    assert torch.allclose(averaged[0].weight, start["0.weight"] + 0.25)
+    assert averaged[1].num_batches_tracked == 5
+    update_average(averaged, network, decay=0.999, step=0)
+    assert torch.allclose(averaged[0].weight, start["0.weight"] + 0.25 + 0.9 * 0.75), (
+        "fast in the first steps"
+    )
 
 
-def test_the_loss_is_that_of_the_model():
-    """One batch of everything, learning rate near 0: the reported training loss is the cross-entropy of the first weights."""
-    table = make_table()
-    config = TrainingConfig(epochs=1, batch_size=60, learning_rate=1e-12, class_weights="balanced", label_smoothing=0.1)
-    y = np.where(np.arange(90) % 4 == 0, 0, table.y)
-    table = replace(table, y=y)
-    model, fitted = trained(table, config)
-    weight = loop.class_weights(y[TRAIN], 3, "balanced")
-    reference = F.cross_entropy(model(table.batch(TRAIN)).logits.detach(), torch.from_numpy(y[TRAIN]), weight=weight, label_smoothing=0.1)
-    assert fitted.history[0]["train_loss"] == pytest.approx(float(reference), rel=1e-4)
+def test_the_averaged_weights_are_validated_and_kept():
+    network, seen = line(), []
+    loop = loop_of(network, replace(CONFIG, average=0.5), validate=lambda n: seen.append(n) or {})
+    loop.run()
+    assert all(one is loop.averaged for one in seen)
+    assert same(weights(network), weights(loop.averaged))
 
 
-def test_balanced_weights_count_every_class_alike():
-    weight = loop.class_weights(np.array([0, 0, 0, 1]), 3, "balanced")
-    assert weight.tolist() == pytest.approx([2 / 3, 2.0, 0.0])
-    assert float(weight[0] * 3) == pytest.approx(float(weight[1] * 1))
+def test_a_later_cycle_starts_from_the_averaged_weights_with_a_fresh_optimizer():
+    network, points = line(), Points()
+    loop = loop_of(
+        network, replace(CONFIG, epochs=2, average=0.9), points, schedule=WarmUpCosine((1, 1), warm_up=0.0)
+    )
+    found = []
+
+    def epoch(number):
+        found.append((same(weights(network), weights(loop.averaged)), len(loop.optimizer.state)))
+        return Points.epoch(points, number)
+
+    points.epoch = epoch
+    loop.run()
+    assert found == [(True, 0), (True, 0)]
 
 
-def test_a_stalled_loss_lowers_the_learning_rate():
-    config = replace(QUICK, epochs=6, learning_rate=0.5, plateau_factor=0.1, plateau_patience=0, clip_norm=1.0)
-    rates = [row["learning_rate"] for row in trained(make_table(), config)[1].history]
-    assert rates[0] == 0.5
-    assert min(rates) < 0.5
+def test_the_schedule_sets_the_rate_of_every_step():
+    rates, points = [], Points()
+    loop = loop_of(
+        line(), replace(CONFIG, epochs=2), points, schedule=WarmUpCosine((2,), warm_up=0.25, start=0.1)
+    )
+
+    def loss(network, rows):
+        rates.append(loop.optimizer.param_groups[0]["lr"])
+        return points.loss(network, rows)
+
+    loop.loss = loss
+    loop.run()
+    assert rates[:3] == pytest.approx([0.01, 0.055, 0.1])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[5] == pytest.approx(0.05)
+
+
+def test_weight_decay_can_leave_out_biases_and_norms():
+    network = line()
+    config = replace(CONFIG, weight_decay=0.1, decayed="matrices")
+    groups = make_optimizer(network, config).param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0]
+    assert all(p.ndim > 1 for p in groups[0]["params"])
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+    (every,) = make_optimizer(network, replace(config, decayed="all")).param_groups
+    assert every["weight_decay"] == 0.1
+
+
+def test_frozen_parameters_stay():
+    network = line()
+    network[0].requires_grad_(False)
+    before = weights(network)
+    loop_of(network, replace(CONFIG, optimizer="adamw", weight_decay=0.5)).run()
+    after = weights(network)
+    assert torch.equal(before["0.weight"], after["0.weight"])
+    assert not torch.equal(before["3.weight"], after["3.weight"])
+
+
+def test_gradients_are_clipped_before_the_step():
+    network, points = line(), Points()
+    norms = []
+    loop = loop_of(network, replace(CONFIG, epochs=1, clip_norm=0.01), points)
+    loop.optimizer.register_step_pre_hook(
+        lambda *_: norms.append(nn.utils.get_total_norm([p.grad for p in network.parameters()]))
+    )
+    loop.run()
+    assert max(norms) < 0.0101
 
 
 def test_a_loss_that_runs_away_is_said():
-    with pytest.raises(TrainingError, match=r"no longer a number in epoch \d+: lower --learning-rate \(now 1e\+30\)"):
-        trained(make_table(), replace(QUICK, learning_rate=1e30))
+    with pytest.raises(
+        TrainingError, match=r"NaN or infinite in epoch 1: lower --learning-rate \(now 1e\+30\)"
+    ):
+        loop_of(line(), replace(CONFIG, learning_rate=1e30)).run()
 
 
-def test_utterances_without_the_models_modalities_do_not_train_it():
-    table = make_table(absent=0.5)
-    own = table.using([Modality.AUDIO])
-    there = evidence.having(own, TRAIN, [Modality.AUDIO])
-    assert len(there) < len(TRAIN)
-    first, second = loop.build("unimodal", {}, own, QUICK, 0), loop.build("unimodal", {}, own, QUICK, 0)
-    inner = evidence.having(own, INNER, [Modality.AUDIO])
-    assert loop.fit(first, own, TRAIN, INNER, QUICK, seed=0) == loop.fit(second, own, there, inner, QUICK, seed=0)
-    assert same_weights(first, second)
+class TestBestEpoch:
+    def test_patience_ends_training(self):
+        best = BestEpoch(TrainingConfig(patience=2, epochs=50))
+        kept = []
+        for epoch, score in enumerate([0.5, 0.6, 0.6, 0.55, 0.9], start=1):
+            row = {"epoch": epoch, "validation_loss": 1.0, "validation_accuracy": score}
+            kept.append(best.improves(row))
+            if best.over(epoch):
+                break
+        assert (kept, best.epoch) == ([True, True, False, False], 2)
+
+    def test_without_patience_all_epochs_are_trained(self):
+        best = BestEpoch(TrainingConfig(patience=0, epochs=4))
+        best.improves({"epoch": 1, "validation_loss": 1.0, "validation_accuracy": 0.5})
+        assert [best.over(epoch) for epoch in (1, 3, 4)] == [False, False, True]
+
+    def test_equal_scores_are_decided_by_the_loss(self):
+        best = BestEpoch(TrainingConfig())
+        losses = {1: 1.0, 2: 0.9, 3: 0.95}
+        rows = [
+            {"epoch": e, "validation_loss": loss, "validation_accuracy": 0.5} for e, loss in losses.items()
+        ]
+        assert [best.improves(row) for row in rows] == [True, True, False]
+
+    def test_the_kept_weights_are_those_of_the_best_epoch(self):
+        network, seen = line(), []
+        scores = iter([2.0, 1.0, 3.0])
+
+        def validate(current):
+            seen.append(weights(current))
+            return {"validation_loss": next(scores)}
+
+        best = BestEpoch(TrainingConfig(epochs=3, patience=0, select_by="loss"))
+        fitted = loop_of(network, replace(CONFIG, epochs=3), validate=validate, best=best).run()
+        assert (fitted.best_epoch, fitted.score) == (2, -1.0)
+        assert same(weights(network), seen[1])
 
 
-def test_augmented_views_are_drawn_in_training():
-    table = make_table()
-    view = make_table(seed=5)
-    model = loop.build("early", {}, table, QUICK, 0)
-    with_view = loop.fit(model, table, TRAIN, INNER, QUICK, seed=0, views=[view])
-    assert with_view.history != trained(table)[1].history
+class TestSchedule:
+    def test_it_rises_in_a_line_and_falls_as_a_cosine(self):
+        schedule = WarmUpCosine((10,), warm_up=0.2, start=0.5)
+        assert [schedule.factor(e) for e in (0, 1, 2, 6)] == pytest.approx([0.5, 0.75, 1.0, 0.5])
+        assert schedule.factor(9.99) < 0.001
+
+    def test_later_cycles_have_peaks_of_their_own(self):
+        schedule = WarmUpCosine((4, 8), warm_up=0.25, later=0.6)
+        assert (schedule.epochs, schedule.factor(1), schedule.factor(6)) == (12, 1.0, pytest.approx(0.6))
+        assert [e for e in range(12) if schedule.restarts_at(e)] == [4]
+        assert schedule.place(6) == (1, 0.25)
+
+    def test_there_is_nothing_after_its_end(self):
+        with pytest.raises(ValueError, match="the schedule has 30 epochs, so there is no point 30 in it"):
+            WarmUpCosine((10, 20)).place(30)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_pooling_once_is_the_same_as_pooling_each_time(pooling):
-    table = make_table(frames=6, absent=0.2)
-    model = loop.build("early", {"pooling": pooling}, table, QUICK, 0)
-    pooled = evidence.pooled_once(table, model, QUICK)
-    assert pooled.vectors
-    twin = loop.build("early", {"pooling": pooling}, pooled, QUICK, 0)
-    assert loop.fit(model, table, TRAIN, INNER, QUICK, seed=0) == loop.fit(twin, pooled, TRAIN, INNER, QUICK, seed=0)
-    assert torch.equal(model(table.batch(INNER)).logits, twin(pooled.batch(INNER)).logits)
-
-
-def test_reading_batch_by_batch_is_the_same(monkeypatch):
-    """What a corpus too large for memory gets."""
-    table = make_table(frames=3, absent=0.2)
-    model, fitted = trained(table)
-    monkeypatch.setattr(evidence, "KEEP_BYTES", 0)
-    twin, again = trained(table)
-    assert fitted == again
-    assert same_weights(model, twin)
-
-
-def test_models_that_read_sequences_keep_them():
-    table = make_table(frames=6)
-    for name, options in (("mmmla", {}), ("early", {"pooling": "stats"})):
-        model = loop.build(name, options, table, QUICK, 0)
-        assert evidence.pooled_once(table, model, QUICK) is table
-
-
-def test_answers_for_every_subset_are_those_of_switching_off():
-    table = make_table(absent=0.3)
-    model, _ = trained(table)
-    subsets = [(Modality.TEXT,), (Modality.AUDIO, Modality.VISUAL)]
-    answers = logits_of(model, EvidenceSource(model, table, INNER), torch.from_numpy(INNER), subsets)
-    for use, answer in zip(subsets, answers, strict=True):
-        torch.testing.assert_close(answer, model(table.batch(INNER).using(use)).logits.detach())
-
-
-@pytest.mark.parametrize("name", fusion.names())
-def test_every_registered_model_can_be_trained(name):
-    dims = {Modality.AUDIO: DIMS[Modality.AUDIO]} if name == "unimodal" else DIMS
-    table = make_table(dims=dims, frames=3, absent=0.1 if len(dims) > 1 else 0.0)
-    for precision in ("float32", "bfloat16"):
-        _, fitted = trained(table, replace(QUICK, epochs=1, precision=precision), name)
-        assert math.isfinite(fitted.history[0]["train_loss"])
+def test_settings_round_trip_through_json():
+    config = LoopConfig(epochs=3, precision="fastest", decayed="matrices")
+    assert LoopConfig.from_json(config.to_json()) == config
+    assert np.isfinite(config.learning_rate)

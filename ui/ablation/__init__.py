@@ -1,1 +1,1 @@
-"""What each modality is worth, for a run and for the last clip."""
+"""The worth of each modality, for a run and for the last clip."""

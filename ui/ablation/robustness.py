@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mmer_core import ablation
-from mmer_core.ablation import MEANS
 from mmer_core.labels import MODALITY_TITLES, parse_subset, subset_name, subsets
+from mmer_core.runs.robustness import MEANS, disagreement, robustness
 from mmer_core.runs.run import CVRun
 from ui.ablation.charts import case_names, disagreement_bars, robustness_lines
 from ui.ablation.scores import SCORES, answers, choose_score, majority, offer
@@ -34,8 +33,8 @@ def show_disagreement(run: CVRun) -> None:
             help="Compare what these two modalities answer, each on its own.",
         )
     first, second = parse_subset(pair)
-    said = answers(run)
-    cases = ablation.disagreement(said, first, second)
+    answered = answers(run)
+    cases = disagreement(answered, first, second)
     figure = disagreement_bars(cases, first, second, ink())
     names = case_names(first, second)
     words = ", ".join(f"{names[c.kind]} {number(c.share)}" for c in cases)
@@ -44,9 +43,10 @@ def show_disagreement(run: CVRun) -> None:
     either = sum(c.share for c in cases[:3])
     differ = 1 - sum(c.share for c in cases if c.kind in ("both right", "same error"))
     st.markdown(
-        f"They give different answers for {number(differ)}% of the {len(said.truth):,} clips. At least one of the two is right for "
+        f"They give different answers for {number(differ)}% of the {len(answered.truth):,} clips. At "
+        "least one of the two is right for "
         f"{number(either)}%: a fusion that always trusted the right one would reach that; with everything on "
-        f"it is {number(float(said.right(said.full).mean()))}%."
+        f"it is {number(float(answered.right(answered.full).mean()))}%."
     )
     st.caption("Length: share of clips. Solid: the answer with everything on is right; pale: it is wrong.")
 
@@ -55,15 +55,22 @@ def show_disagreement(run: CVRun) -> None:
 def show_robustness(run: CVRun) -> None:
     """Robustness curves."""
     metric = choose_score("missing", {m: SCORES[m] for m in MEANS})
-    result = ablation.robustness(answers(run), _MISSING, metric)
+    result = robustness(answers(run), _MISSING, metric)
     figure = robustness_lines(result, majority(run)[metric], ink())
-    words = ", ".join(f"without {MODALITY_TITLES[m].lower()} {number(float(c[-1]))}" for m, c in result.without.items())
-    alt = f"Expected {SCORES[metric]} from {number(float(result.random[0]))} with nothing missing to, when all clips lack it: {words}"
+    words = ", ".join(
+        f"without {MODALITY_TITLES[m].lower()} {number(float(c[-1]))}" for m, c in result.without.items()
+    )
+    alt = (
+        f"Expected {SCORES[metric]} from {number(float(result.random[0]))} with nothing missing to, when "
+        f"all clips lack it: {words}"
+    )
     st.plotly_chart(figure, config=CONFIG, key="missing", alt=alt)
     offer(robustness_rows(result), figure, f"{run.path.name}-missing-{metric}")
     st.caption(
-        f"{SCORES[metric]} in percent, its expectation: computed exactly from the stored answers of every combination, nothing sampled. "
-        "“One at random”: each clip concerned lacks one modality, drawn evenly. “The worst one”: it lacks whichever loss makes it wrong. "
+        f"{SCORES[metric]} in percent, its expectation: computed exactly from the stored answers of "
+        "every combination, nothing sampled. "
+        "“One at random”: each clip concerned lacks one modality, drawn evenly. “The worst one”: it "
+        "lacks whichever loss makes it wrong. "
         "“Each independently”: every modality of every clip is missing with this probability; "
         "with none left the answer is the class most frequent in training."
     )

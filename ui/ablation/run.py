@@ -1,4 +1,6 @@
-"""What the modalities of one run are worth: switches, scores, matrix, shares, disagreement, robustness. Each part redraws alone."""
+"""The worth of the modalities of one run: switches, scores, matrix, shares, disagreement, robustness. Each
+part redraws alone.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,25 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mmer_core import metrics
-from mmer_core.ablation import MEANS
 from mmer_core.labels import MODALITY_TITLES, Modality, parse_subset, subset_name, subsets
+from mmer_core.runs.robustness import MEANS
 from mmer_core.runs.run import CVRun
 from ui.ablation.charts import subset_bars
 from ui.ablation.robustness import show_disagreement, show_robustness
-from ui.ablation.scores import MEANING, SCORES, answers, choose_score, intervals, majority, offer, subset_scores
+from ui.ablation.scores import (
+    MEANING,
+    SCORES,
+    answers,
+    choose_score,
+    intervals,
+    majority,
+    offer,
+    subset_scores,
+)
 from ui.ablation.shares import show_shares
 from ui.ablation.tables import confusion_rows, subset_rows
-from ui.figure import CONFIG, number, signed, subset_title
+from ui.figure import CONFIG, number, score, signed, subset_title
 from ui.page import ink
-from ui.results.charts import score
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix
 
 
@@ -28,7 +38,7 @@ def show_run(run: CVRun) -> None:
     Raises:
         RunError: its predictions cannot be read.
     """
-    answers(run)  # what is wrong with them is told before anything is drawn
+    answers(run)  # whatever is wrong with them is raised before anything is drawn
     _switched(run)
     st.header("What each modality adds")
     show_shares(run)
@@ -52,7 +62,8 @@ def _switched(run: CVRun) -> None:
     with st.container():  # always there, so that the figures below keep their places
         if not on:
             st.info(
-                "Nothing is switched on: what is left is the class prior, so every clip is called the class most frequent in the training part.",
+                "Nothing is switched on: what is left is the class prior, so every clip is called "
+                "the class most frequent in the training part.",
                 icon=":material/info:",
             )
     left, right = st.columns(2, gap="medium")
@@ -64,10 +75,17 @@ def _switched(run: CVRun) -> None:
 
 def _switch(run: CVRun, modality: Modality) -> bool:
     title = MODALITY_TITLES[modality]
-    return st.toggle(title, value=True, key=f"ablate-{run.path.name}-{modality}", help=f"Let the {title.lower()} count, or not.")
+    return st.toggle(
+        title,
+        value=True,
+        key=f"ablate-{run.path.name}-{modality}",
+        help=f"Let the {title.lower()} count, or not.",
+    )
 
 
-def _show_score(run: CVRun, metric: str, title: str, figure: Sequence[float | None], full: float | None) -> None:
+def _show_score(
+    run: CVRun, metric: str, title: str, figure: Sequence[float | None], full: float | None
+) -> None:
     value = math.nan if figure[0] is None else figure[0]
     change = value - (math.nan if full is None else full)
     st.metric(
@@ -96,12 +114,20 @@ def _show_matrix(run: CVRun, subset: str) -> None:
         key="ablation-norm",
         format_func=lambda n: NORMS[n],
         label_visibility="collapsed",
-        help="What a cell says: a number of clips, or their share of the row or of the column.",
+        help="The content of a cell: a number of clips, or their share of the row or of the column.",
     )
     confusion = answers(run).confusion(frozenset(parse_subset(subset)))
     figure = confusion_matrix(confusion, run.labels, norm, ink=ink())
-    right = ", ".join(f"{label} {number(recall)}" for label, recall in zip(run.labels, metrics.per_class(confusion)["recall"], strict=True))
-    st.plotly_chart(figure, config=CONFIG, key="matrix", alt=f"Confusion matrix of {subset_title(subset)}. Recall in percent: {right}")
+    right = ", ".join(
+        f"{label} {number(recall)}"
+        for label, recall in zip(run.labels, metrics.per_class(confusion)["recall"], strict=True)
+    )
+    st.plotly_chart(
+        figure,
+        config=CONFIG,
+        key="matrix",
+        alt=f"Confusion matrix of {subset_title(subset)}. Recall in percent: {right}",
+    )
     offer(confusion_rows(confusion, run.labels), figure, f"{run.path.name}-{subset}-confusion")
     st.caption(f"n {int(confusion.sum()):,}, out of fold.")
 
@@ -116,6 +142,11 @@ def _show_subsets(run: CVRun, subset: str) -> None:
         lines["chance"] = 1 / len(run.labels)
     figure = subset_bars(scores, subset, lines, ink())
     words = ", ".join(f"{subset_title(name)} {score(v)}" for name, v in scores.items())
-    st.plotly_chart(figure, config=CONFIG, key="subsets", alt=f"{SCORES[metric]} of every combination, in percent: {words}")
+    st.plotly_chart(
+        figure,
+        config=CONFIG,
+        key="subsets",
+        alt=f"{SCORES[metric]} of every combination, in percent: {words}",
+    )
     offer(subset_rows(table), figure, f"{run.path.name}-subsets")
     st.caption(f"{SCORES[metric]} in percent, n {run.metrics[run.full]['n']:,}. {intervals(run)}")

@@ -1,4 +1,4 @@
-"""The scores behind the ablation page: which can be chosen, of which subset, and what is kept between reruns."""
+"""The scores behind the ablation page: those to choose from, of any subset, cached between reruns."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from mmer_core import ablation, metrics
-from mmer_core.ablation import Answers, Shares
+from mmer_core import metrics
+from mmer_core.runs import ablation
+from mmer_core.runs.ablation import Shares
 from mmer_core.runs.run import CVRun
+from mmer_core.runs.subset_predictions import NOTHING, SubsetPredictions, subset_predictions
 from ui.export import offer_figure, offer_table
 from ui.results.charts import SCORE_TITLES
 
 SCORES = {m: SCORE_TITLES[m] for m in ("accuracy", "ua", "weighted_f1")}
 MEANING = {
     "accuracy": "Share of clips that are right (also called WA or micro-F1).",
-    "ua": "Unweighted accuracy: the mean of the classes' recalls, so that rare classes count as much as frequent ones.",
+    "ua": "Unweighted accuracy: the mean of the classes' recalls, so that rare classes count as much as "
+    "frequent ones.",
     "weighted_f1": "F1 of each class, averaged with the number of its clips as weight.",
 }
 _KEPT = 32  # small tables of numbers
@@ -30,19 +33,19 @@ def subset_scores(run: CVRun, subset: str) -> dict[str, list[float | None]]:
 
 def majority(run: CVRun) -> dict[str, float]:
     """Scores of always answering the class most frequent in training."""
-    return metrics.scores(answers(run).confusion(ablation.NOTHING))
+    return metrics.scores(answers(run).confusion(NOTHING))
 
 
 def intervals(run: CVRun) -> str:
-    """What the intervals of a run are."""
+    """A sentence on the intervals of a run."""
     return f"Intervals: 95 %, bootstrap over {run.record['plan'].get('groups', 'speaker')}s."
 
 
-def answers(run: CVRun) -> Answers:
-    """What every subset answered, read once.
+def answers(run: CVRun) -> SubsetPredictions:
+    """The answers of every subset, read once.
 
     Raises:
-        RunError: as `ablation.answers_of`.
+        RunError: as `subset_predictions`.
     """
     return _answers(_identity(run), run)
 
@@ -82,19 +85,24 @@ def offer(table: pd.DataFrame, figure: go.Figure, name: str) -> None:
 
 def _identity(run: CVRun) -> tuple[str, ...]:
     """Changes with the run's content; the key of what is computed from it."""
-    return (str(run.path), str(run.record["created"]), *run.labels, *(str(f["sha256"]) for f in run.record.get("files", {}).values()))
+    return (
+        str(run.path),
+        str(run.record["created"]),
+        *run.labels,
+        *(str(f["sha256"]) for f in run.record.get("files", {}).values()),
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _answers(identity: tuple[str, ...], _run: CVRun) -> Answers:
-    return ablation.answers_of(_run)
+def _answers(identity: tuple[str, ...], _run: CVRun) -> SubsetPredictions:
+    return subset_predictions(_run)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def _score_shares(identity: tuple[str, ...], metric: str, _of: Answers) -> Shares:
+def _score_shares(identity: tuple[str, ...], metric: str, _of: SubsetPredictions) -> Shares:
     return ablation.score_shares(_of, metric)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT)
-def _recall_shares(identity: tuple[str, ...], _of: Answers) -> Shares:
+def _recall_shares(identity: tuple[str, ...], _of: SubsetPredictions) -> Shares:
     return ablation.recall_shares(_of)

@@ -1,1 +1,1 @@
-"""What the answers rest on."""
+"""The models behind the answers: data, figures, limits."""

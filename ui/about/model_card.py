@@ -1,60 +1,92 @@
-"""A checkpoint's record as Markdown tables for the About page: pure functions."""
+"""A model's card as Markdown tables for the About page: pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmer_core.default_model.card import AGAINST
-from mmer_core.labels import EMOTION_SYMBOLS, EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
-from ui.figure import gain
+from mmer_core.inference.card import AGAINST
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
+from ui.figure import gain, score
+from ui.theme import emotion_symbol
 
 _NAMES = {
     "emodb": "EMO-DB",
     "ravdess": "RAVDESS",
     "cross validation": "cross-validation by speaker",
     "held out": "held-out part",
+    "unseen corpora": "corpora left out of training",
     "public test": "FER2013 public test",
 }
-_SCORES = {"accuracy": "Accuracy", "ua": "UA", "weighted_f1": "F1"}  # in per cent; explained beside the tables
+#: Where the large model's gains were measured.
+_GAINS = {
+    "alone": "MELD, development part, sentences alone",
+    "in dialogue": "MELD, development part, with the turns before them",
+    "comments": "GoEmotions, test part",
+}
+_SCORES = {
+    "accuracy": "Accuracy",
+    "ua": "UA",
+    "weighted_f1": "F1",
+}  # in per cent; explained beside the tables
 
 
-def data_table(record: Mapping[str, Any]) -> str:
+def data_table(card: Mapping[str, Any]) -> str:
     """One row for each training corpus: size and licence."""
     rows = [
-        (f"**{MODALITY_TITLES[Modality(name)]}**", d["name"], f"{d['n']:,}", d["licence"])
-        for name, entry in record["modalities"].items()
-        for d in entry["data"]
+        (f"**{MODALITY_TITLES[m]}**", d["name"], _count(d.get("n")), d.get("licence") or "not stated")
+        for m in Modality
+        for d in card.get("data", {}).get(m, ())
     ]
     return table(("", "Trained on", "n", "Licence"), rows)
 
 
-def part_table(record: Mapping[str, Any]) -> str:
+def part_table(card: Mapping[str, Any]) -> str:
     """The main scores of each modality alone; variations of a measurement are left to the model card."""
-    rows = []
-    for name in record["modalities"]:
-        for path, row in _main_scores(record["figures"][name]):
-            rows.append((f"**{MODALITY_TITLES[Modality(name)]}**", f"{path} (n = {row['n']:,})", *_scores(row)))
+    rows = [
+        (f"**{MODALITY_TITLES[m]}**", f"{path} (n = {row['n']:,})", *_scores(row))
+        for m in Modality
+        for path, row in _main_scores(figures_of(card).get(m) or {})
+    ]
     return table(("", "Measured on", *_SCORES.values()), rows)
 
 
-def fused_table(record: Mapping[str, Any]) -> str:
-    """Scores of every subset of the modalities."""
-    rows = []
-    for name, row in record["figures"]["fused"]["subsets"].items():
-        rows.append((" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row)))
+def fused_table(card: Mapping[str, Any]) -> str:
+    """Scores of every subset of the modalities, with intervals where they are known."""
+    rows = [
+        (" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row))
+        for name, row in subset_figures(card).items()
+    ]
     return table(("", *_SCORES.values()), rows)
 
 
-def gain_table(record: Mapping[str, Any]) -> str:
-    """By how much the words of the large model are better than the default one's, with intervals."""
-    gains = record["figures"][Modality.TEXT.value][AGAINST]
-    rows = [(f"MELD, development part, {way}", gain(row["weighted_f1"], row["low"], row["high"]), f"{row['p']:.3f}") for way, row in gains.items()]
+def gain_table(card: Mapping[str, Any]) -> str:
+    """The gains of the large model's words over the default one's, with intervals."""
+    gains = figures_of(card)[Modality.TEXT][AGAINST]
+    rows = [
+        (_GAINS.get(way, way), gain(row["weighted_f1"], row["low"], row["high"]), f"{row['p']:.3f}")
+        for way, row in gains.items()
+    ]
     return table(("Words", "F1 over the default model, with its 95 % interval", "p"), rows)
 
 
-def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, Mapping[str, Any]]]:
-    """Rows that hold all scores, with where they stand in words; of several beside one another the first, which the others vary."""
+def figures_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures of a card; {} where it has none."""
+    return card.get("figures") or {}
+
+
+def subset_figures(card: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """{subset: scores} of the fused answer: cross-validated, or of a shipped model on held-out draws."""
+    figures = figures_of(card)
+    return (figures.get("cross_validation") or figures.get("fused") or {}).get("subsets") or {}
+
+
+def _main_scores(
+    figures: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Rows that hold all scores, with where they stand in words; of several beside one another the first,
+    which the others vary.
+    """
     rows: list[tuple[str, Mapping[str, Any]]] = []
     found = False
     for name, value in figures.items():
@@ -70,13 +102,19 @@ def _main_scores(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> list
 
 
 def in_words(name: str) -> str:
-    """A key of the record as a person writes it: "cross_validation" -> "cross-validation by speaker"."""
+    """A key of the figures in words: "cross_validation" -> "cross-validation by speaker"."""
     plain = name.replace("_", " ")
     return _NAMES.get(plain, plain)
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{100 * row[key]:.1f}" for key in _SCORES)
+    """The main scores in per cent, with their intervals where these are known."""
+    ends = row.get("intervals", {})
+    return tuple(score((row[key], *ends.get(key, (None, None)))) for key in _SCORES)
+
+
+def _count(n: Any) -> str:
+    return f"{n:,}" if isinstance(n, int) else "–"
 
 
 def label_table() -> str:
@@ -84,7 +122,7 @@ def label_table() -> str:
     rows = []
     for emotion in EMOTIONS:
         aliases = sorted(alias for alias, target in LABEL_ALIASES.items() if target == emotion)
-        rows.append((f"{EMOTION_SYMBOLS[emotion]} **{emotion}**", ", ".join(aliases)))
+        rows.append((f"{emotion_symbol(emotion)} **{emotion}**", ", ".join(aliases)))
     return table(("Emotion", "Also called"), rows)
 
 
@@ -98,4 +136,6 @@ def card_body(card: str) -> str:
 def table(header: tuple[str, ...], rows: Sequence[Sequence[str]]) -> str:
     """Rows as a Markdown table; a bar in a cell is escaped."""
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows])
+    return "\n".join(
+        lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    )

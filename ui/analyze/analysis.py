@@ -1,29 +1,31 @@
-"""What a person gave and what was found in it, kept for this visit only."""
+"""The source that a person gave and its analysis, kept for this visit only."""
 
 from __future__ import annotations
 
 import hashlib
 import mimetypes
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from mmer_core.clip import Clip
 from mmer_core.labels import Modality
-from mmer_core.media import load_upload, text_clip
+from mmer_core.media.loading import load_upload, text_clip
 from ui.models import ModelLoader
 
 if TYPE_CHECKING:
-    from mmer_core.predictor import Observation, Predictor
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.observation import Observation
 
 KEPT = 4  # analyses per visit; an observation without its frames is a few megabytes
-_STRIP = 6  # frames kept to look at
+_STRIP = 6  # frames kept for showing
 _SOURCE, _ANALYSES = "source", "analyses"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,50 +78,76 @@ class Analysis:
         return self.observation.clip.digest
 
     @property
-    def heard(self) -> str:
+    def first_words(self) -> str:
         """The words that were found or given at first; "" for none."""
         return self.observation.clip.text or ""
 
     @property
     def main(self) -> int | None:
-        """Whom of `Clip.people` the app follows unless told otherwise; None: nobody, or somebody who is not among them."""
+        """The one of `Clip.people` whom the app follows by itself; None: nobody, or somebody who is not
+        among them.
+        """
         clip = self.observation.clip
-        return next((i for i, p in enumerate(clip.people) if clip.faces is not None and np.array_equal(p.boxes, clip.faces.boxes)), None)
+        return next(
+            (
+                i
+                for i, p in enumerate(clip.people)
+                if clip.faces is not None and np.array_equal(p.boxes, clip.faces.boxes)
+            ),
+            None,
+        )
 
-    def corrected(self, words: str, person: int | None, predictor: Predictor, before: tuple[str, ...] = ()) -> Observation:
-        """The observation with these words and the face of this one of `Clip.people`; only what is new is encoded.
+    def corrected(
+        self, words: str, person: int | None, model: EmotionModel, context: tuple[str, ...] = ()
+    ) -> Observation:
+        """The observation with these words and the face of this one of `Clip.people`; only what is new is
+        encoded.
 
         Args:
-            before: what was said before the words, oldest first.
+            words: as they were edited.
             person: anything but an index into `Clip.people` is the one that the app followed by itself.
+            model: that reads them.
+            context: the turns before the words, oldest first.
         """
-        observation = self.saying(words, predictor, before)
+        observation = self.reworded(words, model, context)
         if person is None or person == self.main or person not in range(len(observation.clip.people)):
             return observation
         if person not in self._followed:
-            self._followed[person] = predictor.follow(self.observation, person)
+            self._followed[person] = model.follow(self.observation, person)
         seen = self._followed[person]
-        others = [m for m in predictor.modalities if m is not Modality.VISUAL]
-        features = {m: v for m, v in seen.features.items() if m not in others} | {m: v for m, v in observation.features.items() if m in others}
-        absent = {m: r for m, r in seen.absent.items() if m not in others} | {m: r for m, r in observation.absent.items() if m in others}
-        return replace(observation, clip=replace(observation.clip, faces=seen.clip.faces), features=features, absent=absent)
+        others = [m for m in model.modalities if m is not Modality.VISUAL]
+        return replace(
+            observation,
+            clip=replace(observation.clip, faces=seen.clip.faces),
+            features=_joined(seen.features, observation.features, others),
+            absent=_joined(seen.absent, observation.absent, others),
+        )
 
-    def saying(self, words: str, predictor: Predictor, before: tuple[str, ...] = ()) -> Observation:
-        """The observation with these words behind what was said before; only the text encoder runs, and only when they are new."""
-        if words.strip() == self.heard.strip() and not before:
+    def reworded(self, words: str, model: EmotionModel, context: tuple[str, ...] = ()) -> Observation:
+        """The observation with these words after these turns; only the text encoder runs, and only when they
+        are new.
+        """
+        if words.strip() == self.first_words.strip() and not context:
             return self.observation
-        if self._reworded is None or self._reworded[0] != (words, before):
-            self._reworded = ((words, before), predictor.reword(self.observation, words, before))
+        if self._reworded is None or self._reworded[0] != (words, context):
+            self._reworded = ((words, context), model.reword(self.observation, words, context))
         return self._reworded[1]
 
 
-def turns_in(told: str | None) -> tuple[str, ...]:
+def _joined(
+    seen: dict[Modality, T], rest: dict[Modality, T], others: Collection[Modality]
+) -> dict[Modality, T]:
+    """`rest` for the other modalities, `seen` for the face."""
+    return {m: v for m, v in seen.items() if m not in others} | {m: v for m, v in rest.items() if m in others}
+
+
+def turns_in(text: str | None) -> tuple[str, ...]:
     """The turns of a conversation that a person typed, one a line."""
-    return tuple(line.strip() for line in (told or "").splitlines() if line.strip())
+    return tuple(line.strip() for line in (text or "").splitlines() if line.strip())
 
 
 def chosen() -> Source | None:
-    """What the person chose last, or None."""
+    """The source that the person chose last, or None."""
     return st.session_state.get(_SOURCE)
 
 
@@ -128,17 +156,17 @@ def choose(source: Source | None) -> None:
     st.session_state[_SOURCE] = source
 
 
-def latest(model: str | None = None) -> Analysis | None:
-    """The analysis last asked for in this visit; with `model`, only one made by the model of that sha256. None: there is none."""
+def latest(sha256: str | None = None) -> Analysis | None:
+    """The analysis last made in this visit, by the model of this sha256 if one is given; None if none was."""
     kept: dict[tuple[str, str], Analysis] = st.session_state.get(_ANALYSES, {})
-    return next((analysis for (_, sha256), analysis in reversed(kept.items()) if model in (None, sha256)), None)
+    return next((a for (_, model), a in reversed(kept.items()) if sha256 in (None, model)), None)
 
 
 def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Analysis:
     """Read and observe a source; the same bytes under the same model are not read twice.
 
     Args:
-        progress: called with the name of each step (see `phrases.STEPS`) as it starts.
+        progress: called with the name of each step (see `text.STEPS`) as it starts.
 
     Raises:
         MediaError: nothing can be read from the source.
@@ -148,13 +176,13 @@ def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]
     started = time.perf_counter()
     if not loader.ready:
         progress("models")
-    predictor = loader.wait()
+    model = loader.wait()
     waited = time.perf_counter() - started
-    key = (source.digest, predictor.identity["sha256"])
+    key = (source.digest, model.identity["sha256"])
     if key in kept:
         kept[key] = replace(kept.pop(key), source=source)
         return kept[key]
-    analysis = _observe(source, predictor, progress)
+    analysis = _observe(source, model, progress)
     if waited > 0.05:
         analysis.seconds = {"models": waited, **analysis.seconds}
     kept[key] = analysis
@@ -163,16 +191,23 @@ def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]
     return analysis
 
 
-def _observe(source: Source, predictor: Predictor, progress: Callable[[str], None]) -> Analysis:
+def _observe(source: Source, model: EmotionModel, progress: Callable[[str], None]) -> Analysis:
     progress("read")
     started = time.perf_counter()
     clip = _read(source)
     seconds = {"read": time.perf_counter() - started}
-    observation = predictor.observe(clip, progress=progress)
-    strip = [] if clip.frames is None else [clip.frames[i] for i in np.linspace(0, len(clip.frames) - 1, min(_STRIP, len(clip.frames))).astype(int)]
-    # Copies, so that the array of all frames can go.
+    observation = model.observe(clip, progress=progress)
+    # Without the frames, of which only a few are kept, as copies, so that the array of all can go.
     slim = replace(observation, clip=replace(observation.clip, frames=None))
-    return Analysis(source, slim, [frame.copy() for frame in strip], {**seconds, **observation.timings})
+    return Analysis(source, slim, _strip(clip), {**seconds, **observation.timings})
+
+
+def _strip(clip: Clip) -> list[np.ndarray]:
+    """Copies of a few frames, spread over the clip."""
+    if clip.frames is None:
+        return []
+    picked = np.linspace(0, len(clip.frames) - 1, min(_STRIP, len(clip.frames))).astype(int)
+    return [clip.frames[i].copy() for i in picked]
 
 
 def _read(source: Source) -> Clip:

@@ -1,19 +1,22 @@
-"""The answer to one clip: emotion, switches, bars, a card per modality, what moved it, and the file to take away."""
+"""The answer to one clip: emotion, switches, bars, a card per modality, what moved it, and the file to take
+away.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.timeline import Timeline
 from mmer_core.labels import MODALITY_TITLES, Modality
-from mmer_core.prediction import Prediction
-from mmer_core.timeline import Timeline
 from ui.analyze.analysis import Analysis
-from ui.analyze.cards import show_face, show_opinion, show_voice, transcript_box, turns_before
+from ui.analyze.cards import context_box, show_face, show_unimodal, show_voice, transcript_box
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
@@ -23,66 +26,109 @@ from ui.export import offer_figure, offer_file
 from ui.figure import CONFIG, percent, points
 from ui.headline import changes_html, headline_html, warnings_html
 from ui.page import PAGES, ink
-from ui.phrases import CAVEAT, STEPS, plain, seconds, sentence_case
+from ui.text import CAVEAT, STEPS, missing_sentence, plain, seconds, sentence_case
+from ui.theme import emotion_colour
 
 if TYPE_CHECKING:
-    from mmer_core.predictor import Observation, Predictor
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.observation import Observation
 
 
-def show_answer(analysis: Analysis, predictor: Predictor) -> None:
-    """The clip beside its answer, and the evidence below. Switches and edited words redraw the answer, not the player."""
+def show_answer(analysis: Analysis, model: EmotionModel) -> None:
+    """The clip beside its answer, and the evidence below. Switches and edited words redraw the answer, not
+    the player.
+    """
     left, right = st.columns([2, 3], gap="medium")
     with left:
         show_clip(analysis)
-    _answer(analysis, predictor, right, st.container())
+    _answer(analysis, model, right, st.container())
 
 
 @st.fragment
-def _answer(analysis: Analysis, predictor: Predictor, right: DeltaGenerator, below: DeltaGenerator) -> None:
-    """Widgets first, then the prediction they ask for, then everything that shows it, in places laid out beforehand."""
+def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, below: DeltaGenerator) -> None:
+    """Widgets first, then the prediction they ask for, then everything that shows it, in places laid out
+    beforehand.
+    """
     with right:
-        headline, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
+        top, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
         over_time = st.container()
-        cards = _card_places(predictor.modalities)
-        moved, taken = st.columns([3, 2], gap="medium")
-    with cards[Modality.TEXT]:
-        opinion_of_words = st.container()
-        words = transcript_box(analysis)
-        before = turns_before(analysis) if predictor.reads_dialogue else ()
-    with cards[Modality.VISUAL]:
-        opinion_of_face = st.container()
-        person = choose_face(analysis)
-    observation = analysis.corrected(words, person, predictor, before)
+        cards = _cards(model.modalities)
+        left, aside = st.columns([3, 2], gap="medium")
+    observation, person = _corrected(analysis, model, cards)
     with switches:
-        use = _switches(analysis, observation, predictor.modalities)
-    prediction = predictor.fuse(observation, use)
-    everything = predictor.fuse(observation) if set(prediction.used) < set(observation.features) else None
+        use = _switches(analysis, observation, model)
+    prediction = model.fuse(observation, use)
+    everything = model.fuse(observation) if set(prediction.used) < set(observation.features) else None
+    timeline = timeline_of(observation, model, prediction.used, person)
 
-    with headline:
+    with top:
         st.html(headline_html(prediction) + warnings_html(prediction, _face_hint(observation, prediction)))
+        if timeline is not None and (changing := changes_html(timeline)):
+            st.html(changing)
     with bars:
         _show_bars(prediction, everything)
-    for modality, place in (cards | {Modality.TEXT: opinion_of_words, Modality.VISUAL: opinion_of_face}).items():
-        with place:
-            show_opinion(prediction, modality)
-    with cards[Modality.AUDIO]:
-        show_voice(analysis)
-    with cards[Modality.VISUAL]:
-        show_face(observation.clip)
-    with moved:
-        _show_contributions(prediction)
-    timeline = timeline_of(observation, predictor, prediction.used, person)
-    if timeline is not None:
-        if changing := changes_html(timeline):
-            with headline:
-                st.html(changing)
-        with over_time:
+    for modality, card in cards.items():
+        with card.evidence:
+            show_unimodal(prediction, modality)
+    _show_what_was_read(analysis, observation, cards)
+    with over_time:
+        if timeline is not None:
             show_timeline(timeline, analysis)
-    with taken:
+    with left:
+        _show_contributions(prediction)
+    with aside:
         _show_notes(prediction)
-        _offer_files(prediction, analysis, observation, timeline)
+        _offer_files(prediction, analysis, observation, timeline, model.record)
         _show_times(prediction, analysis)
+
+
+@dataclass(frozen=True)
+class _Card:
+    """The two places of a modality's card: its prediction, and below it whatever it was made from."""
+
+    evidence: DeltaGenerator
+    source: DeltaGenerator
+
+
+def _cards(modalities: tuple[Modality, ...]) -> dict[Modality, _Card]:
+    found = {}
+    for modality, column in zip(modalities, st.columns(len(modalities), gap="small"), strict=True):
+        with column.container(border=True, height="stretch"):
+            found[modality] = _Card(st.container(), st.container())
+    return found
+
+
+def _corrected(
+    analysis: Analysis, model: EmotionModel, cards: Mapping[Modality, _Card]
+) -> tuple[Observation, int | None]:
+    """The observation with the words, the turns before them and the face that the person chose on the cards;
+    and the face. A model that does not read one of them has no such control.
+    """
+    words, context, person = analysis.first_words, tuple[str, ...](), None
+    if Modality.TEXT in model.encoders:
+        with cards[Modality.TEXT].source:
+            words = transcript_box(analysis)
+    readers = [m for m, encoder in model.encoders.items() if encoder.spec.reads_dialogue]
+    if readers:
+        with cards[readers[0]].source:
+            context = context_box(analysis)
+    if Modality.VISUAL in model.encoders:
+        with cards[Modality.VISUAL].source:
+            person = choose_face(analysis)
+    return analysis.corrected(words, person, model, context), person
+
+
+def _show_what_was_read(
+    analysis: Analysis, observation: Observation, cards: Mapping[Modality, _Card]
+) -> None:
+    """The sound and the face, on the cards that read them."""
+    if Modality.AUDIO in cards:
+        with cards[Modality.AUDIO].source:
+            show_voice(analysis)
+    if Modality.VISUAL in cards:
+        with cards[Modality.VISUAL].source:
+            show_face(observation.clip)
 
 
 def _face_hint(observation: Observation, prediction: Prediction) -> str:
@@ -90,26 +136,25 @@ def _face_hint(observation: Observation, prediction: Prediction) -> str:
     return "Another face can be chosen under Face, below." if several else ""
 
 
-def _card_places(modalities: tuple[Modality, ...]) -> dict[Modality, DeltaGenerator]:
-    columns = st.columns(len(modalities), gap="small")
-    return {m: column.container(border=True, height="stretch") for m, column in zip(modalities, columns, strict=True)}
-
-
-def _switches(analysis: Analysis, observation: Observation, modalities: tuple[Modality, ...]) -> set[Modality]:
+def _switches(analysis: Analysis, observation: Observation, model: EmotionModel) -> set[Modality]:
     """One switch for each modality; those that the clip lacks cannot be turned on."""
     use = set()
-    for modality in modalities:
+    for modality in model.modalities:
         there = modality in observation.features
         title = MODALITY_TITLES[modality]
+        if there:
+            help = f"Let the {title.lower()} count. Off: the answer is made without, at once."
+        elif modality in model.missing:
+            help = missing_sentence(model.record["modalities"])
+        else:
+            help = f"Not in this clip: {observation.absent.get(modality)}."
         on = st.toggle(
             title,
             value=True,
             key=f"use-{modality}-{analysis.digest}",
             disabled=not there,
             persist_state="session",
-            help=f"Let the {title.lower()} count. Off: the answer is made without, at once."
-            if there
-            else f"Not in this clip: {observation.absent.get(modality)}.",
+            help=help,
         )
         if on:
             use.add(modality)
@@ -127,17 +172,16 @@ def _show_bars(prediction: Prediction, everything: Prediction | None) -> None:
 
 
 def _show_contributions(prediction: Prediction) -> None:
-    st.markdown(f"#### What led to {prediction.label}")
+    st.markdown(f"#### What led to {plain(prediction.label)}")
     used = {m: prediction.contributions[m] for m in prediction.used}
-    figure = contribution_steps(used, prediction.probability, prediction.label, ink())
-    st.plotly_chart(
-        figure,
-        config=CONFIG,
-        key="contributions",
-        alt=f"Steps to {percent(prediction.probability)}: " + ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in used.items()),
-    )
+    colour = emotion_colour(prediction.label, prediction.probabilities)
+    figure = contribution_steps(used, prediction.probability, colour, ink())
+    steps = ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in used.items())
+    alt = f"Steps to {percent(prediction.probability)}: {steps}"
+    st.plotly_chart(figure, config=CONFIG, key="contributions", alt=alt)
     st.caption(
-        "Before looking: how often this emotion came up in training. Each step is what one modality added or took away, "
+        "Before looking: how often this emotion came up in training. Each step is what one modality "
+        "added or took away, "
         "averaged over every order of adding them (Shapley values), in percentage points."
     )
     offer_figure(figure, "contributions")
@@ -150,14 +194,25 @@ def _show_notes(prediction: Prediction) -> None:
             st.info(plain(sentence_case(note)), icon=":material/info:")
 
 
-def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observation, timeline: Timeline | None) -> None:
-    """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made when asked for."""
+def _offer_files(
+    prediction: Prediction,
+    analysis: Analysis,
+    observation: Observation,
+    timeline: Timeline | None,
+    record: Mapping[str, Any],
+) -> None:
+    """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made
+    when asked for.
+    """
     stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
+    frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
+    strip = tuple(analysis.strip) if frames else ()
     with st.container(horizontal=True, vertical_alignment="center"):
-        frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
         offer_file(
             "Report",
-            lambda: clip_report(analysis.source, observation, prediction, timeline, tuple(analysis.strip) if frames else ()),
+            lambda: clip_report(
+                analysis.source, observation, prediction, timeline, record=record, frames=strip
+            ),
             f"{stem}.html",
             key="report",
             icon=":material/description:",
@@ -167,7 +222,8 @@ def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observ
             st.checkbox(
                 "with frames",
                 key=f"frames-{analysis.digest}",
-                help="Put a few frames of the clip into the report, which otherwise holds nothing of it but the words.",
+                help="Put a few frames of the clip into the report, which otherwise holds nothing of it "
+                "but the words.",
             )
         offer_file(
             "Download JSON",
@@ -175,7 +231,7 @@ def _offer_files(prediction: Prediction, analysis: Analysis, observation: Observ
             f"{stem}.json",
             key="download",
             icon=":material/download:",
-            help="This answer with all probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
+            help="All probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
         )
     st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
 

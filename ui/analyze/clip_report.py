@@ -1,31 +1,38 @@
-"""The report on one clip: everything the Analyze page says about it, in a file of its own."""
+"""The report on one clip: everything that the Analyze page shows, in a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmer_core.labels import EMOTIONS, MODALITY_TITLES
-from mmer_core.media import display_name
-from mmer_core.prediction import Prediction
-from mmer_core.timeline import Timeline, changes_sentence, disagreements
+from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.timeline import Timeline, changes_sentence, disagreements
+from mmer_core.labels import MODALITY_TITLES
+from mmer_core.media.loading import display_name
 from ui import report
 from ui.analyze.analysis import Source
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
-from ui.figure import emotion_name, points
+from ui.figure import points
 from ui.headline import UNSURE, headline
-from ui.phrases import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, sentence_case
+from ui.text import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, sentence_case
+from ui.theme import emotion_colour, emotion_name, emotion_title
 
 if TYPE_CHECKING:
-    from mmer_core.predictor import Observation
+    from mmer_core.inference.observation import Observation
 
 
 def clip_report(
-    source: Source, observation: Observation, prediction: Prediction, timeline: Timeline | None, frames: tuple[np.ndarray, ...] = ()
+    source: Source,
+    observation: Observation,
+    prediction: Prediction,
+    timeline: Timeline | None,
+    *,
+    record: Mapping[str, Any],
+    frames: tuple[np.ndarray, ...] = (),
 ) -> str:
     """One HTML file about a clip; of the clip itself it holds only the words, and the frames that are given.
 
@@ -34,6 +41,7 @@ def clip_report(
         observation: what was found, with the words as they were last edited.
         prediction: the answer with the modalities that are switched on.
         timeline: the same over time; None for a short clip.
+        record: of the model.
         frames: (H, W, 3) uint8 pictures to show; none by default.
     """
     name = "A sentence" if source.data is None else display_name(source.name)
@@ -44,10 +52,12 @@ def clip_report(
         *_words(observation, timeline),
         *([report.heading("Frames"), report.pictures(frames, "A frame of the clip")] if frames else []),
         *_identity(source, observation, prediction, name),
-        *report.limits(),
+        *report.limits(record),
         *report.not_for(),
     ]
-    return report.document(f"{UNSURE if prediction.unsure else prediction.label.capitalize()}: {name}", body)
+    return report.document(
+        f"{UNSURE if prediction.unsure else emotion_title(prediction.label)}: {name}", body
+    )
 
 
 def _answer(prediction: Prediction, name: str) -> Iterator[str]:
@@ -60,26 +70,48 @@ def _answer(prediction: Prediction, name: str) -> Iterator[str]:
     )
     if prediction.warnings:
         yield report.bullets(f"Note: {sentence_case(w)}" for w in prediction.warnings)
-    yield report.figure(emotion_bars(prediction.probabilities, None, report.INK), describe(prediction.probabilities))
+    yield report.figure(
+        emotion_bars(prediction.probabilities, None, report.INK), describe(prediction.probabilities)
+    )
     yield report.paragraph(CAVEAT, quiet=True)
     yield from (report.paragraph(note) for note in prediction.notes if note not in prediction.warnings)
 
 
 def _modalities(prediction: Prediction) -> Iterator[str]:
-    yield report.heading("What each says on its own")
+    yield report.heading("Each modality on its own")
     used = {MODALITY_TITLES[m]: prediction.modalities[m].probabilities or {} for m in prediction.used}
-    rows = [[emotion_name(e), *(f"{100 * p[e]:.1f}" for p in used.values()), f"{100 * prediction.probabilities[e]:.1f}"] for e in EMOTIONS]
+    rows = [
+        [
+            emotion_name(e),
+            *(f"{100 * p[e]:.1f}" for p in used.values()),
+            f"{100 * prediction.probabilities[e]:.1f}",
+        ]
+        for e in prediction.probabilities
+    ]
     yield report.table(rows, ["Emotion", *used, "Together"], "Probability in per cent.")
-    absent = [f"{MODALITY_TITLES[m]}: {o.reason or 'nothing to go by'}" for m, o in prediction.modalities.items() if m not in prediction.used]
+    absent = [
+        f"{MODALITY_TITLES[m]}: {o.reason or 'nothing to go by'}"
+        for m, o in prediction.modalities.items()
+        if m not in prediction.used
+    ]
     if absent:
         yield report.heading("Not used", 3)
         yield report.bullets(absent)
     yield report.heading(f"What led to {prediction.label}")
     moved = {m: prediction.contributions[m] for m in prediction.used}
     alt = ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in moved.items())
-    yield report.figure(contribution_steps(moved, prediction.probability, prediction.label, report.INK), f"Steps to the answer: {alt}")
-    yield report.bullets(f"{MODALITY_TITLES[m]}: {contribution_sentence(prediction, m)}" for m in prediction.used)
-    yield report.paragraph("Each step is a Shapley value: what one modality adds, averaged over every order of adding them.", quiet=True)
+    colour = emotion_colour(prediction.label, prediction.probabilities)
+    yield report.figure(
+        contribution_steps(moved, prediction.probability, colour, report.INK),
+        f"Steps to the answer: {alt}",
+    )
+    yield report.bullets(
+        f"{MODALITY_TITLES[m]}: {contribution_sentence(prediction, m)}" for m in prediction.used
+    )
+    yield report.paragraph(
+        "Each step is a Shapley value: what one modality adds, averaged over every order of adding them.",
+        quiet=True,
+    )
 
 
 def _over_time(timeline: Timeline | None) -> Iterator[str]:
@@ -88,23 +120,30 @@ def _over_time(timeline: Timeline | None) -> Iterator[str]:
     yield report.heading("Over time")
     yield report.figure(timeline_figure(timeline, report.INK), describe_timeline(timeline))
     yield report.paragraph(
-        f"Colour is the strongest emotion, height its probability, a thin grey line nothing to go by. {OVER_TIME_CAVEAT}", quiet=True
+        "Colour is the strongest emotion, height its probability, a thin grey line nothing to go "
+        f"by. {OVER_TIME_CAVEAT}",
+        quiet=True,
     )
     if changing := changes_sentence(timeline):
         yield report.paragraph(changing)
     found = disagreements(timeline)
     if found:
         yield report.heading("Where they disagree", 3)
-        yield report.table([[f"{clock(s.start)} – {clock(s.end)}", stretch_sentence(s)] for s in found], ["Time", "Who says what"])
+        yield report.table(
+            [[f"{clock(s.start)} – {clock(s.end)}", stretch_sentence(s)] for s in found],
+            ["Time", "Emotion of each modality"],
+        )
 
 
 def _words(observation: Observation, timeline: Timeline | None) -> Iterator[str]:
     text = observation.clip.text
     if not text:
         return
-    yield report.heading("Words" + (", as they were heard" if observation.heard else ""))
+    yield report.heading("Words" + (", by speech recognition" if observation.transcribed else ""))
     if timeline is not None and timeline.phrases:
-        yield report.table([[f"{clock(p.start)} – {clock(p.end)}", p.text] for p in timeline.phrases], ["Time", "Said"])
+        yield report.table(
+            [[f"{clock(p.start)} – {clock(p.end)}", p.text] for p in timeline.phrases], ["Time", "Said"]
+        )
     else:
         yield f"<blockquote>{escape(text)}</blockquote>"
 
@@ -118,7 +157,11 @@ def _identity(source: Source, observation: Observation, prediction: Prediction, 
             "Given": name,
             "Kind": clip.kind,
             **({"Length": seconds(clip.duration)} if clip.duration else {}),
-            **({"Face": f"found in {len(faces)} of {faces.frames_seen} frames; {faces.rule}"} if faces is not None else {}),
+            **(
+                {"Face": f"found in {len(faces)} of {faces.frames_seen} frames; {faces.rule}"}
+                if faces is not None
+                else {}
+            ),
             "SHA-256": source.digest,
             "Model": prediction.model.get("name", "?"),
             "Model SHA-256": prediction.model.get("sha256", "?"),

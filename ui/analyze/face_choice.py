@@ -7,14 +7,16 @@ import streamlit as st
 
 from mmer_core.clip import FaceTrack
 from ui.analyze.analysis import Analysis
-from ui.phrases import sentence_case
+from ui.text import sentence_case
 
 _SIDE = 64  # pixels of a crop on the page
-_BY_ITSELF = -1  # the face that was followed, where it is not among those that can be told apart in one frame
+_BY_ITSELF = -1  # the face that was followed, where it is not among those seen together in one frame
 
 
 def choose_face(analysis: Analysis) -> int | None:
-    """A crop of each person and the choice between them, as `Analysis.corrected` takes it. Nothing for one face."""
+    """A crop of each person and the choice between them, as `Analysis.corrected` takes it. Nothing for one
+    face.
+    """
     clip = analysis.observation.clip
     if len(clip.people) < 2 or clip.faces is None:
         return None
@@ -29,12 +31,18 @@ def choose_face(analysis: Analysis) -> int | None:
         required=True,
         key=f"face-{analysis.digest}",
         persist_state="session",
-        help="Counted from the left. Choose another face, by mouse or with the arrow keys and Enter: the answer follows.",
+        help="Counted from the left. Choose another face, by mouse or with the arrow keys and Enter: the "
+        "answer follows.",
     )
     with crops:
         for i, face in faces.items():
             mark = "✓ " if i == chosen else ""
-            st.image(_crop(face), width=_SIDE, caption=f"{mark}{_name(i)}", alt=f"{_name(i)}{', the one that is read' if i == chosen else ''}")
+            st.image(
+                _crop(face),
+                width=_SIDE,
+                caption=f"{mark}{_name(i)}",
+                alt=f"{_name(i)}{', the one that is read' if i == chosen else ''}",
+            )
     by_itself = "A face" if analysis.main is None else _name(analysis.main)
     st.caption(f"Unless you choose: {by_itself.lower()}. {sentence_case(clip.faces.rule)}")
     return chosen

@@ -1,4 +1,6 @@
-"""Ways to give a clip: drop a file, record one, type a sentence, press a sample. Whatever was done last is what is shown."""
+"""Ways to give a clip: drop a file, record one, type a sentence, press a sample. Whatever was done last is
+what is shown.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,37 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from mmer_core.config import ROOT
+from mmer_core.labels import Modality
 from ui.analyze.analysis import Source, choose, chosen
 from ui.analyze.recorder import recorder
-from ui.model_choice import choose_model
+from ui.model_choice import choose_model, usable_modalities
+from ui.page import ROOT
 
-FILE_TYPES = ("mp4", "mov", "mkv", "webm", "avi", "wav", "flac", "mp3", "m4a", "ogg", "jpg", "jpeg", "png", "webp")
+FILE_TYPES = (
+    "mp4",
+    "mov",
+    "mkv",
+    "webm",
+    "avi",
+    "wav",
+    "flac",
+    "mp3",
+    "m4a",
+    "ogg",
+    "jpg",
+    "jpeg",
+    "png",
+    "webp",
+)
 LONGEST_TEXT = 2000  # characters
 UPLOAD, RECORD = ":material/upload: Upload", ":material/videocam: Record"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip or sentence that comes with the app; `file` is a name in samples/, described in samples/SOURCES.md."""
+    """A clip or sentence that comes with the app; `file` is a name in samples/, described in
+    samples/SOURCES.md.
+    """
 
     title: str
     credit: str
@@ -38,12 +58,20 @@ SAMPLES: tuple[Sample, ...] = (
         ":material/play_circle:",
         file="speech.mp4",
     ),
-    Sample("A sentence", "Made up for this app.", ":material/format_quote:", text="Oh my God, you came all this way! I can't believe it!"),
+    Sample(
+        "A sentence",
+        "Made up for this app.",
+        ":material/format_quote:",
+        text="Oh my God, you came all this way! I can't believe it!",
+    ),
 )
 
 
 def intake() -> None:
-    """The uploader or the recorder; beside it, where there is room, the text field, the samples and the choice between models, if there is one."""
+    """The uploader or the recorder; beside it, where there is room, the text field, the samples and the
+    model in use.
+    """
+    words = Modality.TEXT in usable_modalities()
     left, right = st.columns([3, 2], gap="medium")
     with left:
         way = st.segmented_control(
@@ -60,20 +88,36 @@ def intake() -> None:
         else:
             _uploader()
     with right:
-        with st.form("typing", border=False, enter_to_submit=True), st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input(
-                "Or type what someone said",
-                key="typed",
-                max_chars=LONGEST_TEXT,
-                placeholder="I can't believe you did that!",
-                help="English works best. Without a clip, the answer rests on the words alone.",
-            )
-            st.form_submit_button("Read", on_click=_take_text, help="See the emotion in these words.")
+        if words:
+            _typing()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("Or try", width="content")
             for sample in SAMPLES:
-                st.button(sample.title, key=f"sample-{sample.title}", icon=sample.icon, on_click=_take_sample, args=(sample,), help=sample.credit)
+                if words or sample.text is None:
+                    st.button(
+                        sample.title,
+                        key=f"sample-{sample.title}",
+                        icon=sample.icon,
+                        on_click=_take_sample,
+                        args=(sample,),
+                        help=sample.credit,
+                    )
         choose_model()
+
+
+def _typing() -> None:
+    with (
+        st.form("typing", border=False, enter_to_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        st.text_input(
+            "Or type what someone said",
+            key="typed",
+            max_chars=LONGEST_TEXT,
+            placeholder="I can't believe you did that!",
+            help="English works best. Without a clip, the answer rests on the words alone.",
+        )
+        st.form_submit_button("Read", on_click=_take_text, help="See the emotion in these words.")
 
 
 def _uploader() -> None:
@@ -82,7 +126,8 @@ def _uploader() -> None:
         type=FILE_TYPES,
         key="upload",
         on_change=_take_upload,
-        help="A video, a sound or a picture, up to 200 MB; of a long clip the first minute is used. It is read on this machine and not kept.",
+        help="A video, a sound or a picture, up to 200 MB; of a long clip the first minute is used. It "
+        "is read on this machine and not kept.",
     )
 
 
@@ -106,4 +151,6 @@ def _take_sample(sample: Sample) -> None:
 
 def credit_of(source: Source) -> str | None:
     """Where a sample comes from; None for a person's own clip."""
-    return next((s.credit for s in SAMPLES if source.origin == "sample" and source.name in (s.file, s.title)), None)
+    return next(
+        (s.credit for s in SAMPLES if source.origin == "sample" and source.name in (s.file, s.title)), None
+    )

@@ -1,6 +1,7 @@
 """The clip itself: player, picture or words; and the strings that pull the player from elsewhere on the page.
 
-The scrubber and the list of moments move the player in the browser, without asking the server, so nothing is reloaded.
+The scrubber and the list of moments move the player in the browser, without the server, so nothing is
+reloaded.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from pathlib import Path
 import streamlit as st
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.labels import MODALITY_COLOURS, Modality
-from mmer_core.media import display_name
+from mmer_core.labels import Modality
+from mmer_core.media.loading import display_name
 from ui.analyze.analysis import Analysis, Source
 from ui.analyze.intake import credit_of
-from ui.phrases import plain, seconds
+from ui.text import plain, seconds
+from ui.theme import MODALITY_COLOURS
 
-#: Containers that browsers play, with the media type to announce: Chromium plays QuickTime files only under the name of MP4.
+#: Containers that browsers play, with the media type to announce: Chromium plays QuickTime files only under
+#: the name of MP4.
 _PLAYED = {"video/mp4": "video/mp4", "video/quicktime": "video/mp4", "video/webm": "video/webm"}
 
 
@@ -35,10 +38,12 @@ class Moment:
 _SCRIPT = (Path(__file__).parent / "player.js").read_text(encoding="utf-8")
 _SCRUBBER = st.components.v2.component(
     "mmer_scrubber",
-    html='<div class="line"></div><input type="range" min="0" step="0.1" aria-label="Move the player"><output></output>',
+    html='<div class="line"></div><input type="range" min="0" step="0.1" aria-label="Move the '
+    'player"><output></output>',
     css="""
 :host, div { display: block; }
-.line { position: absolute; width: 2px; background: var(--st-text-color); opacity: 0.7; pointer-events: none; }
+.line { position: absolute; width: 2px; pointer-events: none; }
+.line { background: var(--st-text-color); opacity: 0.7; }
 input { display: block; margin: 0; height: 1.5rem; accent-color: var(--st-primary-color); cursor: pointer; }
 output { display: block; font-size: 0.875rem; color: var(--st-text-color); opacity: 0.8; min-height: 1.3em; }
 """,
@@ -50,10 +55,13 @@ _MOMENTS = st.components.v2.component(
     css="""
 ol { list-style: none; margin: 0; padding: 0; max-height: 17rem; overflow-y: auto; }
 button {
-  display: flex; flex-wrap: wrap; gap: 0 0.9rem; width: 100%; text-align: left; font: inherit; font-size: 0.95rem; color: inherit;
+  display: flex; flex-wrap: wrap; gap: 0 0.9rem; width: 100%; text-align: left;
+  font: inherit; font-size: 0.95rem; color: inherit;
   background: none; border: 0; border-radius: 0.4rem; padding: 0.45rem 0.5rem; cursor: pointer;
 }
-button:hover, button:focus-visible { background: var(--st-secondary-background-color); outline-color: var(--st-primary-color); }
+button:hover, button:focus-visible {
+  background: var(--st-secondary-background-color); outline-color: var(--st-primary-color);
+}
 time { color: var(--st-primary-color); font-variant-numeric: tabular-nums; min-width: 8.2em; }
 """,
     js=_SCRIPT,
@@ -61,7 +69,8 @@ time { color: var(--st-primary-color); font-variant-numeric: tabular-nums; min-w
 
 
 def scrubber(figure: str, duration: float, margins: tuple[int, int], subtitles: Sequence[Moment]) -> None:
-    """A slider under a figure over time: it follows the player and moves it, as does a click on the figure; the player shows the subtitles.
+    """A slider under a figure over time: it follows the player and moves it, as does a click on the figure;
+    the player shows the subtitles.
 
     Args:
         figure: key of the figure.
@@ -69,7 +78,12 @@ def scrubber(figure: str, duration: float, margins: tuple[int, int], subtitles: 
         margins: pixels left and right of the time axis.
         subtitles: in order of time.
     """
-    data = {"figure": figure, "duration": duration, "margins": margins, "subtitles": [asdict(s) for s in subtitles]}
+    data = {
+        "figure": figure,
+        "duration": duration,
+        "margins": margins,
+        "subtitles": [asdict(s) for s in subtitles],
+    }
     _SCRUBBER(data=data, key=f"scrubber-{figure}")
 
 
@@ -79,12 +93,14 @@ def moments(key: str, listed: Sequence[Moment]) -> None:
 
 
 def show_clip(analysis: Analysis) -> None:
-    """Whatever was given, as a person would look at it, with its name and length."""
+    """The source as a person plays, sees or reads it, with its name and length."""
     with st.container(key="player"):
         _show_media(analysis)
     clip, source = analysis.observation.clip, analysis.source
     if source.data is not None:
-        st.caption(plain(display_name(source.name)) + (f" · {seconds(clip.duration)}" if clip.duration else ""))
+        st.caption(
+            plain(display_name(source.name)) + (f" · {seconds(clip.duration)}" if clip.duration else "")
+        )
     if credit := credit_of(source):
         st.caption(credit)
 
@@ -121,4 +137,7 @@ def _show_frames(analysis: Analysis) -> None:
 
 
 def _quote(text: str) -> str:
-    return f'<blockquote class="mmer-quote" style="--accent:{MODALITY_COLOURS[Modality.TEXT]}">{escape(text)}</blockquote>'
+    return (
+        '<blockquote class="mmer-quote" '
+        f'style="--accent:{MODALITY_COLOURS[Modality.TEXT]}">{escape(text)}</blockquote>'
+    )

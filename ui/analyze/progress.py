@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Self
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.phrases import STEPS, seconds
+from ui.text import STEPS, seconds
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_status_container import StatusContainer
 
 
 class Progress:
-    """Called with the name of each step as it starts; gone when the work is done (the times stay with the answer)."""
+    """Called with the name of each step as it starts; gone when the work is done (the times stay with the
+    answer).
+    """
 
     def __init__(self) -> None:
         self._place = st.empty()
@@ -40,7 +42,11 @@ class Progress:
 
     def _finish(self) -> None:
         if self._line is not None:
-            self._line.markdown(f":material/check: {self._step} · {seconds(time.perf_counter() - self._started)}")
+            self._line.markdown(
+                f":material/check: {self._step} · {seconds(time.perf_counter() - self._started)}"
+            )
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._place.empty()

@@ -1,4 +1,6 @@
-"""Recording with the browser's camera and microphone: a clip, a sound or a picture, handed over when the person says so."""
+"""Recording with the browser's camera and microphone: a clip, a sound or a picture, handed over when the
+person says so.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ LONGEST = 30  # seconds
 VIDEO_BITS, AUDIO_BITS = 1_500_000, 96_000  # per second: 30 s are 6 MB
 MOST = 20 * 2**20  # characters of base64; the server closes a connection that sends more than 25 MB at once
 NOTICE = (
-    "Nothing is recorded before you press start, and what you record stays in this window until you hand it over. Then it is read on the machine "
-    "that runs this app and not stored. Pressing start is your consent; whoever else is in view or within earshot should agree as well."
+    "Nothing is recorded before you press start, and what you record stays in this window until you "
+    "hand it over. Then it is read on the machine "
+    "that runs this app and not stored. Pressing start is your consent; whoever else is in view or "
+    "within earshot should agree as well."
 )
 WAYS: dict[Way, tuple[str, str]] = {
     "video": ("Video", f"Picture and sound, up to {LONGEST} seconds."),
@@ -46,7 +50,9 @@ _COMPONENT = st.components.v2.component("mmer_recorder", html=_part("html"), css
 
 
 def recorder() -> None:
-    """The choice of what to record, the notice, and the recorder; a finished recording becomes the chosen source."""
+    """The choice of what to record, the notice, and the recorder; a finished recording becomes the chosen
+    source.
+    """
     way: Way = (
         st.segmented_control(
             "What to record",
@@ -76,7 +82,9 @@ def _take(key: str) -> None:
 
 
 def as_source(recorded: Mapping[str, Any] | None) -> Source | None:
-    """What the browser handed over, as a source; None, with a line in the log, for anything that the recorder does not send."""
+    """The recording that the browser handed over, as a source; None, with a line in the log, for anything
+    that the recorder does not send.
+    """
     if not recorded:
         return None
     name = NAMES.get(str(recorded.get("type", "")).split(";")[0])

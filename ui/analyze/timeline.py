@@ -1,62 +1,87 @@
-"""The answer over time on the Analyze page: figure, scrubber, where the modalities disagree, files to take away."""
+"""The answer over time on the Analyze page: figure, scrubber, where the modalities disagree, files to take
+away.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from mmer_core.inference.timeline import CONFIDENT, Timeline, cues, disagreements, subtitles
 from mmer_core.labels import Modality
-from mmer_core.timeline import OPINION, Timeline, cues, disagreements, subtitles
 from ui.analyze.analysis import KEPT, Analysis
 from ui.analyze.player import Moment, moments, scrubber
-from ui.analyze.timeline_charts import LEFT, RIGHT, describe_timeline, shown_emotions, stretch_sentence, timeline_figure, timeline_table
+from ui.analyze.timeline_charts import (
+    LEFT,
+    RIGHT,
+    describe_timeline,
+    shown_emotions,
+    stretch_sentence,
+    timeline_figure,
+    timeline_table,
+)
 from ui.export import offer_figure, offer_file, offer_table
-from ui.figure import CONFIG, emotion_colour, emotion_name, percent
+from ui.figure import CONFIG, percent
 from ui.headline import short_answer
 from ui.page import ink
-from ui.phrases import OVER_TIME_CAVEAT
+from ui.text import OVER_TIME_CAVEAT
+from ui.theme import EMOTION_SYMBOLS, emotion_colours, emotion_name
 
 if TYPE_CHECKING:
-    from mmer_core.predictor import Observation, Predictor
-    from mmer_core.sliding_windows import Windows
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.observation import Observation
+    from mmer_core.inference.windows import Windows
 
 _FIGURE = "timeline"
 
 
-def timeline_of(observation: Observation, predictor: Predictor, use: Collection[Modality], person: int | None = None) -> Timeline | None:
-    """The timeline with the modalities in `use`; None for a clip that is too short or has nothing to go by. Windows are kept per visit.
+def timeline_of(
+    observation: Observation, model: EmotionModel, use: Collection[Modality], person: int | None = None
+) -> Timeline | None:
+    """The timeline with the modalities in `use`; None for a clip that is too short or has nothing to go by.
+    Windows are kept per visit.
 
     Args:
         person: whose face the observation has, as in `Analysis.corrected`.
     """
-    from mmer_core.sliding_windows import fuse, has_timeline
+    from mmer_core.inference.windows import fuse, has_timeline
 
     if not has_timeline(observation):
         return None
     clip = observation.clip
-    before = clip.dialogue.previous if clip.dialogue else ()
-    windows = _windows((clip.digest, clip.text or "", before, person, predictor.identity["sha256"]), observation, predictor)
-    return fuse(predictor, windows, use)
+    context = clip.dialogue.previous if clip.dialogue else ()
+    windows = _windows(
+        (clip.digest, clip.text or "", context, person, model.identity["sha256"]), observation, model
+    )
+    return fuse(model, windows, use)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False, scope="session")
-def _windows(key: tuple[str, str, tuple[str, ...], int | None, str], _observation: Observation, _predictor: Predictor) -> Windows:
-    """The windows of a clip, keyed by its digest, its words and those before them, the person followed and the model."""
-    from mmer_core.sliding_windows import look
+def _windows(
+    key: tuple[str, str, tuple[str, ...], int | None, str], _observation: Observation, _model: EmotionModel
+) -> Windows:
+    """The windows of a clip, keyed by its digest, its words and the turns before them, the person followed
+    and the model.
+    """
+    from mmer_core.inference.windows import score_windows
 
-    return look(_predictor, _observation)
+    return score_windows(_model, _observation)
 
 
 def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
     """Everything about the clip over time, for one with a timeline."""
-    st.markdown("#### Over time", help="Click on the figure, move the slider or press a line of the list: the player goes there.")
+    st.markdown(
+        "#### Over time",
+        help="Click on the figure, move the slider or press a line of the list: the player goes there.",
+    )
     figure = timeline_figure(timeline, ink())
     st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
-    said = [Moment(c.start, c.end, short_answer(c.label, c.probability, c.unsure)) for c in cues(timeline)]
-    scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), said)
+    texts = [Moment(c.start, c.end, short_answer(c.label, c.probability, c.unsure)) for c in cues(timeline)]
+    scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), texts)
     st.html(legend(timeline))
     _show_disagreements(timeline)
     st.caption(OVER_TIME_CAVEAT)
@@ -66,7 +91,7 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
         offer_table(timeline_table(timeline), name)
         offer_file(
             "Subtitles",
-            lambda: subtitles(timeline),
+            lambda: subtitles(timeline, EMOTION_SYMBOLS),
             f"emotion-{analysis.digest[:8]}.vtt",
             key="subtitles",
             icon=":material/subtitles:",
@@ -78,20 +103,29 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
 def legend(timeline: Timeline) -> str:
     """The emotions that the figure shows, each in its colour; a grey line for what is absent."""
     dot = "display:inline-block;width:0.8em;height:0.8em;border-radius:0.2em;margin-right:0.35em"
-    entries = [f'<span><i style="{dot};background:{emotion_colour(e)}"></i>{emotion_name(e)}</span>' for e in shown_emotions(timeline)]
+    colours = emotion_colours(timeline.labels)
+    entries = [
+        f'<span><i style="{dot};background:{colours[e]}"></i>{escape(emotion_name(e))}</span>'
+        for e in shown_emotions(timeline)
+    ]
     body = "".join([*entries, "<span>height: probability · thin grey: absent</span>"])
-    return f'<div style="display:flex;flex-wrap:wrap;gap:0.2rem 1rem;font-size:0.9rem;opacity:0.9">{body}</div>'
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:0.2rem 1rem;font-size:0.9rem;opacity:0.9">{body}</div>'
+    )
 
 
 def _show_disagreements(timeline: Timeline) -> None:
     found = disagreements(timeline)
     st.markdown("##### Where they disagree")
-    if sum(not np.isnan(p).all() for p in timeline.opinions.values()) < 2:
+    if sum(not np.isnan(p).all() for p in timeline.unimodal.values()) < 2:
         st.caption("Nothing to compare: fewer than two modalities are there and switched on.")
     elif not found:
         st.caption("Nowhere for a second or more.")
     else:
         total = sum(s.end - s.start for s in found)
         count = "1 stretch" if len(found) == 1 else f"{len(found)} stretches"
-        st.caption(f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all; who is below {percent(OPINION)} has no say.")
+        st.caption(
+            f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all; who is "
+            f"below {percent(CONFIDENT)} has no say."
+        )
         moments("disagreements", [Moment(s.start, s.end, stretch_sentence(s)) for s in found])

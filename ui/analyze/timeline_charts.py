@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mmer_core.labels import EMOTION_SYMBOLS, MODALITY_TITLES, Modality
-from mmer_core.timeline import Stretch, Timeline, cues, equal_stretches
-from ui.figure import OUTLINE, emotion_colour, emotion_name, percent, quiet
+from mmer_core.inference.timeline import Stretch, Timeline, cues, equal_stretches
+from mmer_core.labels import MODALITY_TITLES, Modality
+from ui.figure import percent, quiet
+from ui.theme import OUTLINE, emotion_colours, emotion_name, emotion_symbol
 
 LEFT, RIGHT = 84, 8  # pixels beside the time axis; the scrubber under the figure keeps to them
 TOGETHER = "Together"
@@ -22,35 +23,46 @@ _SYMBOL = 0.05  # of the clip: shorter stretches carry no symbol
 
 
 def timeline_figure(timeline: Timeline, ink: str | None = None) -> go.Figure:
-    """One row for the fused answer and one for each modality: colour is the strongest emotion, height its probability, a thin grey line a gap.
+    """One row for the fused answer and one for each modality: colour is the strongest emotion, height its
+    probability, a thin grey line a gap.
 
     Args:
         timeline: W windows.
         ink: colour of the text; None leaves it to the theme.
     """
-    rows: list[_Row] = [(TOGETHER, timeline.fused, ["nothing to go by" if np.isnan(p).any() else None for p in timeline.fused])]
-    rows += [(MODALITY_TITLES[m], p, timeline.reasons[m]) for m, p in timeline.opinions.items()]
+    nothing = ["nothing to go by" if np.isnan(p).any() else None for p in timeline.fused]
+    rows: list[_Row] = [(TOGETHER, timeline.fused, nothing)]
+    rows += [(MODALITY_TITLES[m], p, timeline.reasons[m]) for m, p in timeline.unimodal.items()]
     figure = go.Figure()
     for i, row in enumerate(rows):
         _add_row(figure, timeline, len(rows) - 1 - i, row)
+    bare = {"fixedrange": True, "showgrid": False, "zeroline": False}
     figure.update_xaxes(
-        range=[0, timeline.duration], fixedrange=True, showgrid=False, zeroline=False, ticksuffix=" s", tickfont={"size": 12}, nticks=7
+        range=[0, timeline.duration], ticksuffix=" s", tickfont={"size": 12}, nticks=7, **bare
     )
-    places = [len(rows) - 1 - i + _TALLEST / 2 for i in range(len(rows))]
-    names = [f"<b>{TOGETHER}</b>", *(title for title, _, _ in rows[1:])]
-    figure.update_yaxes(range=[-0.06, len(rows)], fixedrange=True, showgrid=False, zeroline=False, ticks="", ticklabelstandoff=8, automargin=False)
-    figure.update_yaxes(tickvals=places, ticktext=names, tickfont={"size": 14})
+    figure.update_yaxes(
+        range=[-0.06, len(rows)],
+        ticks="",
+        ticklabelstandoff=8,
+        automargin=False,
+        tickvals=[len(rows) - 1 - i + _TALLEST / 2 for i in range(len(rows))],
+        ticktext=[f"<b>{TOGETHER}</b>", *(title for title, _, _ in rows[1:])],
+        tickfont={"size": 14},
+        **bare,
+    )
     quiet(figure, ink, height=_ROW * len(rows) + 30, left=LEFT, bargap=0)
     return figure.update_layout(margin={"r": RIGHT, "b": 26}, hovermode="closest", barmode="overlay")
 
 
 def _add_row(figure: go.Figure, timeline: Timeline, base: int, row: _Row) -> None:
     title, probabilities, reasons = row
+    colours = emotion_colours(timeline.labels)
     best = [None if np.isnan(p).any() else timeline.labels[int(p.argmax())] for p in probabilities]
-    heights = [_GAP if label is None else _TALLEST * float(p.max()) for label, p in zip(best, probabilities, strict=True)]
+    highest = [float(p.max()) for p in probabilities]
+    heights = [_GAP if b is None else _TALLEST * h for b, h in zip(best, highest, strict=True)]
     hover = [
-        f"{reason or 'absent'}" if label is None else f"{emotion_name(label)} {percent(float(p.max()))}"
-        for label, p, reason in zip(best, probabilities, reasons, strict=True)
+        f"{reason or 'absent'}" if label is None else f"{emotion_name(label)} {percent(high)}"
+        for label, high, reason in zip(best, highest, reasons, strict=True)
     ]
     times = [f"{clock(a)} to {clock(b)}" for a, b in zip(timeline.starts, timeline.ends, strict=True)]
     figure.add_bar(
@@ -58,18 +70,20 @@ def _add_row(figure: go.Figure, timeline: Timeline, base: int, row: _Row) -> Non
         width=np.diff(timeline.edges),
         y=heights,
         base=base,
-        marker={"color": [OUTLINE if label is None else emotion_colour(label) for label in best], "line": {"width": 0}},
+        marker={"color": [OUTLINE if b is None else colours[b] for b in best], "line": {"width": 0}},
         customdata=list(zip(times, hover, strict=True)),
         hovertemplate=f"{title}, %{{customdata[0]}}: %{{customdata[1]}}<extra></extra>",
         name=title,
     )
-    symbols = [(a, b, label) for a, b, label in equal_stretches(best) if label is not None]
-    wide = [(a, b, label) for a, b, label in symbols if timeline.edges[b] - timeline.edges[a] >= _SYMBOL * timeline.duration]
+    edges, shortest = timeline.edges, _SYMBOL * timeline.duration
+    wide = [
+        (a, b, e) for a, b, e in equal_stretches(best) if e is not None and edges[b] - edges[a] >= shortest
+    ]
     figure.add_scatter(
-        x=[float(timeline.edges[a] + timeline.edges[b]) / 2 for a, b, _ in wide],
+        x=[float(edges[a] + edges[b]) / 2 for a, b, _ in wide],
         y=[base + max(heights[a:b]) + 0.02 for a, b, _ in wide],
         mode="text",
-        text=[EMOTION_SYMBOLS.get(label, "") for _, _, label in wide],
+        text=[emotion_symbol(label) for _, _, label in wide],
         textposition="top center",
         textfont={"size": 14},
         hoverinfo="skip",
@@ -78,18 +92,32 @@ def _add_row(figure: go.Figure, timeline: Timeline, base: int, row: _Row) -> Non
 
 
 def shown_emotions(timeline: Timeline) -> list[str]:
-    """The emotions that win anywhere in the figure, in the fixed order: its legend."""
-    winners = {int(row.argmax()) for p in (timeline.fused, *timeline.opinions.values()) for row in p if not np.isnan(row).any()}
+    """The emotions that win anywhere in the figure, in the model's order: its legend."""
+    winners = {
+        int(row.argmax())
+        for p in (timeline.fused, *timeline.unimodal.values())
+        for row in p
+        if not np.isnan(row).any()
+    }
     return [label for i, label in enumerate(timeline.labels) if i in winners]
 
 
 def timeline_table(timeline: Timeline) -> pd.DataFrame:
-    """One line for each window: its times, the fused answer, each modality's, and every fused probability in [0, 1]."""
-    columns: dict[str, list[object]] = {"start_s": list(timeline.starts.round(3)), "end_s": list(timeline.ends.round(3))}
-    for name, probabilities in (("fused", timeline.fused), *timeline.opinions.items()):
+    """One line for each window: its times, the fused answer, each modality's, and every fused probability in
+    [0, 1].
+    """
+    columns: dict[str, list[object]] = {
+        "start_s": list(timeline.starts.round(3)),
+        "end_s": list(timeline.ends.round(3)),
+    }
+    for name, probabilities in (("fused", timeline.fused), *timeline.unimodal.items()):
         gone = np.isnan(probabilities).any(axis=1)
-        columns[f"{name}"] = [None if g else timeline.labels[int(p.argmax())] for g, p in zip(gone, probabilities, strict=True)]
-        columns[f"{name}_probability"] = [None if g else round(float(p.max()), 4) for g, p in zip(gone, probabilities, strict=True)]
+        columns[f"{name}"] = [
+            None if g else timeline.labels[int(p.argmax())] for g, p in zip(gone, probabilities, strict=True)
+        ]
+        columns[f"{name}_probability"] = [
+            None if g else round(float(p.max()), 4) for g, p in zip(gone, probabilities, strict=True)
+        ]
         if name != "fused":
             columns[f"{name}_absent"] = list(timeline.reasons[Modality(name)])
     for i, label in enumerate(timeline.labels):
@@ -99,12 +127,16 @@ def timeline_table(timeline: Timeline) -> pd.DataFrame:
 
 def describe_timeline(timeline: Timeline) -> str:
     """The fused row in words, for those who do not see it."""
-    parts = [f"{clock(c.start)} to {clock(c.end)} {'unsure, perhaps ' if c.unsure else ''}{c.label} {percent(c.probability)}" for c in cues(timeline)]
+    parts = [
+        f"{clock(c.start)} to {clock(c.end)} {'unsure, perhaps ' if c.unsure else ''}{c.label} "
+        f"{percent(c.probability)}"
+        for c in cues(timeline)
+    ]
     return "Emotion over time: " + ("; ".join(parts) or "nothing to go by")
 
 
 def stretch_sentence(stretch: Stretch) -> str:
-    """Who says what: "Words: neutral 66%, voice: anger 54%"."""
+    """The emotion and probability of each modality: "Words: neutral 66%, voice: anger 54%"."""
     parts = [f"{MODALITY_TITLES[m].lower()}: {label} {percent(p)}" for m, (label, p) in stretch.says.items()]
     text = ", ".join(parts)
     return text[:1].upper() + text[1:]

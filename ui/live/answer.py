@@ -1,4 +1,4 @@
-"""What the Live page says beside and below the picture, renewed twice a second."""
+"""The answer beside and below the running picture, renewed twice a second."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 
 import streamlit as st
 
-from mmer_core.labels import MODALITY_COLOURS, MODALITY_TITLES, Modality
-from mmer_core.live import Moment
-from mmer_core.prediction import Prediction
-from ui.figure import OUTLINE, emotion_name, percent
+from mmer_core.inference.live import LiveWorkers, Moment
+from mmer_core.inference.prediction import Prediction
+from mmer_core.labels import MODALITY_TITLES, Modality
+from ui.figure import percent
 from ui.headline import headline
 from ui.live.charts import live_bars, live_timeline
 from ui.live.devices import device_sentences, no_connection_sentence
 from ui.live.stream import PATIENCE, playing
 from ui.live.visit import LiveVisit
-from ui.phrases import agreement_sentence, certainty, seconds, sentence_case
+from ui.text import agreement_sentence, certainty, seconds, sentence_case
+from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_name
 
 EVERY = 0.5  # seconds
 
@@ -26,33 +27,41 @@ EVERY = 0.5  # seconds
 @st.fragment(run_every=EVERY)
 def show_live_answer(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
     """The emotion, large, and the probabilities; and whether the connection stands."""
-    assert visit.workers is not None
-    moment = visit.workers.now()
+    moment = _workers(visit).now()
     _watch_connection(visit, servers)
     st.html(_headline(moment, visit))
-    probabilities = moment.prediction.probabilities if moment.prediction else dict.fromkeys(_names(visit), 0.0)
-    st.html(live_bars(probabilities))
+    nothing = dict.fromkeys(_workers(visit).reader.model.labels, 0.0)
+    st.html(live_bars(moment.prediction.probabilities if moment.prediction else nothing))
 
 
 @st.fragment(run_every=EVERY)
 def show_live_evidence(visit: LiveVisit) -> None:
-    """A switch and a verdict for each modality, the moving timeline, and how fast it all is."""
-    assert visit.workers is not None
-    reader = visit.workers.reader
+    """A switch and a verdict for each modality, the moving timeline, and the delays."""
+    reader = _workers(visit).reader
     moment = reader.now()
     use = set()
-    with st.grid(len(reader.predictor.modalities), border=True):
-        for modality in reader.predictor.modalities:
+    with st.grid(len(reader.model.modalities), border=True):
+        for modality in reader.model.modalities:
             title = MODALITY_TITLES[modality]
             with st.container(gap="xsmall"):
-                if st.toggle(title, value=True, key=f"live-use-{modality}", persist_state="session", help=f"Let the {title.lower()} count."):
+                if st.toggle(
+                    title,
+                    value=True,
+                    key=f"live-use-{modality}",
+                    persist_state="session",
+                    help=f"Let the {title.lower()} count.",
+                ):
                     use.add(modality)
                 st.html(_verdict(modality, moment))
     reader.switch(use)
     st.markdown("#### The last minute")
-    span = reader.settings.history
-    st.html(live_timeline(reader.timeline(), moment.at, span))
-    st.caption(_speed(moment))
+    st.html(live_timeline(reader.timeline(), moment.at, reader.settings.history, reader.model.labels))
+    st.caption(_delays(moment))
+
+
+def _workers(visit: LiveVisit) -> LiveWorkers:
+    assert visit.workers is not None, "prepared before the start"
+    return visit.workers
 
 
 def _watch_connection(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
@@ -65,13 +74,10 @@ def _watch_connection(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
         st.rerun(scope="app")
 
 
-def _names(visit: LiveVisit) -> list[str]:
-    assert visit.workers is not None
-    return list(visit.workers.reader.predictor.record["labels"])
-
-
 def _headline(moment: Moment, visit: LiveVisit) -> str:
-    """The current emotion on its colour, or what is being waited for. Not announced: it changes too often for that."""
+    """The current emotion on its colour, or what is being waited for. Not announced: it changes too often for
+    that.
+    """
     prediction = moment.prediction
     if prediction is None or not prediction.used:
         title, body, colour = "…", _waiting(moment, prediction), OUTLINE
@@ -81,14 +87,13 @@ def _headline(moment: Moment, visit: LiveVisit) -> str:
         sure = "" if prediction.unsure else f", {certainty(prediction.probability)}"
         body = f"<strong>{escape(found.lead)}</strong>{sure}. {escape(agreement_sentence(prediction))}"
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*_pause(visit), *_losses(moment, visit)))
-    text = f"<small>Right now it reads as</small><h2>{title}</h2><p>{body}</p>{lines}"
+    text = f"<small>Right now it reads as</small><h2>{escape(title)}</h2><p>{body}</p>{lines}"
     kind = " unsure" if prediction is not None and prediction.used and prediction.unsure else ""
     return f'<div class="mmer-answer{kind}" style="--accent:{colour}; min-height: 8.5rem">{text}</div>'
 
 
 def _pause(visit: LiveVisit) -> list[str]:
-    assert visit.workers is not None
-    return ["Paused: nothing is read until you go on."] if visit.workers.reader.paused else []
+    return ["Paused: nothing is read until you go on."] if _workers(visit).reader.paused else []
 
 
 def _waiting(moment: Moment, prediction: Prediction | None) -> str:
@@ -96,7 +101,11 @@ def _waiting(moment: Moment, prediction: Prediction | None) -> str:
         return "Connecting…"
     if prediction is not None:
         return "Nothing that is switched on can be seen or heard."
-    return "Waiting for a face or a voice." if moment.camera or moment.microphone else "Waiting for the first picture…"
+    return (
+        "Waiting for a face or a voice."
+        if moment.camera or moment.microphone
+        else "Waiting for the first picture…"
+    )
 
 
 def _losses(moment: Moment, visit: LiveVisit) -> list[str]:
@@ -110,21 +119,24 @@ def _losses(moment: Moment, visit: LiveVisit) -> list[str]:
 
 
 def _verdict(modality: Modality, moment: Moment) -> str:
-    """What one modality says now, or why it says nothing; for words, the words."""
-    opinion = moment.prediction.modalities[modality] if moment.prediction else None
-    if opinion is None or opinion.probabilities is None or opinion.label is None:
-        body = f'<span class="absent">{escape(sentence_case(opinion.reason if opinion and opinion.reason else "nothing yet"))}</span>'
+    """The prediction of one modality, or why there is none; for words, the words."""
+    own = moment.prediction.modalities[modality] if moment.prediction else None
+    if own is None or own.probabilities is None or own.label is None:
+        reason = own.reason if own and own.reason else "nothing yet"
+        body = f'<span class="absent">{escape(sentence_case(reason))}</span>'
     else:
-        body = f"<span><strong>{emotion_name(opinion.label)}</strong> {percent(opinion.probabilities[opinion.label])}</span>"
-    words = f"<p class='mmer-promise'>“{escape(moment.words)}”</p>" if modality is Modality.TEXT and moment.words else ""
+        name = escape(emotion_name(own.label))
+        body = f"<span><strong>{name}</strong> {percent(own.probabilities[own.label])}</span>"
+    quoted = modality is Modality.TEXT and moment.words
+    words = f"<p class='mmer-promise'>“{escape(moment.words)}”</p>" if quoted else ""
     return f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">{body}</div>{words}'
 
 
-def _speed(moment: Moment) -> str:
-    """How far behind the answers are, measured on this machine."""
+def _delays(moment: Moment) -> str:
+    """The delay of the answers behind picture and sound, measured on this machine."""
     parts = [f"{moment.pictures_per_second:.0f} pictures per second"]
-    if not math.isnan(moment.face_delay):
-        parts.append(f"face read {seconds(moment.face_delay)} after its picture")
-    if not math.isnan(moment.voice_delay):
-        parts.append(f"voice within {seconds(moment.voice_delay)}")
+    if not math.isnan(moment.visual_delay):
+        parts.append(f"face read {seconds(moment.visual_delay)} after its picture")
+    if not math.isnan(moment.audio_delay):
+        parts.append(f"voice within {seconds(moment.audio_delay)}")
     return " · ".join(parts)

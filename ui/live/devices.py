@@ -1,4 +1,6 @@
-"""Camera and microphone of the Live page: the start button, what is missing and why, and how the browser finds the way to this machine."""
+"""Camera and microphone of the Live page: the start button, what is missing and why, and how the browser
+finds the way to this machine.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,25 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-ICE_SERVERS = "MMER_ICE_SERVERS"  # environment variable: a JSON list as in WebRTC's RTCConfiguration.iceServers
+ICE_SERVERS = (
+    "MMER_ICE_SERVERS"  # environment variable: a JSON list as in WebRTC's RTCConfiguration.iceServers
+)
 NAMES = {"video": "camera", "audio": "microphone"}
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _REASONS = {
     "NotAllowedError": "was not allowed: allow it in the browser's address bar and press Start again",
     "NotFoundError": "was not found: connect one and press Start again",
     "NotReadableError": "is taken by another program: close that and press Start again",
-    "insecure": "is given by browsers only to pages with HTTPS: open the app by https:// or on the machine it runs on",
+    "insecure": "is given by browsers only to pages with HTTPS: open the app by https:// or on the machine "
+    "it runs on",
     "ended": "was taken away",
 }
 
 _CSS = """
 button {
-  min-height: 2.5rem; padding: 0.25rem 1.5rem; font: inherit; font-family: var(--st-font); color: var(--st-text-color); cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); background: var(--st-background-color);
+  min-height: 2.5rem; padding: 0.25rem 1.5rem; font: inherit; font-family: var(--st-font);
+  color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
 }
 button.go { background: var(--st-primary-color); border-color: var(--st-primary-color); color: #fff; }
 button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
@@ -47,7 +53,9 @@ class IceSettingsError(ValueError):
 
 
 def start_button(running: bool, disabled: bool, on_event: Callable[[Mapping[str, Any]], None]) -> None:
-    """Start or Stop. `on_event` gets {"what": "start", "found": [kinds], "problems": {kind: error}}, "stop", or "lost" with its "kind"."""
+    """Start or Stop. `on_event` gets {"what": "start", "found": [kinds], "problems": {kind: error}}, "stop",
+    or "lost" with its "kind".
+    """
     key = "live-devices"
     _BUTTON(
         key=key,
@@ -58,13 +66,17 @@ def start_button(running: bool, disabled: bool, on_event: Callable[[Mapping[str,
 
 
 def device_sentences(problems: Mapping[str, str], left: set[str]) -> list[str]:
-    """What is missing, why, and what goes on without it.
+    """Sentences on what is missing, why, and what goes on without it.
 
     Args:
         problems: {"video" or "audio": the browser's name for the error}.
         left: the kinds that go on.
     """
-    sentences = [f"The {NAMES[kind]} {_REASONS.get(error, f'could not be started ({error})')}." for kind, error in problems.items() if kind in NAMES]
+    sentences = [
+        f"The {NAMES[kind]} {_REASONS.get(error, f'could not be started ({error})')}."
+        for kind, error in problems.items()
+        if kind in NAMES
+    ]
     if sentences and left == {"audio"}:
         sentences.append("Voice and words go on without the face.")
     elif sentences and left == {"video"}:
@@ -73,10 +85,12 @@ def device_sentences(problems: Mapping[str, str], left: set[str]) -> list[str]:
 
 
 def ice_servers(setting: str | None = None) -> list[dict[str, Any]]:
-    """The STUN and TURN servers that `MMER_ICE_SERVERS` names; none by default, so that nothing outside is asked.
+    """The STUN and TURN servers that `MMER_ICE_SERVERS` names; none by default, so that nothing outside is
+    asked.
 
     Args:
-        setting: JSON, such as '[{"urls": "turn:turn.example.org", "username": "u", "credential": "c"}]'; the environment's by default.
+        setting: JSON, such as '[{"urls": "turn:turn.example.org", "username": "u", "credential": "c"}]'; the
+            environment's by default.
 
     Raises:
         IceSettingsError: the setting is no such list.
@@ -87,9 +101,16 @@ def ice_servers(setting: str | None = None) -> list[dict[str, Any]]:
     try:
         servers = json.loads(text)
     except json.JSONDecodeError as error:
-        raise IceSettingsError(f"{ICE_SERVERS} is not JSON ({error.msg} at character {error.pos + 1}): see the README for an example") from error
-    if not isinstance(servers, list) or not all(isinstance(s, dict) and isinstance(s.get("urls"), str | list) for s in servers):
-        raise IceSettingsError(f'{ICE_SERVERS} must be a list of objects with "urls": see the README for an example')
+        raise IceSettingsError(
+            f"{ICE_SERVERS} is not JSON ({error.msg} at character {error.pos + 1}): see the README "
+            "for an example"
+        ) from error
+    if not isinstance(servers, list) or not all(
+        isinstance(s, dict) and isinstance(s.get("urls"), str | list) for s in servers
+    ):
+        raise IceSettingsError(
+            f'{ICE_SERVERS} must be a list of objects with "urls": see the README for an example'
+        )
     return servers
 
 
@@ -99,7 +120,7 @@ def is_local(url: str | None) -> bool:
 
 
 def reach_sentence(url: str | None, servers: list[dict[str, Any]]) -> str:
-    """What a page opened from another machine needs; empty where nothing is missing."""
+    """The needs of a page opened from another machine, as a sentence; empty where nothing is missing."""
     if is_local(url):
         return ""
     missing = []
@@ -107,13 +128,24 @@ def reach_sentence(url: str | None, servers: list[dict[str, Any]]) -> str:
         missing.append("HTTPS, without which browsers give no camera")
     if not any("turn" in str(server["urls"]) for server in servers):
         missing.append(f"usually a TURN server (the variable {ICE_SERVERS})")
-    return f"This page is open on another machine than the one that runs the app. Live pictures then need {' and '.join(missing)}." if missing else ""
+    return (
+        "This page is open on another machine than the one that runs the app. Live pictures then "
+        f"need {' and '.join(missing)}."
+        if missing
+        else ""
+    )
 
 
 def no_connection_sentence(url: str | None, servers: list[dict[str, Any]]) -> str:
     """Why no picture arrived, as far as it can be known from here."""
     if is_local(url):
-        return "No connection between the browser and the app came about: check that this machine has a network connection and press Start again."
+        return (
+            "No connection between the browser and the app came about: check that this machine has a "
+            "network connection and press Start again."
+        )
     if servers:
         return f"No connection came about: check the servers named by {ICE_SERVERS} and press Start again."
-    return f"No connection came about: from another machine this usually needs a TURN server, which the variable {ICE_SERVERS} names."
+    return (
+        "No connection came about: from another machine this usually needs a TURN server, which the "
+        f"variable {ICE_SERVERS} names."
+    )

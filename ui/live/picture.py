@@ -5,14 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mmer_core.live import Moment
-from ui.figure import emotion_colour, percent
+from mmer_core.inference.live import Moment
+from ui.figure import percent
+from ui.theme import emotion_colour, emotion_title
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(picture: np.ndarray, moment: Moment) -> np.ndarray:
-    """A mirrored copy of the picture (H, W, 3) uint8 RGB, as a person expects to see themselves, with the face's box and the current emotion.
+    """A mirrored copy of the picture (H, W, 3) uint8 RGB, as a person expects to see themselves, with the
+    face's box and the current emotion.
 
     An unsure one has a question mark and no colour of its own.
     """
@@ -24,14 +26,27 @@ def draw(picture: np.ndarray, moment: Moment) -> np.ndarray:
     x0, x1 = width - x1, width - x0
     line = max(2, width // 240)
     prediction = moment.prediction
-    colour = _rgb(emotion_colour(prediction.label)) if prediction and not prediction.unsure else (200, 200, 200)
+    colour = (
+        _rgb(emotion_colour(prediction.label, prediction.probabilities))
+        if prediction and not prediction.unsure
+        else (200, 200, 200)
+    )
     cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, line, cv2.LINE_AA)
     if prediction:
-        _write(drawn, f"{prediction.label.capitalize()}{'?' if prediction.unsure else ''} {percent(prediction.probability)}", (x0, y0), colour, line)
+        _write(
+            drawn,
+            f"{emotion_title(prediction.label)}{'?' if prediction.unsure else ''} "
+            f"{percent(prediction.probability)}",
+            (x0, y0),
+            colour,
+            line,
+        )
     return drawn
 
 
-def _write(drawn: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int], line: int) -> None:
+def _write(
+    drawn: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int], line: int
+) -> None:
     """The text on the colour, above the corner of the box, or inside where there is no room above."""
     scale = drawn.shape[1] / 800
     (wide, high), below = cv2.getTextSize(text, _FONT, scale, line // 2 + 1)
@@ -39,7 +54,16 @@ def _write(drawn: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[
     y = corner[1] if corner[1] > high + below + 8 else corner[1] + high + below + 8
     cv2.rectangle(drawn, (x, y - high - below - 8), (x + wide + 8, y), colour, cv2.FILLED)
     dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 140
-    cv2.putText(drawn, text, (x + 4, y - below - 2), _FONT, scale, (255, 255, 255) if dark else (0, 0, 0), line // 2 + 1, cv2.LINE_AA)
+    cv2.putText(
+        drawn,
+        text,
+        (x + 4, y - below - 2),
+        _FONT,
+        scale,
+        (255, 255, 255) if dark else (0, 0, 0),
+        line // 2 + 1,
+        cv2.LINE_AA,
+    )
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

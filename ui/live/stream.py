@@ -12,14 +12,20 @@ from ui.live.visit import LiveVisit
 if TYPE_CHECKING:
     import av
 
-    from mmer_core.live import LiveWorkers
+    from mmer_core.inference.live import LiveWorkers
 
 PATIENCE = 25.0  # seconds that a connection may take
 _KEY = "live-stream"
 _VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 24, "max": 30}}
-# The voice as it is: what cleans it up for telephony takes part of its tone away. Nothing is played back that could echo.
+# The voice as it is: what cleans it up for telephony takes part of its tone away. Nothing is played back that
+# could echo.
 _AUDIO = {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": True}
-_SCREEN = {"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%", "borderRadius": "0.5rem"}}
+_SCREEN = {
+    "autoPlay": True,
+    "controls": False,
+    "muted": True,
+    "style": {"width": "100%", "borderRadius": "0.5rem"},
+}
 
 
 def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
@@ -31,14 +37,17 @@ def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
     workers = visit.workers
     assert workers is not None, "prepared before the start"
     if visit.sink is None:
-        visit.sink = CallbackSinkTrack(_listener(workers), "audio")
+        visit.sink = CallbackSinkTrack(_sound_callback(workers), "audio")
     webrtc_streamer(
         _KEY,
         mode=WebRtcMode.SENDRECV,
         rtc_configuration={"iceServers": servers},
-        media_stream_constraints={"video": _VIDEO if "video" in visit.asked else False, "audio": _AUDIO if "audio" in visit.asked else False},
+        media_stream_constraints={
+            "video": _VIDEO if "video" in visit.asked else False,
+            "audio": _AUDIO if "audio" in visit.asked else False,
+        },
         desired_playing_state=visit.running and _mounted(),
-        video_frame_callback=_painter(workers),
+        video_frame_callback=_picture_callback(workers),
         sink_audio_track=visit.sink,
         sendback_video="video" in visit.asked,
         sendback_audio=False,
@@ -54,7 +63,9 @@ def playing() -> bool:
 
 
 def _mounted() -> bool:
-    """Whether the browser's side is there and at rest. Told to start before that, streamlit-webrtc 0.79 starts several times over."""
+    """Whether the browser's side is there and at rest. Told to start before that, streamlit-webrtc 0.79
+    starts several times over.
+    """
     from streamlit_webrtc.component import generate_frontend_component_key
 
     return st.session_state.get(generate_frontend_component_key(_KEY)) is not None
@@ -66,23 +77,25 @@ def _alive() -> bool:
     return context is not None and (context.state.playing or context.state.signalling)
 
 
-def _painter(workers: LiveWorkers) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Hands each picture to the workers and draws on it what is known by now; the next picture does not wait for the reading of this one."""
+def _picture_callback(workers: LiveWorkers) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """Hands each picture to the workers and draws on it what is known by now; the next picture does not wait
+    for the reading of this one.
+    """
     import av as pyav
 
     from ui.live.picture import draw
 
     def paint(frame: av.VideoFrame) -> av.VideoFrame:
         picture = frame.to_ndarray(format="rgb24")
-        workers.see(picture)
+        workers.add_picture(picture)
         return pyav.VideoFrame.from_ndarray(draw(picture, workers.reader.now()), format="rgb24")
 
     return paint
 
 
-def _listener(workers: LiveWorkers) -> Callable[[av.AudioFrame], None]:
+def _sound_callback(workers: LiveWorkers) -> Callable[[av.AudioFrame], None]:
     """Hands sound to the workers."""
-    from mmer_core.live.sound import SoundFrames
+    from mmer_core.inference.live.sound import SoundFrames
 
     sound = SoundFrames()
-    return lambda frame: workers.hear(sound.samples(frame))
+    return lambda frame: workers.add_sound(sound.samples(frame))

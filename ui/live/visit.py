@@ -1,4 +1,4 @@
-"""The state of one visit to the Live page, and what the browser's pictures and sound are fed into."""
+"""The state of one visit to the Live page, and the workers that read the browser's pictures and sound."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import streamlit as st
 from ui.live.devices import NAMES
 
 if TYPE_CHECKING:
-    from mmer_core.live import LiveWorkers
-    from mmer_core.predictor import Predictor
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.live import LiveWorkers
 
 _VISIT = "live-visit"
 
@@ -23,9 +23,10 @@ class LiveVisit:
     """
     Attributes:
         running: Start was pressed, and Stop was not.
-        kinds: what streams, of "video" and "audio".
-        asked: what streamed at the start. The connection is made for these and stays so when one is taken away: to make it anew could fail.
-        problems: {kind: the browser's name for the error} of what does not.
+        kinds: that stream, of "video" and "audio".
+        asked: the kinds that streamed at the start. The connection is made for these and stays so when one
+            is taken away: to make it anew could fail.
+        problems: {kind: the browser's name for the error} of those that do not.
         waiting_since: when the connection was last known to stand, or Start was pressed; `time.monotonic`.
         failure: why it ended by itself; "" if it did not.
         workers: read what comes in; None before the first start.
@@ -42,7 +43,7 @@ class LiveVisit:
     sink: Any = None
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Follow what the start button tells."""
+        """Follow an event of the start button."""
         what = event.get("what")
         if what == "start":
             self.problems = {k: str(e) for k, e in dict(event.get("problems") or {}).items() if k in NAMES}
@@ -60,12 +61,12 @@ class LiveVisit:
         """End by itself, saying why."""
         self.running, self.failure = False, sentence
 
-    def prepare(self, predictor: Predictor) -> LiveWorkers:
+    def prepare(self, model: EmotionModel) -> LiveWorkers:
         """The workers, made for this model at first."""
-        from mmer_core.live import LiveReader, LiveWorkers
+        from mmer_core.inference.live import LiveReader, LiveWorkers
 
-        if self.workers is None or self.workers.reader.predictor is not predictor:
-            self.workers = LiveWorkers(LiveReader(predictor))
+        if self.workers is None or self.workers.reader.model is not model:
+            self.workers = LiveWorkers(LiveReader(model))
         return self.workers
 
 

@@ -1,4 +1,6 @@
-"""The clips behind one cell of a confusion matrix: who, what was said, how sure the run was, and the clip itself where it is on this machine."""
+"""The clips behind one cell of a confusion matrix: who, what was said, how sure the run was, and the clip
+itself where it is on this machine.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,21 @@ from mmer_core.runs.run import CVRun
 from mmer_core.runs.utterances import CorpusRequest, Utterances
 from ui import runs
 from ui.export import offer_table
-from ui.figure import CONFIG, emotion_name
+from ui.figure import CONFIG
 from ui.page import ink, trusted
-from ui.phrases import plain, sentence_case
 from ui.results.charts import probability_bars
 from ui.results.table import percents
+from ui.text import plain, sentence_case
+from ui.theme import emotion_name, emotion_title
 
-_SOUND = {".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".m4a": "audio/mp4"}
+_SOUND = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+}
 _VIDEO = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _PICTURE = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -30,21 +40,16 @@ def show_cell(run: CVRun, subset: str, fold: int | None) -> None:
     name = run.path.name
     st.markdown("#### The clips in a cell")
     with st.container(horizontal=True):
-        cell = [
-            st.selectbox(
-                label, run.labels, index=None, key=f"{key}-{name}", format_func=emotion_name, placeholder="Click a cell or choose",
-                width=240, help=help_,
-            )
-            for label, key, help_ in (("Shown", "shown", "The true emotion."), ("Read as", "read", "What the run took it for."))
-        ]  # fmt: skip
-    shown, read = cell
+        shown = _class_box(run, "Shown", "shown", "The true emotion.")
+        read = _class_box(run, "Read as", "read", "The emotion that the run predicted.")
     if shown is None or read is None:
         st.caption("Click a cell of the matrix, or choose both emotions here, to see which clips are in it.")
         return
     found, problem = _corpus(run)
     table = clips(run, subset, fold, (shown, read), found)
-    said = f"{shown} and rightly so" if shown == read else shown
-    heading = f"{len(table):,} clip{'' if len(table) == 1 else 's'} of {said}" + ("" if shown == read else f" read as {read}")
+    right = shown == read
+    heading = f"{len(table):,} clip{'' if len(table) == 1 else 's'} of {plain(shown)}"
+    heading += " and rightly so" if right else f" read as {plain(read)}"
     st.markdown(f"**{heading}**" + (", the surest first. Tick one to look at it." if len(table) else "."))
     if len(table):
         event = st.dataframe(
@@ -57,18 +62,40 @@ def show_cell(run: CVRun, subset: str, fold: int | None) -> None:
             height=min(8, max(1, len(table))) * 35 + 38,
             alt=heading,
         )
-        offer_table(table, f"clips-{name}-{subset}-{shown}-{read}" + ("" if fold is None else f"-fold-{fold}"))
+        offer_table(
+            table, f"clips-{name}-{subset}-{shown}-{read}" + ("" if fold is None else f"-fold-{fold}")
+        )
         if rows := event["selection"]["rows"]:
             _show_clip(run, subset, table["Clip"].iloc[rows[0]], found)
     _show_corpus(run, found, problem)
 
 
-def clips(run: CVRun, subset: str, fold: int | None, cell: tuple[str, str], found: Utterances | None) -> pd.DataFrame:
-    """The clips of a cell (shown, read as), most confident first: id, group, text where known, fold, and every probability in percent."""
+def _class_box(run: CVRun, label: str, key: str, help: str) -> str | None:
+    """The box with one of the two classes of the chosen cell."""
+    return st.selectbox(
+        label,
+        run.labels,
+        index=None,
+        key=f"{key}-{run.path.name}",
+        format_func=emotion_name,
+        placeholder="Click a cell or choose",
+        width=240,
+        help=help,
+    )
+
+
+def clips(
+    run: CVRun, subset: str, fold: int | None, cell: tuple[str, str], found: Utterances | None
+) -> pd.DataFrame:
+    """The clips of a cell (shown, read as), most confident first: id, group, text where known, fold, and
+    every probability in percent.
+    """
     shown, read = cell
     rows = runs.predictions(run, subset)
     probabilities = rows[run.probability_columns].to_numpy()
-    here = (rows["y_true"] == run.labels.index(shown)) & (probabilities.argmax(axis=1) == run.labels.index(read))
+    here = (rows["y_true"] == run.labels.index(shown)) & (
+        probabilities.argmax(axis=1) == run.labels.index(read)
+    )
     if fold is not None:
         here &= rows["fold"] == fold
     rows = rows[here].sort_values(f"p_{read}", ascending=False, kind="stable")
@@ -80,7 +107,7 @@ def clips(run: CVRun, subset: str, fold: int | None, cell: tuple[str, str], foun
         table["Text"] = rows["id"].map(found.table["text"]).fillna("")
     order = [read, *(label for label in run.labels if label != read)]
     for label in order:
-        table[f"{label.capitalize()}, %"] = (100 * rows[f"p_{label}"].astype(float)).round(1)
+        table[f"{emotion_title(label)}, %"] = (100 * rows[f"p_{label}"].astype(float)).round(1)
     return table.assign(Fold=rows["fold"].astype(int)).reset_index(drop=True)
 
 
@@ -98,22 +125,27 @@ def _show_clip(run: CVRun, subset: str, id: str, found: Utterances | None) -> No
         probabilities = {label: float(row[f"p_{label}"]) for label in run.labels}
         truth = run.labels[int(row["y_true"])]
         figure = probability_bars(probabilities, truth, ink())
-        st.plotly_chart(figure, config=CONFIG, key=f"clip-{run.path.name}", alt=f"What the run said about {id}")
-        st.caption("Out of fold, before temperature scaling: what the models said that were trained without this clip's group.")
+        st.plotly_chart(figure, config=CONFIG, key=f"clip-{run.path.name}", alt=f"The run's answer to {id}")
+        st.caption(
+            "Out of fold, before temperature scaling: the answer of models that were trained without this "
+            "clip's group."
+        )
 
 
 def _each_modality(run: CVRun, id: str) -> list[str]:
-    """What each modality alone says about a clip, as lines of Markdown; none for a run of one modality."""
+    """The answer of each modality alone to a clip, as lines of Markdown; none for a run of one modality."""
     lines = []
     for subset in run.metrics:
         modalities = parse_subset(subset)
         if len(modalities) == 1 and len(run.modalities) > 1:
             rows = runs.predictions(run, subset)
-            said = rows[rows["id"] == id]
-            if len(said):
-                best = said[run.probability_columns].iloc[0].astype(float)
+            own = rows[rows["id"] == id]
+            if len(own):
+                best = own[run.probability_columns].iloc[0].astype(float)
                 label = run.labels[int(best.to_numpy().argmax())]
-                lines.append(f"{MODALITY_TITLES[modalities[0]]} alone: {emotion_name(label)}, {100 * best.max():.1f} %")
+                lines.append(
+                    f"{MODALITY_TITLES[modalities[0]]} alone: {emotion_name(label)}, {100 * best.max():.1f} %"
+                )
     return lines
 
 
@@ -144,7 +176,13 @@ def _corpus(run: CVRun) -> tuple[Utterances | None, str]:
         place = f"The corpus of this run ({wanted.shown})" if wanted.shown else "The corpus of this run"
         return None, f"{place} is not on this machine, so there are no words and no clips to play"
     try:
-        return _utterances(run.path, run.path.stat().st_mtime_ns, wanted, tuple(runs.groups(run)), run.record["corpus"].get("fingerprint", "")), ""
+        return _utterances(
+            run.path,
+            run.path.stat().st_mtime_ns,
+            wanted,
+            tuple(runs.groups(run)),
+            run.record["corpus"].get("fingerprint", ""),
+        ), ""
     except (CorpusError, OSError) as error:
         return None, str(error)
 
@@ -162,7 +200,8 @@ def _show_corpus(run: CVRun, found: Utterances | None, problem: str) -> None:
             key=_where_key(run),
             persist_state="session",
             placeholder=f"/data/{run.record['corpus']['name']}",
-            help=f"Where the corpus lies, as a folder or as the command names it ({shown}); its words and clips are then shown here.",
+            help=f"Where the corpus lies, as a folder or as the command names it ({shown}); its words and "
+            "clips are then shown here.",
         )
 
 
@@ -176,5 +215,7 @@ def _manifest(wanted: CorpusRequest) -> Manifest:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _utterances(path: Path, stamp: int, wanted: CorpusRequest, _ids: tuple[str, ...], fingerprint: str) -> Utterances:
+def _utterances(
+    path: Path, stamp: int, wanted: CorpusRequest, _ids: tuple[str, ...], fingerprint: str
+) -> Utterances:
     return utterances.of_run(_manifest(wanted), _ids, fingerprint)

@@ -1,4 +1,6 @@
-"""Several runs against each other: scores with intervals beside what others reached, paired tests, and where their confusions differ."""
+"""Several runs against each other: scores with intervals beside published figures and baselines, paired
+tests, and where their confusions differ.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mmer_core import metrics
 from mmer_core.runs.comparison import Comparison
-from mmer_core.runs.published import lines
 from mmer_core.runs.run import CVRun, RunError
 from ui import runs
 from ui.export import offer_figure, offer_table
-from ui.figure import CONFIG, gain, subset_title
+from ui.figure import CONFIG, gain, score, subset_title
 from ui.page import ink
-from ui.phrases import plain, sentence_case
-from ui.results.charts import SCORE_TITLES, ScoreRow, score, score_rows
-from ui.results.confusion_charts import confusion_difference
+from ui.results.charts import SCORE_TITLES, score_rows
+from ui.results.difference import show_difference
+from ui.results.score_table import score_table
 from ui.results.table import percents
+from ui.text import plain
 
 TESTED = 6  # runs tested against each other at once: fifteen pairs
 _OWN = "all modalities of each run"
@@ -32,7 +33,10 @@ def show_comparison(opened: Sequence[CVRun]) -> None:
     st.header(f"{len(opened)} runs compared", divider="gray")
     for run in opened:
         if not run.finished:
-            st.info(f"{plain(run.name)} is {run.record['status']} and has no results to compare yet.", icon=":material/hourglass:")
+            st.info(
+                f"{plain(run.name)} is {run.record['status']} and has no results to compare yet.",
+                icon=":material/hourglass:",
+            )
     if len(finished) < 2:
         st.info("Tick one more finished run to compare.", icon=":material/compare:")
         return
@@ -40,58 +44,49 @@ def show_comparison(opened: Sequence[CVRun]) -> None:
         metric, subset = _pick_metric(), _pick_subset(finished)
     _show_scores(finished, metric, subset)
     _show_tests(finished, metric, subset)
-    _show_difference(finished, subset)
+    show_difference(finished, subset)
 
 
 def _pick_metric() -> str:
     return str(
         st.segmented_control(
-            "Score", list(SCORE_TITLES), format_func=SCORE_TITLES.__getitem__, default="accuracy", required=True, key="compare-score", wrap=True,
+            "Score",
+            list(SCORE_TITLES),
+            format_func=SCORE_TITLES.__getitem__,
+            default="accuracy",
+            required=True,
+            key="compare-score",
+            wrap=True,
             help="UA weighs every emotion the same; weighted F1 weighs them by how often they occur.",
         )
-    )  # fmt: skip
+    )
 
 
 def _pick_subset(finished: Sequence[CVRun]) -> str | None:
     shared = [s for s in finished[0].metrics if all(s in run.metrics for run in finished)]
     picked = st.selectbox(
-        "Modalities", [_OWN, *shared], format_func=lambda s: s.capitalize() if s == _OWN else subset_title(s), key="compare-subset", width=260,
+        "Modalities",
+        [_OWN, *shared],
+        format_func=lambda s: s.capitalize() if s == _OWN else subset_title(s),
+        key="compare-subset",
+        width=260,
         help="Every run with all its modalities, or each with only these.",
-    )  # fmt: skip
+    )
     return None if picked == _OWN else str(picked)
-
-
-def score_table(finished: Sequence[CVRun], metric: str, subset: str | None) -> list[ScoreRow]:
-    """Runs, best first, then what they are measured against: published figures, people, the most frequent class, chance."""
-    rows = []
-    for run in finished:
-        used = subset or run.full
-        value, low, high = run.metrics[used][metric]
-        detail = f"{run.record['corpus']['name']}, {len(run.labels)} classes, {subset_title(used).lower()}, n = {run.metrics[used]['n']:,}"
-        rows.append(ScoreRow(run.path.name, value, low, high, "run", detail))
-    rows.sort(key=lambda r: -r.value)
-    tasks = list(dict.fromkeys((run.record["corpus"]["name"], len(run.labels)) for run in finished))
-    others = []
-    for corpus, classes in tasks:
-        of = f" ({corpus}, {classes})" if len(tasks) > 1 else ""
-        others += [ScoreRow(p.title + of, p.scores[metric], None, None, p.kind, f"{p.source}. {p.split}") for p in lines(corpus, classes, metric)]
-        run = next(r for r in finished if (r.record["corpus"]["name"], len(r.labels)) == (corpus, classes))
-        base = run.record.get("baselines") or {}
-        majority = (base.get("majority") or {}).get(metric)
-        if majority is not None:
-            others.append(
-                ScoreRow("Most frequent class" + of, majority, None, None, "baseline", "Always the most frequent class of the training part.")
-            )
-        if metric in ("accuracy", "ua") and base.get("chance") is not None:
-            others.append(ScoreRow("Chance" + of, base["chance"], None, None, "baseline", f"One of {classes} classes at random."))
-    return rows + sorted(others, key=lambda r: -r.value)
 
 
 def _show_scores(finished: Sequence[CVRun], metric: str, subset: str | None) -> None:
     rows = score_table(finished, metric, subset)
-    st.markdown(f"#### {SCORE_TITLES[metric]}, %, with {_OWN if subset is None else subset_title(subset).lower()}")
+    st.markdown(
+        f"#### {SCORE_TITLES[metric]}, %, with {_OWN if subset is None else subset_title(subset).lower()}"
+    )
     figure = score_rows(rows, metric, ink())
-    st.plotly_chart(figure, config=CONFIG, key="compare-scores", alt="; ".join(f"{r.name} {score((r.value, r.low, r.high))}" for r in rows))
+    st.plotly_chart(
+        figure,
+        config=CONFIG,
+        key="compare-scores",
+        alt="; ".join(f"{r.name} {score((r.value, r.low, r.high))}" for r in rows),
+    )
     offer_figure(figure, f"comparison-{metric}")
     st.caption(
         "Points are runs, with 95 % intervals by bootstrap over speakers (or what the folds keep apart). "
@@ -100,7 +95,12 @@ def _show_scores(finished: Sequence[CVRun], metric: str, subset: str | None) -> 
     for source in dict.fromkeys(r.detail for r in rows if r.kind in ("model", "people")):
         names = " · ".join(r.name for r in rows if r.detail == source)
         st.caption(f"{plain(names)}: {plain(source)}")
-    table = pd.DataFrame([(r.name, *(None if v is None else round(100 * v, 1) for v in (r.value, r.low, r.high)), r.detail) for r in rows])
+    table = pd.DataFrame(
+        [
+            (r.name, *(None if v is None else round(100 * v, 1) for v in (r.value, r.low, r.high)), r.detail)
+            for r in rows
+        ]
+    )
     table.columns = pd.Index(["Run", f"{SCORE_TITLES[metric]}, %", "Low, %", "High, %", "What it is"])
     with st.expander("These figures as a table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, column_config=percents(table), alt="Scores with intervals")
@@ -138,7 +138,7 @@ def _points(pair: Comparison) -> str:
 
 
 def _verdict(pair: Comparison) -> str:
-    """What can be said: only what both the interval and the corrected test bear out."""
+    """Which is better, if both the interval and the corrected test bear it out."""
     d = pair.test.difference
     if np.isnan(d.low) or not (d.low > 0 or d.high < 0) or not pair.p_bootstrap < 0.05:
         return "no difference shown"
@@ -148,7 +148,10 @@ def _verdict(pair: Comparison) -> str:
 def _show_tests(finished: Sequence[CVRun], metric: str, subset: str | None) -> None:
     st.markdown("#### Is the difference more than luck?")
     if len(finished) > TESTED:
-        st.info(f"Tests of more than {TESTED} runs at once say little after correction: tick at most {TESTED}.", icon=":material/info:")
+        st.info(
+            f"Tests of more than {TESTED} runs at once say little after correction: tick at most {TESTED}.",
+            icon=":material/info:",
+        )
         return
     try:
         pairs = runs.compared(list(finished), metric, subset)
@@ -159,42 +162,17 @@ def _show_tests(finished: Sequence[CVRun], metric: str, subset: str | None) -> N
         st.info(f"No paired test: {plain(reason)}.", icon=":material/info:")
         return
     table = pair_table(pairs)
-    st.dataframe(table, hide_index=True, alt="Paired tests", column_config={"Second − first, points": st.column_config.TextColumn(width=170)})
+    st.dataframe(
+        table,
+        hide_index=True,
+        alt="Paired tests",
+        column_config={"Second − first, points": st.column_config.TextColumn(width=170)},
+    )
     st.caption(
-        f"On the {pairs[0].test.n:,} clips that all of them judged. The interval and its p resample speakers (or what the folds keep apart), "
-        "2,000 times; McNemar's test takes clips as independent and is the less careful of the two. Both are corrected after Holm for "
+        f"On the {pairs[0].test.n:,} clips that all of them predicted. The interval and its p resample "
+        "speakers (or what the folds keep apart), "
+        "2,000 times; McNemar's test takes clips as independent and is the less careful of the two. "
+        "Both are corrected after Holm for "
         f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''}."
     )
     offer_table(table, f"paired-tests-{metric}")
-
-
-def _show_difference(finished: Sequence[CVRun], subset: str | None) -> None:
-    st.markdown("#### Where their confusions differ")
-    names = [run.path.name for run in finished]
-    with st.container(horizontal=True):
-        first = st.selectbox("From", names, index=0, key="compare-from", width=320, help="The run that the other is compared with.")
-        second = st.selectbox("To", names, index=1, key="compare-to", width=320, help="The run whose gains are blue and whose losses are orange.")
-    one, two = finished[names.index(first)], finished[names.index(second)]
-    if one.labels != two.labels:
-        st.info(
-            "These two tell different emotions apart, so their matrices cannot be subtracted: pick runs with the same classes.",
-            icon=":material/info:",
-        )
-        return
-    try:
-        tables = [runs.answered(run, subset or run.full) for run in (one, two)]
-    except RunError as error:
-        st.error(sentence_case(plain(str(error))), icon=":material/error:")
-        return
-    shared = tables[0].index.intersection(tables[1].index)
-    if not len(shared):
-        st.info("These two share no clips, so their matrices cannot be subtracted: pick runs on the same corpus.", icon=":material/info:")
-        return
-    matrices = [metrics.confusion_matrix(t.loc[shared, "y_true"].to_numpy(), t.loc[shared, "predicted"].to_numpy(), len(one.labels)) for t in tables]
-    st.caption(
-        f"{plain(second)} minus {plain(first)}, in points of each true class, on {len(shared):,} shared clips. "
-        "Blue is better (more right, or less confused), orange is worse."
-    )
-    figure = confusion_difference(matrices[0], matrices[1], one.labels, ink())
-    st.plotly_chart(figure, config=CONFIG, key="compare-difference", alt=f"Change of the confusion matrix from {first} to {second}")
-    offer_figure(figure, f"difference-{first}-{second}")

@@ -1,7 +1,10 @@
-"""One run in full: its figures for any modality subset, confusions with their clips, folds and training, calibration, and how it was made."""
+"""One run in full: its figures for any modality subset, confusions with their clips, folds and training,
+calibration, and how it was made.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -14,12 +17,15 @@ from ui import runs
 from ui.export import offer_figure, offer_table
 from ui.figure import CONFIG, subset_title
 from ui.page import ink
-from ui.phrases import plain, sentence_case
-from ui.results.charts import SCORE_TITLES, reliability_diagram
+from ui.results.baseline import added_sentences
+from ui.results.calibration_charts import reliability_diagram
+from ui.results.charts import SCORE_TITLES
 from ui.results.fold_charts import fold_scores, training_curves
 from ui.results.matrix import show_matrix
 from ui.results.run_card import show_card
 from ui.results.table import percents
+from ui.text import plain, sentence_case
+from ui.use_model import offer_model
 
 MATRIX, FOLDS, CALIBRATION, CARD = "Confusions", "Folds and training", "Calibration", "Run card"
 
@@ -28,26 +34,41 @@ MATRIX, FOLDS, CALIBRATION, CARD = "Confusions", "Folds and training", "Calibrat
 def show_run(run: CVRun) -> None:
     """Everything about one run; a control redraws this part only, and only the tab that is open."""
     record, name = run.record, run.path.name
-    st.header(f"{record['corpus']['name']}, {len(run.labels)} emotions: {plain(record['fusion']['name'])}", divider="gray")
+    st.header(
+        f"{record['corpus']['name']}, {len(run.labels)} emotions: {plain(record['fusion']['name'])}",
+        divider="gray",
+    )
     if not run.finished:
         _show_unfinished(run)
         return
     st.caption(f"{plain(name)} · {record['created'][:10]} · seed {record.get('seed', '?')}")
     if record.get("leaks"):
         st.warning(
-            "The folds of this run are random: the same people are in training and test, and its figures are too good.", icon=":material/warning:"
+            "The folds of this run are random: the same people are in training and test, and its "
+            "figures are too good.",
+            icon=":material/warning:",
         )
     subset = _pick_subset(run)
     _show_figures(run, subset)
-    tabs = dict(
-        zip((MATRIX, FOLDS, CALIBRATION, CARD), st.tabs([MATRIX, FOLDS, CALIBRATION, CARD], on_change="rerun", key=f"tab-{name}"), strict=True)
-    )
-    shows = {MATRIX: show_matrix, FOLDS: _show_folds, CALIBRATION: _show_calibration, CARD: lambda run, _: show_card(run)}
-    for tab, container in tabs.items():
-        if container.open:
-            with container:
+    _show_added(run, subset)
+    offer_model(run.path, key="results")
+    _show_tabs(run, subset)
+
+
+def _show_tabs(run: CVRun, subset: str) -> None:
+    """The tabs; only the one that is open is drawn."""
+    shows: dict[str, Callable[[CVRun, str], None]] = {
+        MATRIX: show_matrix,
+        FOLDS: _show_folds,
+        CALIBRATION: _show_calibration,
+        CARD: lambda run, _: show_card(run),
+    }
+    tabs = st.tabs(list(shows), on_change="rerun", key=f"tab-{run.path.name}")
+    for show, tab in zip(shows.values(), tabs, strict=True):
+        if tab.open:
+            with tab:
                 try:
-                    shows[tab](run, subset)
+                    show(run, subset)
                 except RunError as error:
                     st.error(sentence_case(plain(str(error))), icon=":material/error:")
 
@@ -69,24 +90,52 @@ def _pick_subset(run: CVRun) -> str:
 
 
 def _show_figures(run: CVRun, subset: str) -> None:
+    """Three scores, each with its interval, and the baselines as help."""
     figures = run.metrics[subset]
-    majority = (run.record.get("baselines") or {}).get("majority") or {}
     with st.container(horizontal=True):
         for metric in ("accuracy", "ua", "weighted_f1"):
             value, low, high = figures[metric]
-            ends = "no interval: one group only" if low is None or high is None else f"95 %: {100 * low:.1f} to {100 * high:.1f}"
-            against = f" Always saying the most frequent class gives {100 * majority[metric]:.1f} %." if majority.get(metric) is not None else ""
+            ends = (
+                "no interval: one group only"
+                if low is None or high is None
+                else f"95 %: {100 * low:.1f} to {100 * high:.1f}"
+            )
             st.metric(
-                SCORE_TITLES[metric], f"{100 * value:.1f} %", ends, delta_color="off", delta_arrow="off", border=True,
-                help=f"Over {figures['n']:,} clips, each judged by a model that did not meet its group in training.{against}",
-            )  # fmt: skip
+                SCORE_TITLES[metric],
+                f"{100 * value:.1f} %",
+                ends,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                help=f"Over {figures['n']:,} clips, each predicted by a model that did not meet its group in "
+                f"training.{_majority_sentence(run, metric)}",
+            )
+
+
+def _show_added(run: CVRun, subset: str) -> None:
+    """The linear baseline and the test against it; nothing for a run without it."""
+    sentences = added_sentences(run, subset)
+    if sentences:
+        st.markdown("**What does the network add?** " + " ".join(plain(s) for s in sentences))
+
+
+def _majority_sentence(run: CVRun, metric: str) -> str:
+    majority = ((run.record.get("baselines") or {}).get("majority") or {}).get(metric)
+    if majority is None:
+        return ""
+    return f" Always answering the most frequent class gives {100 * majority:.1f} %."
 
 
 def _show_folds(run: CVRun, subset: str) -> None:
     name = run.path.name
     folds = run.metrics[subset]["folds"]
     st.markdown(f"#### Scores of each fold: {subset_title(subset).lower()}")
-    st.plotly_chart(fold_scores(folds, ink()), config=CONFIG, key=f"folds-{name}", alt=f"Scores of {len(folds['accuracy']['each'])} folds")
+    st.plotly_chart(
+        fold_scores(folds, ink()),
+        config=CONFIG,
+        key=f"folds-{name}",
+        alt=f"Scores of {len(folds['accuracy']['each'])} folds",
+    )
     offer_figure(fold_scores(folds, ink()), f"folds-{name}-{subset}")
     table = pd.DataFrame({"Fold": range(len(folds["accuracy"]["each"]))})
     for metric, title in SCORE_TITLES.items():
@@ -101,9 +150,14 @@ def _show_folds(run: CVRun, subset: str) -> None:
     part = parts[0]
     if len(parts) > 1:
         part = st.segmented_control(
-            "Network", parts, format_func=_part_title, default=parts[0], required=True, key=f"part-{name}",
+            "Network",
+            parts,
+            format_func=_part_title,
+            default=parts[0],
+            required=True,
+            key=f"part-{name}",
             help="A late model has one network for each modality; pick whose training to see.",
-        )  # fmt: skip
+        )
     show_curves(history[history["part"] == part], name, str(part))
 
 
@@ -114,9 +168,15 @@ def _part_title(part: str) -> str:
 def show_curves(history: pd.DataFrame, name: str, part: str) -> None:
     """Training curves with what they mean, and the buttons to take them away."""
     figure = training_curves(history, ink())
-    st.plotly_chart(figure, config=CONFIG, key=f"curves-{name}", alt=f"Loss and inner score by epoch, {history['fold'].nunique()} folds")
+    st.plotly_chart(
+        figure,
+        config=CONFIG,
+        key=f"curves-{name}",
+        alt=f"Loss and validation score by epoch, {history['fold'].nunique()} folds",
+    )
     st.caption(
-        "Dotted: training part. Solid: inner validation part, cut from it by the same groups. A star marks the epoch that was chosen. "
+        "Dotted: training part. Solid: validation part, taken from it by the same groups. A star "
+        "marks the epoch that was chosen. "
         "The tested clips play no part in any of it."
     )
     offer_figure(figure, f"training-{name}-{part or 'all'}")
@@ -131,16 +191,23 @@ def _show_calibration(run: CVRun, subset: str) -> None:
         tables[key] = metrics.reliability(rows[run.probability_columns].to_numpy(), rows["y_true"].to_numpy())
     st.markdown(f"#### Does 70 % mean right in 70 % of clips? (n = {figures['n']:,})")
     st.caption(
-        f"Mean gap between confidence and being right (ECE): {_percent(figures.get('ece'))} before temperature scaling and "
-        f"{_percent(figures.get('ece_calibrated'))} after. Each fold's temperature was found on its inner validation part. "
+        f"Mean gap between confidence and being right (ECE): {_percent(figures.get('ece'))} before "
+        "temperature scaling and "
+        f"{_percent(figures.get('ece_calibrated'))} after. Each fold's temperature was found on its "
+        "validation part. "
         "Below the dashed line the model is too sure of itself."
     )
     figure = reliability_diagram(tables["before"], tables["after"], ink())
     st.plotly_chart(
-        figure, config=CONFIG, key=f"reliability-{name}", alt="Share of right answers by confidence, before and after temperature scaling"
+        figure,
+        config=CONFIG,
+        key=f"reliability-{name}",
+        alt="Share of right answers by confidence, before and after temperature scaling",
     )
     offer_figure(figure, f"reliability-{name}-{subset}")
-    table = pd.concat([pd.DataFrame(t).assign(scaling=key, bin=range(len(t["count"]))) for key, t in tables.items()])
+    table = pd.concat(
+        [pd.DataFrame(t).assign(scaling=key, bin=range(len(t["count"]))) for key, t in tables.items()]
+    )
     offer_table(table[["scaling", "bin", "count", "confidence", "accuracy"]], f"reliability-{name}-{subset}")
 
 
@@ -149,17 +216,27 @@ def _percent(share: Any) -> str:
 
 
 def _show_unfinished(run: CVRun) -> None:
-    """A run that is still trained, was stopped, or failed: how far it is, why it ended, and the curves so far."""
+    """A run that is still trained, was stopped, or failed: how far it is, why it ended, and the curves so
+    far.
+    """
     record, progress = run.record, runs.progress(run)
     done = f"{progress['done']} of {progress['folds']} folds are done"
     if record["status"] == "running":
-        st.info(f"Still in training: {done}; its results appear here when it ends.", icon=":material/hourglass:")
+        st.info(
+            f"Still in training: {done}; its results appear here when it ends.", icon=":material/hourglass:"
+        )
     elif record["status"] == "failed":
-        st.error(sentence_case(plain(f"The training failed: {record.get('reason') or 'no reason was written'}")), icon=":material/error:")
+        st.error(
+            sentence_case(plain(f"The training failed: {record.get('reason') or 'no reason was written'}")),
+            icon=":material/error:",
+        )
     else:
-        st.warning(f"The training was stopped; {done}. The command on the card below goes on where it was.", icon=":material/pause:")
+        st.warning(
+            f"The training was stopped; {done}. The command on the card below goes on where it was.",
+            icon=":material/pause:",
+        )
     curves = progress["curves"]
-    if {"epoch", "inner_loss"} <= set(curves):
+    if {"epoch", "validation_loss"} <= set(curves):
         part = str(curves["part"].iloc[0])
         show_curves(curves[curves["part"] == part], run.path.name, part)
     show_card(run)

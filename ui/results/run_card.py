@@ -1,4 +1,4 @@
-"""The card of a run: what repeats it, what it was made of, how it was chosen, and whether its split can be believed."""
+"""The card of a run: the command that repeats it, data, features, choices, and the leakage check."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import streamlit as st
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.runs.run import CVRun
 from ui.export import offer_file, offer_table
-from ui.figure import emotion_name
-from ui.phrases import plain, sentence_case
 from ui.results.run_report import run_report
+from ui.text import plain, sentence_case
+from ui.theme import emotion_name
 
 _GOOD = ("clean", "overlap in text only")
 
@@ -33,12 +33,21 @@ def show_card(run: CVRun) -> None:
     with right:
         _show_choice(record, name)
         _show_features(record)
+    if record.get("request"):
+        with st.expander("The request as JSON, for the Train page", icon=":material/data_object:"):
+            st.code(json.dumps(record["request"], indent=1, ensure_ascii=False), language="json", height=240)
     with st.expander("Settings and versions", icon=":material/settings:"):
         settings = _settings(record)
         st.dataframe(settings, hide_index=True, alt="Settings and versions of the run")
         offer_table(settings, f"settings-{name}")
     for note in record.get("notes") or []:
         st.info(sentence_case(plain(str(note))), icon=":material/info:")
+    _offer_files(run)
+
+
+def _offer_files(run: CVRun) -> None:
+    """The report, once there is one, and run.json."""
+    record, name = run.record, run.path.name
     if run.finished:
         offer_file(
             "Report",
@@ -46,7 +55,8 @@ def show_card(run: CVRun) -> None:
             f"{name}.html",
             key=f"report-{name}",
             icon=":material/description:",
-            help="Scores, confusions, folds, training, calibration and this card as one HTML file (5 MB) that opens offline and loads nothing.",
+            help="Scores, confusions, folds, training, calibration and this card as one HTML file (5 MB) "
+            "that opens offline and loads nothing.",
         )
     offer_file(
         "run.json",
@@ -86,7 +96,9 @@ def _show_features(record: Mapping[str, Any]) -> None:
     st.markdown("#### Features")
     for modality, facts in (record.get("features") or {}).items():
         title = MODALITY_TITLES.get(modality, modality) if modality in list(Modality) else modality
-        st.markdown(f"**{title}** ({facts.get('dim', '?')} numbers each): {plain(str(facts.get('encoder', '?')))}")
+        st.markdown(
+            f"**{title}** ({facts.get('dim', '?')} numbers each): {plain(str(facts.get('encoder', '?')))}"
+        )
 
 
 def _data(record: Mapping[str, Any]) -> dict[str, str]:
@@ -94,9 +106,14 @@ def _data(record: Mapping[str, Any]) -> dict[str, str]:
     groups = f"{corpus.get('groups', '?')} {plan.get('groups', 'group')}s"
     repeat = f", repeated {plan['repeat']} times" if plan.get("repeat", 1) > 1 else ""
     return {
-        "Corpus": f"{corpus['name']}, {corpus.get('n', '?'):,} clips of {groups}" if isinstance(corpus.get("n"), int) else str(corpus["name"]),
-        "Folds": f"{plan.get('folds', '?')}, {plan.get('kind', '?')}, kept apart by {plan.get('groups', '?')}{repeat}",
-        "Inner validation": f"{100 * plan['validation']:.0f} % of the training part" if isinstance(plan.get("validation"), float) else "?",
+        "Corpus": f"{corpus['name']}, {corpus.get('n', '?'):,} clips of {groups}"
+        if isinstance(corpus.get("n"), int)
+        else str(corpus["name"]),
+        "Folds": f"{plan.get('folds', '?')}, {plan.get('kind', '?')}, kept apart by "
+        f"{plan.get('groups', '?')}{repeat}",
+        "Validation part": f"{100 * plan['validation']:.0f} % of the training part"
+        if isinstance(plan.get("validation"), float)
+        else "?",
         "Seed": str(record.get("seed", "?")),
         "Left out": f"{len(corpus.get('problems') or [])} clips with damaged or missing features",
         "Fingerprint": str(corpus.get("fingerprint", "?"))[:16],
@@ -116,16 +133,25 @@ def _show_classes(record: Mapping[str, Any], name: str) -> None:
 
 
 def _chosen(record: Mapping[str, Any]) -> pd.DataFrame:
-    """Best epoch, inner score and settings of each fold; settings only where the folds differ or a search was made."""
+    """Best epoch, validation score and settings of each fold; settings only where the folds differ or a
+    search was made.
+    """
     rows = []
     for fold in record.get("chosen") or []:
         epochs = fold.get("best_epoch") or {}
-        said = ", ".join(f"{part} {epoch}".strip() for part, epoch in epochs.items()) if isinstance(epochs, dict) else str(epochs)
-        inner, by_loss = fold.get("inner_score"), record["training"].get("select_by") == "loss"
-        row = {"Fold": fold.get("fold"), "Best epoch": said}
-        row["Inner loss" if by_loss else f"Inner {record['training'].get('select_by', 'score')}"] = -inner if by_loss and inner is not None else inner
+        if isinstance(epochs, dict):
+            epochs = ", ".join(f"{part} {epoch}".strip() for part, epoch in epochs.items())
+        validation, by_loss = fold.get("validation_score"), record["training"].get("select_by") == "loss"
+        row = {"Fold": fold.get("fold"), "Best epoch": str(epochs)}
+        chosen_by = "loss" if by_loss else record["training"].get("select_by", "score")
+        negative = by_loss and validation is not None
+        row[f"Validation {chosen_by}"] = -validation if negative else validation
         for key in (record.get("search") or {}).get("grid") or {}:
-            row[key] = _text((fold.get("training") or {}).get(key, ((fold.get("fusion") or {}).get("options") or {}).get(key)))
+            row[key] = _text(
+                (fold.get("training") or {}).get(
+                    key, ((fold.get("fusion") or {}).get("options") or {}).get(key)
+                )
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -140,7 +166,9 @@ def _settings(record: Mapping[str, Any]) -> pd.DataFrame:
         "folds": record["plan"],
         "versions": record.get("versions"),
     }
-    rows = [(part, key, _text(value)) for part, values in parts.items() for key, value in (values or {}).items()]
+    rows = [
+        (part, key, _text(value)) for part, values in parts.items() for key, value in (values or {}).items()
+    ]
     return pd.DataFrame(rows, columns=["Part", "Setting", "Value"])
 
 

@@ -1,4 +1,6 @@
-"""The report on one cross-validation run: figures, confusions, folds, training, calibration, and how to repeat it."""
+"""The report on one cross-validation run: figures, confusions, folds, training, calibration, and how to
+repeat it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,14 @@ import numpy as np
 from mmer_core import metrics
 from mmer_core.runs.run import CVRun, RunError
 from ui import report
-from ui.figure import emotion_name, subset_title
-from ui.results.charts import SCORE_TITLES, class_scores, reliability_diagram, score
+from ui.figure import score, subset_title
+from ui.results.baseline import added_sentences
+from ui.results.calibration_charts import reliability_diagram
+from ui.results.charts import SCORE_TITLES, class_scores
 from ui.results.confusion_charts import confusion_matrix
 from ui.results.fold_charts import fold_scores, training_curves
 from ui.runs import title
+from ui.theme import emotion_name, emotion_title
 
 
 def run_report(run: CVRun) -> str:
@@ -25,38 +30,84 @@ def run_report(run: CVRun) -> str:
     """
     if not run.finished:
         raise RunError(f"{run.path.name} is {run.record['status']}: a report needs a finished run")
-    body = [*_scores(run), *_confusions(run), *_folds(run), *_training(run), *_calibration(run), *_card(run), *report.not_for()]
+    body = [
+        *_scores(run),
+        *_confusions(run),
+        *_folds(run),
+        *_training(run),
+        *_calibration(run),
+        *_card(run),
+        *report.not_for(),
+    ]
     return report.document(title(run.record), body)
 
 
 def _scores(run: CVRun) -> Iterator[str]:
     record = run.record
     yield report.heading(title(record), 1)
-    yield report.paragraph(f"{run.path.name}, {record['created'][:10]}, seed {record.get('seed', '?')}", quiet=True)
+    yield report.paragraph(
+        f"{run.path.name}, {record['created'][:10]}, seed {record.get('seed', '?')}", quiet=True
+    )
     if record.get("leaks"):
-        yield report.paragraph("The folds are random: the same people are in training and test, and the figures are too good.")
+        yield report.paragraph(
+            "The folds are random: the same people are in training and test, and the figures are too good."
+        )
     leakage = record.get("leakage") or {}
-    yield report.paragraph(f"Leakage check: {leakage.get('verdict', 'not made')}. {leakage.get('reason', '')}".strip())
+    yield report.paragraph(
+        f"Leakage check: {leakage.get('verdict', 'not made')}. {leakage.get('reason', '')}".strip()
+    )
     yield report.heading("Scores")
-    rows: list[list[object]] = [[subset_title(name), f"{m['n']:,}", *(score(m[k]) for k in SCORE_TITLES)] for name, m in run.metrics.items()]
+    rows: list[list[object]] = [
+        [subset_title(name), f"{m['n']:,}", *(score(m[k]) for k in SCORE_TITLES)]
+        for name, m in run.metrics.items()
+    ]
     majority = (record.get("baselines") or {}).get("majority") or {}
     if majority:
-        rows.append(["Always the most frequent class", "", *("–" if majority.get(k) is None else f"{100 * majority[k]:.1f}" for k in SCORE_TITLES)])
-    yield report.table(rows, ["Modalities", "n", *SCORE_TITLES.values()], "In per cent, out of fold, with 95 % intervals by bootstrap over groups.")
+        rows.append(
+            [
+                "Always the most frequent class",
+                "",
+                *("–" if majority.get(k) is None else f"{100 * majority[k]:.1f}" for k in SCORE_TITLES),
+            ]
+        )
+    yield report.table(
+        rows,
+        ["Modalities", "n", *SCORE_TITLES.values()],
+        "In per cent, out of fold, with 95 % intervals by bootstrap over groups.",
+    )
+    if added := added_sentences(run):
+        yield report.heading("What does the network add?", 3)
+        yield report.bullets(added)
 
 
 def _confusions(run: CVRun) -> Iterator[str]:
     counts = run.confusion()
     yield report.heading("What was shown, and what it was read as")
-    yield report.paragraph(f"{subset_title(run.full)}, all folds, n = {int(counts.sum()):,}; per cent of the true class.", quiet=True)
-    yield report.figure(confusion_matrix(counts, run.labels, "true", None, report.INK), "Confusion matrix; the counts are in the table below")
-    named = [label.capitalize() for label in run.labels]
-    yield report.table([[n, *(int(v) for v in row)] for n, row in zip(named, counts, strict=True)], ["Shown, read as", *named], "Counts.")
+    yield report.paragraph(
+        f"{subset_title(run.full)}, all folds, n = {int(counts.sum()):,}; per cent of the true class.",
+        quiet=True,
+    )
+    yield report.figure(
+        confusion_matrix(counts, run.labels, "true", None, report.INK),
+        "Confusion matrix; the counts are in the table below",
+    )
+    named = [emotion_title(label) for label in run.labels]
+    yield report.table(
+        [[n, *(int(v) for v in row)] for n, row in zip(named, counts, strict=True)],
+        ["Shown, read as", *named],
+        "Counts.",
+    )
     yield report.heading("Each emotion")
-    yield report.figure(class_scores(counts, run.labels, report.INK), "F1, precision and recall of each emotion")
+    yield report.figure(
+        class_scores(counts, run.labels, report.INK), "F1, precision and recall of each emotion"
+    )
     table = metrics.per_class(counts)
     rows = [
-        [emotion_name(label), *(_percent(float(table[k][i])) for k in ("precision", "recall", "f1")), int(table["support"][i])]
+        [
+            emotion_name(label),
+            *(_percent(float(table[k][i])) for k in ("precision", "recall", "f1")),
+            int(table["support"][i]),
+        ]
         for i, label in enumerate(run.labels)
     ]
     yield report.table(rows, ["Emotion", "Precision", "Recall", "F1", "n"], "In per cent.")
@@ -67,7 +118,11 @@ def _folds(run: CVRun) -> Iterator[str]:
     yield report.heading("Folds")
     yield report.figure(fold_scores(folds, report.INK), "Scores of each fold")
     each = [[None if v is None else f"{100 * v:.1f}" for v in folds[k]["each"]] for k in SCORE_TITLES]
-    yield report.table([[i, *row] for i, row in enumerate(zip(*each, strict=True))], ["Fold", *SCORE_TITLES.values()], "In per cent.")
+    yield report.table(
+        [[i, *row] for i, row in enumerate(zip(*each, strict=True))],
+        ["Fold", *SCORE_TITLES.values()],
+        "In per cent.",
+    )
 
 
 def _training(run: CVRun) -> Iterator[str]:
@@ -76,12 +131,14 @@ def _training(run: CVRun) -> Iterator[str]:
         return
     yield report.heading("Training")
     yield report.paragraph(
-        "Dotted: training part. Solid: inner validation part, cut from the training groups. A star marks the chosen epoch.", quiet=True
+        "Dotted: training part. Solid: validation part, taken from the training groups. A star marks "
+        "the chosen epoch.",
+        quiet=True,
     )
     for part, curves in history.groupby(history["part"].fillna("")):
         if part:
             yield report.heading(str(part), 3)
-        yield report.figure(training_curves(curves, report.INK), "Loss and inner score by epoch")
+        yield report.figure(training_curves(curves, report.INK), "Loss and validation score by epoch")
 
 
 def _calibration(run: CVRun) -> Iterator[str]:
@@ -92,10 +149,13 @@ def _calibration(run: CVRun) -> Iterator[str]:
     found = run.metrics[run.full]
     yield report.heading("Can its confidence be believed?")
     yield report.paragraph(
-        f"Expected calibration error {_percent(found.get('ece'))} % before temperature scaling, {_percent(found.get('ece_calibrated'))} % after.",
+        f"Expected calibration error {_percent(found.get('ece'))} % before temperature scaling, "
+        f"{_percent(found.get('ece_calibrated'))} % after.",
         quiet=True,
     )
-    yield report.figure(reliability_diagram(tables["before"], tables["after"], report.INK), "Accuracy against confidence")
+    yield report.figure(
+        reliability_diagram(tables["before"], tables["after"], report.INK), "Accuracy against confidence"
+    )
 
 
 def _card(run: CVRun) -> Iterator[str]:

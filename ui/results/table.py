@@ -1,4 +1,6 @@
-"""The list of runs: a table to filter and pick from, what cannot be shown and why, what is being trained. The pick lives in the URL."""
+"""The list of runs: a table to filter and pick from, what cannot be shown and why, what is being trained. The
+pick lives in the URL.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from mmer_core.labels import Modality, subset_name
 from mmer_core.runs.run import CVRun, RunEntry
 from ui import runs
 from ui.export import offer_table
-from ui.figure import subset_title
-from ui.phrases import plain, sentence_case
-from ui.results.charts import SCORE_TITLES, score
+from ui.figure import score, subset_title
+from ui.results.charts import SCORE_TITLES
+from ui.text import plain, sentence_case
 
 URL = "run"  # ?run=a,b
 MOST = 12  # runs looked at together
@@ -29,7 +31,9 @@ _SHOWN_SCORES = ("accuracy", "ua", "weighted_f1")
 
 
 def as_table(entries: Sequence[RunEntry]) -> pd.DataFrame:
-    """One row for each run that can be read, as shown; scores are of all its modalities, in percent with 95 % intervals."""
+    """One row for each run that can be read, as shown; scores are of all its modalities, in percent with 95 %
+    intervals.
+    """
     return pd.DataFrame([_row(e) for e in entries if e.record is not None], columns=_columns())
 
 
@@ -48,7 +52,10 @@ def chosen(entries: Sequence[RunEntry]) -> list[str]:
     wanted = st.session_state.get(_CHOSEN, [])
     for name in wanted:
         if name not in known:
-            st.warning(f"There is no run called {plain(name)} here: choose one from the table.", icon=":material/help:")
+            st.warning(
+                f"There is no run called {plain(name)} here: choose one from the table.",
+                icon=":material/help:",
+            )
     names = [name for name in wanted if name in known][:MOST]
     _choose(names)
     return names
@@ -63,7 +70,8 @@ def show_table(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
         st.info("No run fits these filters: take one of them away.", icon=":material/filter_alt_off:")
     st.session_state[_PICKED] = list(names)
     rows = [row for row, name in enumerate(visible["Run"]) if name in names]
-    key = f"{_TABLE}-{abs(hash(tuple(visible['Run'])))}"  # other rows are another table: positions mean other runs
+    # other rows are another table: positions mean other runs
+    key = f"{_TABLE}-{abs(hash(tuple(visible['Run'])))}"
     if key in st.session_state and sorted(st.session_state[key]["selection"]["rows"]) != rows:
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
     st.dataframe(
@@ -86,7 +94,8 @@ def show_table(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
             max_selections=MOST,
             on_change=lambda: _choose(st.session_state[f"{_PICKED}-{','.join(names)}"]),
             placeholder="Pick a run here or tick rows above",
-            help="One run opens all that is known of it; several are compared. The address of this page keeps the pick.",
+            help="One run opens all that is known of it; several are compared. The address of this page "
+            "keeps the pick.",
         )
         offer_table(visible, "runs")
     if st.session_state[_CHOSEN] != list(names):
@@ -94,12 +103,12 @@ def show_table(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
 
 
 def percents(table: pd.DataFrame) -> dict[str, Any]:
-    """How columns in percent are shown: one decimal."""
+    """The format of columns in percent: one decimal."""
     return {c: st.column_config.NumberColumn(format="%.1f", width=95) for c in table if c.endswith("%")}
 
 
 def show_broken(entries: Sequence[RunEntry]) -> None:
-    """What cannot be shown, with the reason."""
+    """Folders that cannot be shown, with the reason."""
     table = broken(entries)
     if len(table):
         count = f"{len(table)} folder{'s' if len(table) > 1 else ''} cannot be shown"
@@ -110,7 +119,7 @@ def show_broken(entries: Sequence[RunEntry]) -> None:
 
 @st.fragment(run_every=2)
 def show_training(names: Sequence[str]) -> None:
-    """How far the running ones are; the page is drawn anew when one ends."""
+    """The progress of running trainings; the page is drawn anew when one ends."""
     now = {e.path.name: e for e in runs.listed()}
     for name in names:
         entry = now.get(name)
@@ -126,7 +135,9 @@ def _filtered(everything: pd.DataFrame) -> pd.DataFrame:
     with st.container(horizontal=True, gap="small"):
         for column, help_ in _FILTERS.items():
             options = sorted(everything[column].unique().tolist())
-            picked = st.multiselect(column, options, key=f"filter-{column}", placeholder="All", help=help_, width=166)
+            picked = st.multiselect(
+                column, options, key=f"filter-{column}", placeholder="All", help=help_, width=166
+            )
             if picked:
                 table = table[table[column].isin(picked)]
     return table.reset_index(drop=True)
@@ -154,7 +165,18 @@ def _write_url(names: Sequence[str]) -> None:
 
 
 def _columns() -> list[str]:
-    return ["Run", "Corpus", "Classes", "Fusion", "Modalities", "Folds", *(SCORE_TITLES[m] for m in _SHOWN_SCORES), "Leakage", "Status", "Date"]
+    return [
+        "Run",
+        "Corpus",
+        "Classes",
+        "Fusion",
+        "Modalities",
+        "Folds",
+        *(SCORE_TITLES[m] for m in _SHOWN_SCORES),
+        "Leakage",
+        "Status",
+        "Date",
+    ]
 
 
 def _row(entry: RunEntry) -> list[Any]:
@@ -172,14 +194,23 @@ def _row(entry: RunEntry) -> list[Any]:
 
 def _column_config() -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    of_all = "with all modalities of the run, in percent, with the 95 % interval by bootstrap over speakers (or what the folds keep apart)."
+    of_all = (
+        "with all modalities of the run, in percent, with the 95 % interval by bootstrap over speakers "
+        "(or what the folds keep apart)."
+    )
     return {
         "Classes": number(width=70, help="How many emotions are told apart."),
         "Folds": number(width=60, help="Parts that were tested in turn."),
         "Accuracy": text("Accuracy, %", width=130, help=f"Share of clips named right, {of_all}"),
         SCORE_TITLES["ua"]: text("UA, %", width=130, help=f"Mean recall over the classes, {of_all}"),
-        SCORE_TITLES["weighted_f1"]: text("Weighted F1, %", width=130, help=f"F1 averaged over classes by their size, {of_all}"),
-        "Leakage": text(width=155, help="Whether test and training share speakers, dialogues, files or words: what the figures are worth."),
+        SCORE_TITLES["weighted_f1"]: text(
+            "Weighted F1, %", width=130, help=f"F1 averaged over classes by their size, {of_all}"
+        ),
+        "Leakage": text(
+            width=155,
+            help="Whether test and training share speakers, dialogues, files or words: what the figures "
+            "are worth.",
+        ),
         "Date": text(width=90, help="When the training began (UTC)."),
         "Run": text(help="The folder of the run."),
     }

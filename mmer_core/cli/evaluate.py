@@ -1,0 +1,70 @@
+"""Score a model on a manifest (id, path, text, label, speaker) for every modality subset; rows that cannot be
+used are listed with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from mmer_core.cli.predict import add_model_arguments
+
+if TYPE_CHECKING:
+    from mmer_core.inference.evaluate import Evaluation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", help="a CSV file; path is relative to it; path or text may be empty")
+    add_model_arguments(parser)
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from mmer_core.inference import record
+    from mmer_core.inference.evaluate import evaluate, read_items
+    from mmer_core.inference.shipped import folder_of
+
+    folder = record.model_folder(folder_of(args.checkpoint))
+    items, skipped = read_items(args.manifest, record.read(folder)["labels"])
+    total = len(items)
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    result = evaluate(
+        folder,
+        items,
+        skipped=skipped,
+        jobs=args.jobs,
+        device=args.device,
+        progress=progress,
+    )
+    print(json.dumps(result.to_json(), indent=2, ensure_ascii=False) if args.json else describe(result))
+    return 0
+
+
+def describe(result: Evaluation) -> str:
+    """Tables for a terminal: a row per subset, the confusion matrix of the full set, what was skipped."""
+    data = result.to_json()
+    lines = [f"{'subset':<20} {'n':>6} {'accuracy':>9} {'UA':>7} {'macro F1':>9} {'weighted F1':>12}"]
+    for name, row in data["subsets"].items():
+        figures = [
+            "–" if row[k] is None else f"{row[k]:.3f}" for k in ("accuracy", "ua", "macro_f1", "weighted_f1")
+        ]
+        lines.append(
+            f"{name:<20} {row['n']:>6} {figures[0]:>9} {figures[1]:>7} {figures[2]:>9} {figures[3]:>12}"
+        )
+    lines += [
+        "",
+        "Confusion matrix of the full set (rows: truth, columns: prediction)",
+        " " * 10 + "".join(f"{name[:8]:>9}" for name in data["labels"]),
+    ]
+    for name, counts in zip(data["labels"], data["confusion"], strict=True):
+        lines.append(f"{name:<10}" + "".join(f"{count:>9}" for count in counts))
+    lines += ["", f"{data['n']} scored, {len(data['skipped'])} skipped, {data['seconds']:.1f} s"]
+    lines += [f"  {row['id']}: {row['reason']}" for row in data["skipped"]]
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""Predict the emotion in a clip, sound, picture or text: the answer, each modality's share, the certainty."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmer_core.labels import MODALITY_TITLES, parse_modality
+
+if TYPE_CHECKING:
+    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.observation import Observation
+    from mmer_core.inference.prediction import Prediction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "clip", type=Path, nargs="?", help="video, sound or picture; may be left out when --text is given"
+    )
+    parser.add_argument("--text", help="what was said; instead of speech recognition")
+    parser.add_argument(
+        "--before",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a turn of the conversation before it; repeatable, oldest first",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="MODALITY",
+        type=parse_modality,
+        help="switch off text, audio or visual; repeatable",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which model answers, and where it computes."""
+    parser.add_argument(
+        "--checkpoint",
+        default="default",
+        metavar="MODEL",
+        help="the model: default, large, its folder, or that of a run (default: the shipped one)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to compute (default: auto)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mmer_core.inference.shipped import load_model
+    from mmer_core.media.loading import load_clip, text_clip
+
+    if args.clip is None and not (args.text or "").strip():
+        raise ValueError("nothing to analyse: name a clip or give --text")
+    started = time.perf_counter()
+    clip = text_clip(args.text) if args.clip is None else load_clip(args.clip, text=args.text)
+    clip = clip.after(args.before)
+    decoded = time.perf_counter()
+    model = load_model(args.checkpoint, args.device)
+    loaded = time.perf_counter()
+    use = [m for m in model.modalities if m not in args.without]
+    observation = model.observe(clip, use=use)
+    prediction = model.fuse(observation, use)
+    prediction.timings.update({"decode": decoded - started, "load": loaded - decoded})
+    if args.json:
+        print(json.dumps(prediction.to_json(), indent=2, ensure_ascii=False))
+        return 0
+    print(describe(prediction))
+    if changing := _changes(model, observation):
+        print(f"\n{changing}")
+    return 0
+
+
+def _changes(model: EmotionModel, observation: Observation) -> str:
+    """A sentence for a clip that goes from one emotion to another; "" for others."""
+    from mmer_core.inference.timeline import changes_sentence
+    from mmer_core.inference.windows import fuse, has_timeline, score_windows
+
+    if not has_timeline(observation):
+        return ""
+    return changes_sentence(fuse(model, score_windows(model, observation)))
+
+
+def describe(prediction: Prediction) -> str:
+    """The prediction as a few lines for a terminal."""
+    lines = [
+        f"{'unsure, perhaps ' if prediction.unsure else ''}{prediction.label} ({prediction.probability:.0%})",
+        "",
+    ]
+    lines += [
+        f"  {name:<9} {p:5.1%} {'█' * round(30 * p)}"
+        for name, p in sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+    ]
+    lines.append("")
+    for modality, own in prediction.modalities.items():
+        title = f"{MODALITY_TITLES[modality].lower()} ({modality})"
+        if own.present and own.probabilities and own.label:
+            text = (
+                f"{own.label} {own.probabilities[own.label]:.0%}, moved the answer by "
+                f"{prediction.contributions[modality]:+.0%}"
+            )
+            if own.temperature >= 1.05:
+                text += f", temperature {own.temperature:.1f} as it is unlike the training data"
+        else:
+            text = f"not used: {own.reason}"
+        lines.append(f"  {title:<17} {text}")
+    lines += [f"\nNote: {note}" for note in prediction.notes]
+    return "\n".join(lines)

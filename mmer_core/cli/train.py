@@ -1,0 +1,54 @@
+"""Cross-validate fusion networks on a corpus, and fit a model of each that reads clips: RUN/model.
+
+Folds keep speakers apart unless another kind is asked for by name. A command that was stopped goes on where
+it was when given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+
+from mmer_core import options
+from mmer_core.training import request_flags
+from mmer_core.training.request import TrainRequest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    request_flags.add_arguments(parser)
+    parser.add_argument(
+        "--list-options", action="store_true", help="print the options of the fusion networks and stop"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.list_options:
+        print(describe_options(args.fusion or "early"))
+        return 0
+    request = TrainRequest.from_json(request_flags.json_of(args))
+    from mmer_core.crossval.cross_validation import cross_validate
+    from mmer_core.runs.text_table import text_table
+
+    for trained in cross_validate(request, say=lambda line: print(line, flush=True)):
+        print(f"\n{trained.path}\n{text_table(trained.record)}")
+    return 0
+
+
+def describe_options(names: str) -> str:
+    """The options of fusion networks as a table for the terminal.
+
+    Args:
+        names: of networks, joined by commas, or "all".
+    """
+    from mmer_core import fusion
+
+    chosen = fusion.names() if names == "all" else [n.strip() for n in names.split(",") if n.strip()]
+    lines = []
+    for name, kind in request_flags.option_kinds(chosen).items():
+        explained = options.attribute_help(kind)
+        lines.append(name)
+        lines += [
+            f"  {f.name}={options.text_of(getattr(kind(), f.name))}  {explained.get(f.name, '')}"
+            for f in fields(kind)
+        ]
+    return "\n".join(lines)

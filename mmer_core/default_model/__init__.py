@@ -1,1 +1,0 @@
-"""How the weights of the model that comes with the project were made: training scripts, one per modality."""

@@ -1,0 +1,1 @@
+"""Parts that encoders share, and what stays hand-made beside a library, each with its reason."""

@@ -1,0 +1,1 @@
+"""Folds, leakage, statistics, attribution and published figures."""

@@ -1,1 +1,0 @@
-"""From a corpus to features: encoders run over its clips, in parallel and resumable."""

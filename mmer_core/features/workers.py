@@ -1,0 +1,165 @@
+"""Processes that encode side by side. One that is ended from outside (out of memory, a crash in a library)
+costs one utterance, not the run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from mmer_core.encoders.request import EncoderRequest
+from mmer_core.features.encoding import Outcome, Task, Worker
+from mmer_core.features.store import FeatureStore
+
+AHEAD = 2  # chunks per process that are handed out in advance
+# after so many ended processes in a row, the machine is at fault rather than a clip
+PATIENCE = 3
+ENDED = "the process that encoded it was ended (out of memory, or a crash in a library)"
+
+#: A chunk of tasks and their outcomes.
+Done = tuple[Sequence[Task], list[Outcome]]
+
+
+class ExtractionError(ValueError):
+    """Extraction cannot go on; the message says what to do."""
+
+
+class WorkerPool:
+    """Processes that encode for one store.
+
+    Args:
+        folder: of the store.
+        encoders: {request: fingerprint} of what to encode with; registered in the store.
+        jobs: how many processes.
+        device: that the encoders compute on.
+    """
+
+    def __init__(self, folder: Path, encoders: Mapping[str, str], jobs: int, *, device: str = "cpu") -> None:
+        self._folder, self._encoders, self._jobs, self._device = folder, dict(encoders), jobs, device
+        # threads of torch and onnxruntime do not survive a fork
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = self._context.Event()
+        self._ended_in_a_row = 0
+
+    def work(self, chunks: Iterable[Sequence[Task]]) -> Iterator[Done]:
+        """Encode chunks in whatever order they get done. When it is closed or interrupted, each process still
+        finishes its utterance.
+
+        Raises:
+            ExtractionError: process after process is ended.
+        """
+        remaining = iter(chunks)
+        handed_out = next(remaining, None)
+        while handed_out is not None:  # once for each set of processes
+            suspects: list[Sequence[Task]] = []
+            yield from self._until_one_ends(handed_out, remaining, suspects)
+            yield from self._one_by_one(suspects)
+            handed_out = next(remaining, None)
+
+    def _until_one_ends(
+        self, first: Sequence[Task], remaining: Iterator[Sequence[Task]], suspects: list[Sequence[Task]]
+    ) -> Iterator[Done]:
+        """Encode until all is done, or until a process is ended; then `suspects` receives the chunks that
+        were in its hands or its neighbours'.
+        """
+        pool = self._pool(self._jobs)
+        pending: dict[Future[list[Outcome]], Sequence[Task]] = {}
+        chunk: Sequence[Task] | None = first
+        try:
+            while not suspects:
+                try:
+                    while chunk is not None:
+                        pending[pool.submit(_encode, chunk)] = chunk
+                        chunk = next(remaining, None) if len(pending) < AHEAD * self._jobs else None
+                except BrokenProcessPool:
+                    suspects += [chunk] if chunk is not None else []
+                if not pending:
+                    return
+                for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                    tasks = pending.pop(future)
+                    try:
+                        yield tasks, future.result()
+                    except BrokenProcessPool:
+                        suspects.append(tasks)
+                chunk = next(remaining, None) if not suspects else None
+            suspects += pending.values()
+        finally:
+            if not suspects:
+                self._stop.set()
+            pool.shutdown(cancel_futures=True)
+
+    def _one_by_one(self, suspects: Sequence[Sequence[Task]]) -> Iterator[Done]:
+        """Find the utterance at which a process ends, with one process that encodes one at a time. Features
+        that are stored already are not stored twice.
+        """
+        if not suspects:
+            return
+        pool = self._pool(1)
+        try:
+            for task in (task for chunk in suspects for task in chunk):
+                try:
+                    outcomes = pool.submit(_encode, [task]).result()
+                    self._ended_in_a_row = 0
+                except BrokenProcessPool:
+                    pool.shutdown()
+                    outcomes = self._ended(task)
+                    pool = self._pool(1)
+                yield [task], outcomes
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _ended(self, task: Task) -> list[Outcome]:
+        self._ended_in_a_row += 1
+        if self._ended_in_a_row == PATIENCE:
+            raise ExtractionError(
+                f"{PATIENCE} encoding processes in a row were ended: free memory or use fewer "
+                "--jobs; what is done is kept"
+            )
+        store = FeatureStore(self._folder)
+        for request, key in task.wanted.items():
+            store.add_failures(self._encoders[request], {key: ENDED})
+        store.close()
+        return [Outcome(task.utterance.id, request, "failed", ENDED) for request in task.wanted]
+
+    def _pool(self, jobs: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            jobs,
+            mp_context=self._context,
+            initializer=_start,
+            initargs=(self._folder, list(self._encoders), self._device, self._stop),
+        )
+
+
+_state: dict[str, tuple[Worker, Event]] = {}  # one per process: its worker, and the event that says stop
+
+
+def _start(folder: Path, requests: list[str], device: str, stop: Event) -> None:
+    """Prepare this process: one thread of the processor, the encoders, its own connection to the store."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    encoders = {
+        request: EncoderRequest.parse(request).create(threads=1, device=device) for request in requests
+    }
+    _state["mine"] = Worker(FeatureStore(folder), encoders), stop
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody; without this its processes would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _encode(tasks: Sequence[Task]) -> list[Outcome]:
+    worker, stop = _state["mine"]
+    return worker.encode(tasks, stop.is_set)

@@ -1,0 +1,1 @@
+"""A model that answers clips: prediction, timeline, live reading."""

@@ -1,0 +1,80 @@
+"""The prediction of one clip from its scores: fused and unimodal, contributions, notes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mmer_core.evaluation.attribution import shapley_values
+from mmer_core.inference.observation import SWITCHED_OFF, Observation
+from mmer_core.inference.prediction import Prediction, UnimodalPrediction, as_probabilities
+from mmer_core.inference.scoring import Scores
+from mmer_core.labels import Modality, in_order, subset_name, subsets
+from mmer_core.uncertainty.warnings import basis, warnings
+
+if TYPE_CHECKING:
+    from mmer_core.inference.emotion_model import EmotionModel
+
+AVERAGE_SPEAKER = (
+    "The model was trained on features standardised by speaker; a single clip does not tell its speaker's "
+    "usual range, so that of the average training speaker was used."
+)
+
+
+def answer(
+    model: EmotionModel, observation: Observation, scores: Scores, use: Collection[Modality]
+) -> Prediction:
+    """The prediction from the modalities in `use` that are present.
+
+    Args:
+        scores: of the observation, for every subset of what is present.
+    """
+    started = time.perf_counter()
+    present = tuple(m for m in model.modalities if m in observation.features and m in use)
+    fused = scores.of(present)
+    winner = int(fused.argmax())
+    contributions = shapley_values(present, lambda s: float(scores.of(in_order(s))[winner]))
+    about = tuple(_warnings(model, observation, present))
+    return Prediction(
+        label=model.labels[winner],
+        probability=float(fused[winner]),
+        probabilities=as_probabilities(fused, model.labels),
+        modalities=_unimodal(model, observation, scores, use, contributions),
+        subsets={subset_name(s): as_probabilities(scores.of(s), model.labels) for s in subsets(present)},
+        contributions={m: contributions.get(m, 0.0) for m in model.modalities},
+        notes=(*observation.clip.notes, *basis(present), *about),
+        timings={**observation.timings, "fuse": time.perf_counter() - started},
+        model=model.identity,
+        unsure_below=model.unsure_below,
+        coverage=model.coverage,
+        warnings=about,
+    )
+
+
+def _unimodal(
+    model: EmotionModel,
+    observation: Observation,
+    scores: Scores,
+    use: Collection[Modality],
+    contributions: Mapping[Modality, float],
+) -> dict[Modality, UnimodalPrediction]:
+    """Each modality alone, with its share of the decision; or why it is absent."""
+    shares = scores.shares(model.modalities, in_order(contributions), contributions)
+    found = {}
+    for modality in model.modalities:
+        if modality in contributions:
+            (temperature,) = model.scorer.distance_temperatures(modality, [observation.features])
+            alone = as_probabilities(scores.of((modality,)), model.labels)
+            found[modality] = UnimodalPrediction(True, None, alone, shares[modality], temperature)
+        else:
+            reason = observation.absent.get(modality, SWITCHED_OFF) if modality in use else SWITCHED_OFF
+            found[modality] = UnimodalPrediction(False, reason)
+    return found
+
+
+def _warnings(model: EmotionModel, observation: Observation, present: Sequence[Modality]) -> Iterator[str]:
+    features = {m: observation.features[m] for m in present}
+    yield from warnings(observation.clip, features, model.detectors, model.encoders)
+    if any(m in model.input_scaling for m in present):
+        yield AVERAGE_SPEAKER

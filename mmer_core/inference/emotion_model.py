@@ -1,0 +1,253 @@
+"""The model that reads clips: `observe` is slow and kept, `fuse` takes milliseconds for every toggle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from mmer_core import checkpoint
+from mmer_core.checkpoint import CheckpointError
+from mmer_core.clip import Clip
+from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.encoders import ModalityEncoder
+from mmer_core.inference import observation as observations
+from mmer_core.inference import record as records
+from mmer_core.inference import storage
+from mmer_core.inference.answer import answer
+from mmer_core.inference.observation import Observation, Progress
+from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.record import GIVEN, Calibration, why_missing
+from mmer_core.inference.scoring import InputScaling, Scores, SubsetScorer
+from mmer_core.labels import Modality, in_order, subsets
+from mmer_core.training import device as devices
+from mmer_core.training.multitask import Network
+from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
+
+
+class EmotionModel:
+    """A fusion network with its encoders, its own classes, calibration, detectors of unusual inputs and card.
+
+    `load` reads one from a folder; nothing is fetched from a network.
+
+    Args:
+        network: trained; moved to `device` and put in evaluation mode.
+        encoders: {modality: encoder} of what can be computed from a clip.
+        record: see `record.model_record`.
+        detectors: {modality: detector} fitted on the encoders' features of the training data.
+        input_scaling: {modality: (mean, sd)} of D numbers each, of the average training speaker, where the
+            network was trained on features that were standardised by speaker.
+        folder: where the encoders' files named in the record lie.
+        device: of the network.
+
+    Attributes:
+        name: of the model.
+        labels: its C classes.
+        modalities: what its network reads.
+        missing: {modality: one sentence} for those whose features cannot be computed from a clip.
+        calibration: temperatures, prior and threshold.
+        scorer: calibrated probabilities of any samples with any subset of the modalities switched on.
+        record: as in model.json.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        encoders: Mapping[Modality, ModalityEncoder],
+        record: Mapping[str, Any],
+        *,
+        detectors: Mapping[Modality, MahalanobisDetector] | None = None,
+        input_scaling: Mapping[Modality, InputScaling] | None = None,
+        folder: Path | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.network = network.to(devices.resolve(device)).eval()
+        self.modalities: tuple[Modality, ...] = network.modalities
+        self.encoders = {m: encoders[m] for m in self.modalities if m in encoders}
+        self.record, self.folder = dict(record), folder
+        self.name: str = record["name"]
+        self.labels: tuple[str, ...] = tuple(record["labels"])
+        self.calibration = Calibration.from_json(record["calibration"])
+        self.detectors, self.input_scaling = dict(detectors or {}), dict(input_scaling or {})
+        self.scorer = SubsetScorer(
+            self.network, self.labels, self.calibration, self.detectors, self.input_scaling
+        )
+        entries = {m: record["modalities"][m.value] for m in self.modalities}
+        self.missing = {m: why_missing(m, e) for m, e in entries.items() if e["encoder"] == GIVEN}
+        self._answers: WeakKeyDictionary[Observation, Scores] = WeakKeyDictionary()
+
+    @classmethod
+    def load(cls, folder: str | Path = DEFAULT_CHECKPOINT, device: str = "auto") -> EmotionModel:
+        """Read a model.
+
+        Args:
+            folder: of the model, or of a run, whose model it then is.
+            device: "auto", "cpu", "cuda" or "mps".
+
+        Raises:
+            CheckpointError: the folder is missing, unfinished, changed, of an older version, or of parts that
+                are not installed here.
+            EncoderUnavailable: the pretrained weights that an encoder builds on cannot be had; the message
+                says how.
+            ValueError: an unknown device.
+        """
+        place = str(devices.resolve(device))
+        folder = records.model_folder(Path(folder).expanduser())
+        record = records.read(folder)
+        network, input_scaling = storage.read_network(folder, record)
+        found = {
+            m: records.build_encoder(folder, record, m, place)
+            for m in network.modalities
+            if record["modalities"][m.value]["encoder"] != GIVEN
+        }
+        return cls(
+            network,
+            found,
+            record,
+            detectors=storage.read_detectors(folder, record),
+            input_scaling=input_scaling,
+            folder=folder,
+            device=place,
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder, which is created: model.json last, README.md from its card.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        storage.write(self, Path(folder))
+
+    @property
+    def reads_dialogue(self) -> bool:
+        """Whether the turns before the words count."""
+        return any(encoder.spec.reads_dialogue for encoder in self.encoders.values())
+
+    @property
+    def unsure_below(self) -> float:
+        """The probability below which an answer is called unsure; 0 if the model states none."""
+        return self.calibration.unsure_below
+
+    @property
+    def coverage(self) -> float:
+        """Share of held-out answers that reach `unsure_below`; 0 if the model does not say."""
+        return self.calibration.coverage
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Name and sha256, as in JSON."""
+        return {"name": self.name, "sha256": checkpoint.fingerprint(self.record)}
+
+    def warm_up(self) -> None:
+        """Run every encoder once on a tone and a grey frame, so that the first answer does not pay for lazy
+        loading.
+        """
+        tone = (0.1 * np.sin(np.arange(16_000) * 0.05)).astype(np.float32)
+        frames = np.full((1, 360, 640, 3), 127, dtype=np.uint8)
+        self.observe(Clip("warm-up", "", "video", 1.0, frames=frames, times=np.zeros(1), waveform=tone))
+
+    def predict(
+        self,
+        clip: Clip | str | Path | None = None,
+        use: Collection[Modality] | None = None,
+        *,
+        text: str | None = None,
+    ) -> Prediction:
+        """The answer to one clip.
+
+        Args:
+            clip: decoded, or a file; None for `text` alone.
+            use: modalities that count; all by default.
+            text: the words, instead of a transcript.
+
+        Raises:
+            MediaError: nothing can be read from the file.
+            CheckpointError: none of the model's modalities can be computed from a clip.
+            ValueError: neither a clip nor a text.
+        """
+        return self.fuse(self.observe(observations.as_clip(clip, text), use=use), use)
+
+    def observe(
+        self, clip: Clip, *, progress: Progress | None = None, use: Collection[Modality] | None = None
+    ) -> Observation:
+        """Find faces, recognise speech, and run every encoder; a modality that has nothing is absent with its
+        reason.
+
+        Args:
+            clip: decoded input; its own text, if any, is used instead of speech recognition.
+            progress: called with the name of each step as it starts: "faces", "speech", then modalities.
+            use: modalities to spend time on; the others are absent as switched off.
+
+        Raises:
+            CheckpointError: none of the model's modalities can be computed from a clip.
+        """
+        if not self.encoders:
+            raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
+        wanted = self.modalities if use is None else use
+        found = observations.observe(clip, self.encoders, wanted, progress)
+        return replace(found, absent={**found.absent, **self.missing})
+
+    def reword(
+        self, observation: Observation, text: str, context: Sequence[str] | None = None
+    ) -> Observation:
+        """The same observation with other words (an edited transcript); only the text encoder runs, and with
+        another context those that read the dialogue.
+
+        Args:
+            context: the turns before them, oldest first; by default those of the observation.
+        """
+        clip = observation.clip.with_text(text)
+        clip = clip if context is None else clip.after(context)
+        transcribed = observation.transcribed and clip.text == observation.clip.text
+        found = self._encode_again(observation, Modality.TEXT, clip)
+        readers = [m for m, encoder in self.encoders.items() if encoder.spec.reads_dialogue]
+        for modality in readers if context is not None else ():
+            if modality is not Modality.TEXT:
+                found = self._encode_again(found, modality, clip)
+        return replace(found, transcribed=transcribed)
+
+    def follow(self, observation: Observation, person: int) -> Observation:
+        """The same observation with the face of another person, counted from 0 at the left in `Clip.people`;
+        only the face encoder runs.
+
+        Raises:
+            ValueError: there is no such person.
+        """
+        people = observation.clip.people
+        if not 0 <= person < len(people):
+            raise ValueError(
+                f"there is no face number {person + 1}: {len(people)} can be chosen, counted from the left"
+            )
+        clip = replace(observation.clip, faces=people[person])
+        return self._encode_again(observation, Modality.VISUAL, clip)
+
+    def _encode_again(self, observation: Observation, modality: Modality, clip: Clip) -> Observation:
+        return observations.encode_again(observation, clip, modality, self.encoders.get(modality))
+
+    def subset_probabilities(
+        self, observation: Observation, chosen: Sequence[Collection[Modality]]
+    ) -> np.ndarray:
+        """(S, C) float64: the answer with each of S subsets of the modalities switched on; what is absent is
+        left out, and where nothing remains it is the class prior.
+        """
+        scores = self._scores(observation)
+        rows = [scores.of(in_order(m for m in s if m in observation.features)) for s in chosen]
+        return np.array(rows).reshape(-1, len(self.labels))
+
+    def _scores(self, observation: Observation) -> Scores:
+        """Answers for all subsets of what is present, computed once for each observation."""
+        found = self._answers.get(observation)
+        if found is None:
+            present = [m for m in self.modalities if m in observation.features]
+            found = self.scorer.scores(observation.features, [(), *subsets(present)])
+            self._answers[observation] = found
+        return found
+
+    def fuse(self, observation: Observation, use: Collection[Modality] | None = None) -> Prediction:
+        """The answer from the modalities in `use` (default: all) that are present. Milliseconds."""
+        return answer(self, observation, self._scores(observation), self.modalities if use is None else use)

@@ -1,0 +1,117 @@
+"""The answer to one clip, as shown, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmer_core.labels import Modality
+
+
+@dataclass(frozen=True)
+class UnimodalPrediction:
+    """The prediction of one modality on its own.
+
+    Attributes:
+        present: it was there and switched on.
+        reason: why not, when absent; else None.
+        probabilities: {label: p} of this modality alone; None when absent.
+        weight: its share of the decision in [0, 1]; shares of one prediction sum to 1 (or are all 0).
+        temperature: divisor of its logits for the distance of the input from the training data; 1 where it
+            lies near or that is not known.
+    """
+
+    present: bool
+    reason: str | None = None
+    probabilities: dict[str, float] | None = None
+    weight: float = 0.0
+    temperature: float = 1.0
+
+    @property
+    def label(self) -> str | None:
+        """Its most probable class; None when absent."""
+        return (
+            None
+            if self.probabilities is None
+            else max(self.probabilities, key=self.probabilities.__getitem__)
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one clip. Its labels are the model's own classes.
+
+    Attributes:
+        label: the most probable class.
+        probability: its probability.
+        probabilities: {label: p}, sums to 1.
+        modalities: one unimodal prediction for each modality of the model.
+        subsets: {"text+audio": {label: p}} for every subset of what is present and switched on.
+        contributions: {modality: Shapley value} on `probability`; they sum to `probability` minus the prior
+            of `label`; absent: 0.
+        notes: sentences to read with the answer.
+        warnings: those of the notes that say why this answer may be worth less than the model's figures.
+        timings: {step: seconds}.
+        model: name and sha256.
+        unsure_below: the probability below which an answer of this model is called unsure; 0 if the model
+            states none.
+        coverage: share of held-out answers that reached it; 0 if the model does not say.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    modalities: dict[Modality, UnimodalPrediction]
+    subsets: dict[str, dict[str, float]]
+    contributions: dict[Modality, float]
+    notes: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    model: dict[str, str] = field(default_factory=dict)
+    unsure_below: float = 0.0
+    coverage: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the label should not be relied on: its probability does not reach the model's threshold."""
+        return self.probability < self.unsure_below
+
+    @property
+    def used(self) -> tuple[Modality, ...]:
+        """The modalities that are present and switched on."""
+        return tuple(m for m, own in self.modalities.items() if own.present)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `predict --json` prints and the app lets a person download."""
+        return {
+            "label": self.label,
+            "probability": round(self.probability, 6),
+            "unsure": self.unsure,
+            "unsure_below": self.unsure_below,
+            "probabilities": _rounded(self.probabilities),
+            "modalities": {
+                m.value: {
+                    "present": o.present,
+                    "reason": o.reason,
+                    "probabilities": None if o.probabilities is None else _rounded(o.probabilities),
+                    "weight": round(o.weight, 6),
+                    "temperature": round(o.temperature, 4),
+                }
+                for m, o in self.modalities.items()
+            },
+            "subsets": {name: _rounded(p) for name, p in self.subsets.items()},
+            "contributions": {m.value: round(v, 6) for m, v in self.contributions.items()},
+            "notes": list(self.notes),
+            "timings": {k: round(v, 3) for k, v in self.timings.items()},
+            "model": self.model,
+        }
+
+
+def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
+    return {name: round(p, 6) for name, p in probabilities.items()}
+
+
+def as_probabilities(values: Iterable[float], labels: Sequence[str]) -> dict[str, float]:
+    """{label: p} of C probabilities, in the order of the model's labels."""
+    return dict(zip(labels, map(float, values), strict=True))

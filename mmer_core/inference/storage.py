@@ -1,0 +1,98 @@
+"""The files of a model: its record and card, the network, the detectors, and those of its encoders."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from mmer_core import checkpoint
+from mmer_core.checkpoint import CheckpointError
+from mmer_core.inference.card import write_card
+from mmer_core.inference.record import FUSION_FILE, build_network
+from mmer_core.inference.scoring import InputScaling
+from mmer_core.labels import Modality
+from mmer_core.training.multitask import Network
+from mmer_core.uncertainty import out_of_distribution
+from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
+
+if TYPE_CHECKING:
+    from mmer_core.inference.emotion_model import EmotionModel
+
+SCALING = "input_scaling."  # prefix of the tensors that are not the network's
+
+
+def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict[Modality, InputScaling]]:
+    """The trained network, and by what its inputs are scaled before it.
+
+    Raises:
+        CheckpointError: the weights are missing or do not fit the record.
+    """
+    if FUSION_FILE not in record.get("files", {}):
+        raise CheckpointError(f"{folder} lacks {FUSION_FILE}: copy the whole model folder again")
+    tensors = checkpoint.load_tensors(folder / FUSION_FILE)
+    scaling = {name: tensors.pop(name) for name in list(tensors) if name.startswith(SCALING)}
+    prior = next((t for name, t in tensors.items() if name in ("log_prior", "network.log_prior")), None)
+    network = build_network(folder, record, 0 if prior is None else len(prior))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder / FUSION_FILE} does not fit the fusion network {record['fusion']['name']} that the "
+            "record describes: copy the whole model folder again"
+        ) from error
+    named = {name.removeprefix(SCALING).rpartition(".")[0] for name in scaling}
+    return network, {
+        Modality(m): InputScaling(scaling[f"{SCALING}{m}.mean"].numpy(), scaling[f"{SCALING}{m}.sd"].numpy())
+        for m in named
+    }
+
+
+def read_detectors(folder: Path, record: Mapping[str, Any]) -> dict[Modality, MahalanobisDetector]:
+    """The out-of-distribution detectors of a model, those of the model that it builds on included."""
+    base = checkpoint.base_of(folder, record)
+    inherited = out_of_distribution.load(base) if base else {}
+    own = out_of_distribution.FILE in record["files"]
+    return inherited | (out_of_distribution.load(folder) if own else {})
+
+
+def write(model: EmotionModel, folder: Path) -> None:
+    """Write all files of a model to `folder`, model.json last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = dict(model.network.state_dict())
+    for modality, (mean, sd) in model.input_scaling.items():
+        tensors[f"{SCALING}{modality}.mean"] = torch.as_tensor(mean)
+        tensors[f"{SCALING}{modality}.sd"] = torch.as_tensor(sd)
+    checkpoint.save_tensors(folder / FUSION_FILE, tensors)
+    files = [FUSION_FILE]
+    if model.detectors:
+        files.append(out_of_distribution.save(folder, model.detectors))
+    record = {k: v for k, v in model.record.items() if k not in ("schema", "files", "base")}
+    record["modalities"] = {}
+    for name, entry in model.record["modalities"].items():
+        options = dict(entry.get("options", {}))
+        for option in checkpoint.FILE_OPTIONS:
+            if options.get(option):
+                options[option] = _copied(_source(model, options[option]), folder, name, files)
+                files.append(options[option])
+        record["modalities"][name] = {**entry, "options": options} if options else dict(entry)
+    checkpoint.write_record(folder, record, files)
+    write_card(folder, checkpoint.read_record(folder))
+
+
+def _source(model: EmotionModel, named: str) -> Path:
+    """Where an encoder's file lies: beside the model, or where the path says."""
+    inside = model.folder is not None and Path(named).name == named
+    return checkpoint.find_file(model.folder, model.record, named) if model.folder and inside else Path(named)
+
+
+def _copied(source: Path, folder: Path, modality: str, taken: Collection[str]) -> str:
+    """The name in `folder` of a copy of a file."""
+    name = f"{modality}-{source.name}" if source.name in taken else source.name
+    if source.resolve() != (folder / name).resolve():
+        shutil.copyfile(source, folder / name)
+    return name

@@ -1,8 +1,0 @@
-"""Reading a camera and a microphone as they run: newest picture only, sliding windows of sound, bounded memory. Knows no screen and no network."""
-
-from mmer_core.live.moment import Moment, Point, SeenFace
-from mmer_core.live.reader import LiveReader
-from mmer_core.live.settings import LiveSettings
-from mmer_core.live.workers import LiveWorkers
-
-__all__ = ["LiveReader", "LiveSettings", "LiveWorkers", "Moment", "Point", "SeenFace"]

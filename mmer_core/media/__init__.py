@@ -1,0 +1,1 @@
+"""Hostile files in, clips out: decoding processes, faces, speech recognition."""

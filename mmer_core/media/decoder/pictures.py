@@ -1,0 +1,146 @@
+"""Frames of any size, turn and format to upright RGB of one shape, sampled evenly in time."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import av.filter
+import numpy as np
+from av.video.frame import VideoFrame
+
+from mmer_core.config import Limits
+from mmer_core.media.decoder.stream import UNTIMED, frame_seconds, frame_time
+
+EXIF = 31  # AV_FRAME_DATA_EXIF, which PyAV 18.1 has no name for
+PAPER = 255  # what shows through transparent pixels: white
+
+
+class Pictures:
+    """Writes every frame whose time has come.
+
+    Attributes:
+        until: end of the last frame seen, written or not, seconds of the clip.
+        written: frames so far.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        say: Callable[..., None],
+        limits: Limits,
+        *,
+        origin: float,
+        step: float,
+        aspect: Fraction | None,
+    ) -> None:
+        """Args: say reports an event; origin is the clip's start on the stream's clock, step the seconds
+        between frames, aspect that of a pixel.
+        """
+        self._file, self._say, self._limits = file, say, limits
+        self._origin, self._step = origin, step
+        self._aspect = float(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else 1.0
+        self._shape: tuple[int, int] | None = None
+        self._due = 0
+        self.until = 0.0
+        self.written = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further frame is wanted."""
+        return self.written >= self._limits.max_frames or self.until >= self._limits.max_seconds
+
+    def add(self, frame: VideoFrame) -> None:
+        """Write the frame if it is due; others only move the clock."""
+        clock = frame_time(frame)
+        at = self.until if clock is None else clock - self._origin
+        lasts = UNTIMED if clock is None else frame_seconds(frame)
+        if self.full or at >= self._limits.max_seconds:
+            return
+        if self.written == 0 or at >= self._due * self._step - 1e-6:
+            self._write(frame, max(at, 0.0))
+            self._due = int(at / self._step + 1e-6) + 1
+        self.until = min(max(self.until, at + lasts), self._limits.max_seconds)
+
+    def _write(self, frame: VideoFrame, at: float) -> None:
+        rgb = self._upright(frame)
+        if self._shape is None:
+            self._shape = (rgb.shape[0], rgb.shape[1])
+            self._say("shape", height=rgb.shape[0], width=rgb.shape[1])
+        if (
+            rgb.shape[:2] != self._shape
+        ):  # the size changed on the way: black bars, so that faces keep their proportions
+            canvas = np.zeros((*self._shape, 3), np.uint8)
+            top, left = (self._shape[0] - rgb.shape[0]) // 2, (self._shape[1] - rgb.shape[1]) // 2
+            canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
+            rgb = canvas
+        self._file.write(np.ascontiguousarray(rgb).tobytes())
+        self._file.flush()
+        self._say("frame", time=at)
+        self.written += 1
+
+    def _upright(self, frame: VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 that fits the frame side or, from the second frame on, the shape of the first."""
+        a, b, c, d = display_matrix(frame)
+        turned = abs(b) > abs(a)
+        width, height = frame.width * self._aspect, float(frame.height)
+        if self._shape is None:
+            scale = min(1.0, self._limits.frame_side / max(width, height))
+        else:
+            high, wide = self._shape[::-1] if turned else self._shape
+            scale = min(wide / width, high / height)
+        rgb = flat_rgb(frame, max(1, round(width * scale)), max(1, round(height * scale)))
+        if turned:
+            rgb, a, d = rgb.transpose(1, 0, 2), c, b
+        return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def flat_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
+    """(height, width, 3) uint8 RGB; transparent pixels show white."""
+    if frame.format.has_palette or any(part.is_alpha for part in frame.format.components):
+        rgba = (
+            frame.reformat(width, height, "rgba", interpolation="AREA", threads=1)
+            .to_ndarray()
+            .astype(np.uint16)
+        )
+        alpha = rgba[..., 3:]
+        return ((rgba[..., :3] * alpha + PAPER * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.asarray(
+        frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1).to_ndarray(), np.uint8
+    )
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
+    """(a, b, c, d) of the way to upright, x' = a·x + c·y and y' = b·x + d·y; the identity if the file gives
+    none.
+    """
+    data: Any = None
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV gives no side data at all when it meets a kind it has no name for
+        with contextlib.suppress(ValueError, av.FFmpegError):
+            data = without_exif(frame).side_data.get("DISPLAYMATRIX")
+    if data is None or len(bytes(data)) < 36:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+    return (a, b, c, d) if (a or b) and (c or d) else (1, 0, 0, 1)
+
+
+def without_exif(frame: VideoFrame) -> VideoFrame:
+    """The same picture without its EXIF block; the turn it asks for stays, as a display matrix."""
+    graph = av.filter.Graph()
+    start = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+    )
+    strip, end = graph.add("sidedata", f"mode=delete:type={EXIF}"), graph.add("buffersink")
+    start.link_to(strip)
+    strip.link_to(end)
+    graph.configure()
+    graph.push(frame)
+    stripped = graph.pull()
+    assert isinstance(stripped, VideoFrame)
+    return stripped

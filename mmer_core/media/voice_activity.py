@@ -1,0 +1,67 @@
+"""Level of a recording, and the stretches of it in which somebody speaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmer_core.clip import SAMPLE_RATE
+
+SILENT_LEVEL = -65.0  # dBFS: the loudest tenth of a second of a recording that counts as silent
+SPEECH_LEVEL = -20.0  # dBFS: quiet recordings are raised to this
+MAX_GAIN = 40.0  # dB
+SHORTEST_VOICE = 0.3  # seconds; clicks and breaths are shorter than any word that matters
+LONGEST_PAUSE = 1.0  # seconds between two stretches that are still transcribed together
+LONGEST_STRETCH = 24.0  # seconds; the recogniser was trained on up to 30
+# seconds of sound kept at least on both sides of a stretch, since the detector notices voices late
+MARGIN = 0.1
+# seconds; stretches begin and end on this grid, so that a wobble of the detector does not change the words
+GRID = 0.5
+
+
+def loudest(waveform: np.ndarray) -> float:
+    """Level of the loudest tenth of a second in dBFS; -inf for silence and for less than that."""
+    size = SAMPLE_RATE // 10
+    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
+    power = float(np.max(np.mean(np.square(blocks, dtype=np.float64), axis=1), initial=0.0))
+    return 10 * np.log10(power) if power > 0 else -np.inf
+
+
+def raise_level(waveform: np.ndarray) -> np.ndarray:
+    """The waveform with its loudest tenth of a second at least at `SPEECH_LEVEL`, raised by at most
+    `MAX_GAIN`, clipped to [-1, 1].
+    """
+    gain = float(np.clip(SPEECH_LEVEL - loudest(waveform), 0.0, MAX_GAIN))
+    return np.clip(waveform * 10 ** (gain / 20), -1.0, 1.0).astype(np.float32)
+
+
+def stretches(voices: Sequence[tuple[float, float]], duration: float) -> list[tuple[float, float]]:
+    """Join the detector's pieces over pauses of up to `LONGEST_PAUSE` to stretches of up to
+    `LONGEST_STRETCH`, with a margin.
+
+    Args:
+        voices: (start, end) in seconds, in order of time; they may overlap a little.
+        duration: of the recording, seconds.
+    """
+    joined: list[list[float]] = []
+    for start, end in voices:
+        if joined and start - joined[-1][1] <= LONGEST_PAUSE and end - joined[-1][0] <= LONGEST_STRETCH:
+            joined[-1][1] = max(end, joined[-1][1])
+        else:
+            joined.append([start, end])
+    kept = [(a, b) for a, b in joined if b - a >= SHORTEST_VOICE]
+    edges = [
+        (
+            max(0.0, GRID * math.floor((a - MARGIN) / GRID)),
+            min(duration, GRID * math.ceil((b + MARGIN) / GRID)),
+        )
+        for a, b in kept
+    ]
+    # neighbours share the pause between them
+    for i in range(1, len(edges)):
+        if edges[i - 1][1] > edges[i][0]:
+            middle = (kept[i - 1][1] + kept[i][0]) / 2
+            edges[i - 1], edges[i] = (edges[i - 1][0], middle), (middle, edges[i][1])
+    return edges

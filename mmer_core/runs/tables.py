@@ -1,0 +1,40 @@
+"""Tables of a run as Parquet files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_table(path: Path, table: pd.DataFrame, by: str | None = None) -> None:
+    """Write a table as Parquet in one step; with `by`, one row group for each value of that column, so that a
+    reader can skip the others.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    whole = pa.Table.from_pandas(table, preserve_index=False)
+    parts = (
+        [whole] if by is None else [whole.filter(pc.equal(whole[by], value)) for value in table[by].unique()]
+    )
+    floats = [f.name for f in whole.schema if pa.types.is_floating(f.type)]
+    texts = [f.name for f in whole.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    with pq.ParquetWriter(
+        buffer, whole.schema, compression="zstd", use_dictionary=texts, use_byte_stream_split=floats
+    ) as writer:
+        for part in parts:
+            writer.write_table(part, row_group_size=max(1, len(part)))
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(buffer.getvalue())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,25 @@
+"""Train the shipped voice network: `python -m recipes.voice --data DIR --work DIR [--processes N]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recipes.command import recipe_parser, run_recipe
+from recipes.voice.train import train_voice
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line of this recipe."""
+    parser = recipe_parser(
+        "Train the shipped voice network on RAVDESS, EMO-DB and TESS.", "ravdess, emodb and tess"
+    )
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="folds trained at once")
+    run_recipe(
+        parser,
+        argv,
+        lambda args: train_voice(args.data, args.work, args.seed, processes=args.processes),
+    )
+
+
+if __name__ == "__main__":
+    main()

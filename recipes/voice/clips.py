@@ -1,0 +1,184 @@
+"""The recordings of the voice recipe, and a cache of their features.
+
+RAVDESS (Livingstone and Russo 2018), EMO-DB (Burkhardt et al. 2005) and TESS (Pichora-Fuller and Dupuis
+2020), as 16 kHz mono sound files.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import soundfile
+
+from mmer_core import corpora
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.encoders.voice_frames import VoiceFramesEncoder
+from mmer_core.labels import canonical_label
+from recipes.voice.augmentation import VARIATIONS, synthetic_sound
+
+_EMODB_MEN = ("03", "10", "11", "12", "15")  # the others, 08 09 13 14 16, are women
+#: A man and a woman tested in each fold.
+_EMODB_PAIRS = (("03", "08"), ("10", "09"), ("11", "13"), ("12", "14"), ("15", "16"))
+NOT_SPEECH = "nothing"  # the corpus of synthetic sounds without a voice
+_NOT_SPEECH_COUNT = 160
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+VARIANTS = 1 + len(VARIATIONS)  # of each recording; the first is the recording itself
+_VERSION = 1  # part of the cache's key; raise it when the features or a variation below change
+
+
+@dataclass(frozen=True)
+class VoiceClip:
+    """One recording.
+
+    Attributes:
+        id: unique name, also of its files in the cache.
+        path: the sound file; None for a synthetic sound.
+        label: one of `EMOTIONS`; None for a sound without a voice.
+        source_label: the label as the corpus has it ("calm").
+        speaker: unique over all corpora ("ravdess-01").
+        corpus: "ravdess", "emodb", "tess" or `NOT_SPEECH`.
+        gender: "female", "male" or "none".
+        fold: in which its speaker is tested; None for what is always trained on.
+    """
+
+    id: str
+    path: Path | None
+    label: str | None
+    source_label: str
+    speaker: str
+    corpus: str
+    gender: str
+    fold: int | None
+
+
+def voice_clips(data: Path) -> list[VoiceClip]:
+    """All recordings of our emotions in data/ravdess (with its folds.json), data/emodb and
+    data/tess/<emotion>.
+
+    Raises:
+        CorpusError: a corpus or the folds are missing.
+    """
+    ravdess = corpora.read(f"ravdess:{data / 'ravdess'}", classes=8, media="audio", action_units="")
+    folds = corpora.read_folds(data / "ravdess" / "folds.json", ravdess)
+    emodb = corpora.read(f"emodb:{data / 'emodb'}", boredom="drop")
+    tess = corpora.read(f"folder:{data / 'tess'}")
+    pair = {speaker: fold for fold, speakers in enumerate(_EMODB_PAIRS) for speaker in speakers}
+    return [
+        *(
+            _clip(u, "ravdess", u.group, "male" if int(u.group) % 2 else "female", int(folds[u.id]))
+            for u in ravdess.utterances()
+        ),
+        *(
+            _clip(u, "emodb", u.group, "male" if u.group in _EMODB_MEN else "female", pair[u.group])
+            for u in emodb.utterances()
+        ),
+        *(_clip(u, "tess", "YAF", "female", None) for u in tess.utterances()),
+    ]
+
+
+def _clip(
+    utterance: corpora.Utterance, corpus: str, speaker: str, gender: str, fold: int | None
+) -> VoiceClip:
+    name = utterance.id.removesuffix(".flac").replace("/", "-")
+    label = canonical_label(utterance.label)
+    return VoiceClip(
+        f"{corpus}-{name}",
+        utterance.path,
+        label,
+        utterance.label,
+        f"{corpus}-{speaker}",
+        corpus,
+        gender,
+        fold,
+    )
+
+
+def sounds_without_voice(count: int = _NOT_SPEECH_COUNT) -> list[VoiceClip]:
+    """Synthetic hums, chords, hisses and knocks, for which the network learns equal probabilities."""
+    return [
+        VoiceClip(f"{NOT_SPEECH}-{i:03d}", None, None, "", NOT_SPEECH, NOT_SPEECH, "none", None)
+        for i in range(count)
+    ]
+
+
+def waveform_of(clip: VoiceClip, variant: int, seed: int = 0) -> np.ndarray:
+    """(N,) float32 at 16 kHz: the recording (variant 0) or one of its variations; the same for the same
+    arguments.
+
+    Raises:
+        ValueError: the file is not 16 kHz mono.
+    """
+    rng = np.random.default_rng([seed, variant, zlib.crc32(clip.id.encode())])
+    if clip.path is None:
+        sound = synthetic_sound(rng)
+    else:
+        sound, rate = soundfile.read(clip.path, dtype="float32")
+        if rate != SAMPLE_RATE or sound.ndim != 1:
+            raise ValueError(
+                f"{clip.path} is not 16 kHz mono: convert it, for example with ffmpeg -ac 1 -ar 16000"
+            )
+    return VARIATIONS[variant - 1](sound, rng) if variant else sound
+
+
+def fill_cache(clips: Sequence[VoiceClip], cache: Path, processes: int = 2) -> None:
+    """Compute the features of clips and variants that the cache lacks; stopped, it goes on where it was."""
+    jobs = [
+        (clip, v, file) for clip in clips for v, file in enumerate(_files(clip, cache)) if not file.is_file()
+    ]
+    if not jobs:
+        return
+    jobs[0][2].parent.mkdir(parents=True, exist_ok=True)
+    for done, _ in enumerate(in_processes(_encode, jobs, processes, chunk=16), start=1):
+        if done % 500 == 0 or done == len(jobs):
+            print(f"voice: features {done}/{len(jobs)}", flush=True)
+
+
+def in_processes(
+    work: Callable[[Job], Result], jobs: Sequence[Job], processes: int, chunk: int = 1
+) -> Iterator[Result]:
+    """`work` on each job, results in order; in this process if there is only one."""
+    if processes <= 1:
+        yield from map(work, jobs)
+        return
+    # spawned, not forked: torch and onnxruntime hold threads
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(work, jobs, chunksize=chunk)
+
+
+def cached_features(clips: Sequence[VoiceClip], cache: Path) -> list[list[np.ndarray]]:
+    """For each clip its `VARIANTS` arrays (T, D) float16, from a cache that has been filled."""
+    return [[np.load(file) for file in _files(clip, cache)] for clip in clips]
+
+
+def means_of(features: Sequence[Sequence[np.ndarray]], variants: Iterable[int]) -> np.ndarray:
+    """(N, V, D) float32: the mean over time of V variants of N clips' features."""
+    chosen = tuple(variants)
+    return np.stack([[row[v].astype(np.float32).mean(axis=0) for v in chosen] for row in features])
+
+
+def _files(clip: VoiceClip, cache: Path) -> list[Path]:
+    folder = cache / f"{VoiceFramesEncoder.spec.fingerprint}-{_VERSION}"
+    return [folder / f"{clip.id}.{v}.npy" for v in range(VARIANTS)]
+
+
+_encoder: list[VoiceFramesEncoder] = []  # one for each process, made at its first clip
+
+
+def _encode(job: tuple[VoiceClip, int, Path]) -> None:
+    clip, variant, path = job
+    if not _encoder:
+        _encoder.append(VoiceFramesEncoder(threads=1))
+    features = _encoder[0].encode_waveform(waveform_of(clip, variant))
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.save(file, features.astype(np.float16))
+    part.replace(path)

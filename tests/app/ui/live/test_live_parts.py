@@ -1,0 +1,195 @@
+"""Parts of the Live page that need no connection: what is missing and why, ICE servers, the drawn picture,
+the moving figures.
+"""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+
+from mmer_core.inference.live import Moment, Point, SeenFace
+from mmer_core.inference.prediction import Prediction
+from mmer_core.labels import EMOTIONS, Modality
+from ui.live.charts import GAP, describe_timeline, live_bars, live_timeline, runs
+from ui.live.devices import (
+    IceSettingsError,
+    device_sentences,
+    ice_servers,
+    is_local,
+    no_connection_sentence,
+    reach_sentence,
+)
+from ui.live.picture import draw
+from ui.live.visit import LiveVisit
+
+JOY = {e: 0.7 if e == "joy" else 0.05 for e in EMOTIONS}
+TURN = [{"urls": "turn:turn.example.org", "username": "u", "credential": "c"}]
+BOTH = {"what": "start", "found": ["video", "audio"], "problems": {}}
+
+
+def moment(face: np.ndarray | None) -> Moment:
+    answer = Prediction("joy", 0.7, JOY, {}, {}, {})
+    seen = None if face is None else SeenFace(np.array(face, dtype=np.float32), 0.0)
+    return Moment(0.0, answer, seen, 1, "", True, True, 20.0, 0.1, 1.0)
+
+
+# Devices
+
+
+def test_what_is_missing_is_named_with_what_goes_on():
+    assert device_sentences({"video": "NotFoundError"}, {"audio"}) == [
+        "The camera was not found: connect one and press Start again.",
+        "Voice and words go on without the face.",
+    ]
+    assert (
+        device_sentences({"audio": "NotReadableError"}, {"video"})[1]
+        == "The face goes on without voice and words."
+    )
+    assert len(device_sentences({"video": "NotAllowedError", "audio": "NotAllowedError"}, set())) == 2
+    assert device_sentences({}, {"video", "audio"}) == []
+    assert "SomethingNew" in device_sentences({"video": "SomethingNew"}, set())[0]
+
+
+def test_start_and_stop_follow_the_button():
+    visit = LiveVisit()
+    visit.take(BOTH)
+    assert visit.running
+    assert visit.kinds == {"video", "audio"}
+    visit.take({"what": "stop"})
+    assert not visit.running
+
+
+def test_a_start_without_any_device_does_not_run():
+    visit = LiveVisit(failure="an old one")
+    visit.take(
+        {"what": "start", "found": [], "problems": {"video": "NotAllowedError", "audio": "NotAllowedError"}}
+    )
+    assert not visit.running
+    assert visit.failure == ""
+    assert set(visit.problems) == {"video", "audio"}
+
+
+def test_a_camera_taken_away_leaves_the_microphone_running_and_the_last_device_ends_it():
+    visit = LiveVisit()
+    visit.take(BOTH)
+    visit.take({"what": "lost", "kind": "video"})
+    assert visit.running
+    assert visit.kinds == {"audio"}
+    assert visit.asked == {"video", "audio"}, "the connection stays as it was made"
+    assert device_sentences(visit.problems, visit.kinds)[0] == "The camera was taken away."
+    visit.take({"what": "lost", "kind": "audio"})
+    assert not visit.running
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"what": "dance"},
+        {"what": "lost", "kind": "video"},
+        {"what": "start", "found": ["smell"], "problems": {"x": "y"}},
+    ],
+)
+def test_senseless_events_start_nothing(event):
+    visit = LiveVisit()
+    visit.take(event)
+    assert not visit.running
+
+
+# Reaching the app
+
+
+def test_no_server_outside_is_asked_by_default(monkeypatch):
+    monkeypatch.delenv("MMER_ICE_SERVERS", raising=False)
+    assert ice_servers() == []
+
+
+def test_ice_servers_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv(
+        "MMER_ICE_SERVERS", '[{"urls": "turn:turn.example.org", "username": "u", "credential": "c"}]'
+    )
+    assert ice_servers() == TURN
+
+
+@pytest.mark.parametrize("setting", ["turn:turn.example.org", "{}", '[{"url": "turn:x"}]', "[3]"])
+def test_a_wrong_setting_is_one_sentence_naming_it(setting):
+    with pytest.raises(IceSettingsError, match="MMER_ICE_SERVERS"):
+        ice_servers(setting)
+
+
+def test_only_a_page_from_another_machine_hears_of_https_and_turn():
+    assert is_local("http://localhost:8501/live")
+    assert reach_sentence("http://127.0.0.1:8501/live", []) == ""
+    assert reach_sentence("https://emotions.example.org/live", TURN) == ""
+    assert "TURN" in reach_sentence("https://emotions.example.org/live", [])
+    assert "HTTPS" in reach_sentence("http://192.168.0.7:8501/live", TURN)
+    assert "MMER_ICE_SERVERS" in no_connection_sentence("https://emotions.example.org", [])
+    assert "MMER_ICE_SERVERS" not in no_connection_sentence("http://localhost:8501", [])
+
+
+# The picture
+
+
+def test_the_box_is_drawn_where_the_face_is_in_the_mirror():
+    picture = np.full((240, 320, 3), 50, np.uint8)
+    drawn = draw(picture, moment([0.0, 0.25, 0.25, 0.75]))
+    assert (picture == 50).all(), "the picture given stays as it was"
+    changed = (drawn != 50).any(axis=2)
+    rows, columns = np.nonzero(changed[65:175])
+    assert columns.min() >= 236, "a face at the left edge is at the right one in a mirror"
+    assert rows.size
+
+
+def test_without_a_face_there_is_only_the_mirror_image():
+    picture = np.zeros((24, 32, 3), np.uint8)
+    picture[:, 0] = 255
+    assert (draw(picture, moment(None)) == picture[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("box", [[-0.2, -0.2, 0.3, 0.3], [0.9, 0.9, 1.3, 1.4], [0.0, 0.0, 1.0, 1.0]])
+def test_faces_that_reach_over_the_edge_can_be_drawn(box):
+    assert draw(np.zeros((120, 160, 3), np.uint8), moment(box)).shape == (120, 160, 3)
+
+
+# The moving figures
+
+
+def points(times) -> list[Point]:
+    return [Point(t, JOY, (Modality.VISUAL,)) for t in times]
+
+
+def drawing(html: str) -> str:
+    return base64.b64decode(re.search(r"base64,([^\"]+)", html)[1]).decode()
+
+
+def test_bars_are_as_long_as_the_probabilities_and_in_the_fixed_order():
+    html = live_bars(JOY)
+    assert [float(w) for w in re.findall(r"width:([\d.]+)%", html)] == [100 * JOY[e] for e in EMOTIONS]
+    assert html.count('class="first"') == 1
+
+
+def test_the_areas_of_the_timeline_fill_its_height_and_end_now():
+    svg = drawing(live_timeline(points([10.0, 10.5, 11.0]), now=11.0, seconds=60, labels=EMOTIONS))
+    numbers = [
+        [tuple(map(float, p.split(","))) for p in polygon.split()]
+        for polygon in re.findall(r'points="([^"]+)"', svg)
+    ]
+    assert len(numbers) == len(EMOTIONS)
+    assert max(x for polygon in numbers for x, _ in polygon) == 1000
+    assert max(y for _, y in numbers[0]) == 100
+    assert min(y for _, y in numbers[-1]) == pytest.approx(0, abs=0.01)
+
+
+def test_a_pause_interrupts_the_areas():
+    apart = points([0.0, 0.5, 0.5 + GAP + 1, 5.0])
+    assert [[p.at for p in run] for run in runs(apart)] == [[0.0, 0.5], [0.5 + GAP + 1, 5.0]]
+    assert drawing(live_timeline(apart, now=5.0, seconds=60, labels=EMOTIONS)).count("<polygon") == 2 * len(
+        EMOTIONS
+    )
+
+
+def test_a_timeline_without_points_says_so():
+    assert describe_timeline([]) == "No answers yet"
+    assert "<polygon" not in drawing(live_timeline([], now=0.0, seconds=60, labels=EMOTIONS))
+    assert "joy leads with 70%" in describe_timeline(points([0.0]))

@@ -1,0 +1,128 @@
+"""The command line: what it prints, and that failures are one sentence."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mmer_core.cli import main
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.inference import timeline
+from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
+from mmer_core.media import loading
+from tiny_model import make_clip, make_model
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    model = make_model()
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+    return model
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_tells_its_options(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: mmer {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_lists_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main(["predikt"])
+    assert stop.value.code == 2
+    assert "predict" in capsys.readouterr().err
+
+
+def test_a_command_that_is_gone_says_what_replaces_it(capsys):
+    assert main.main(["train-default", "--data", "folder"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == f"error: mmer train-default is gone: {main.RENAMED['train-default']}\n"
+    assert captured.out == ""
+
+
+def test_predict_words_as_json(capsys):
+    assert main.main(["predict", "--text", "what a lovely day", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["label"] in EMOTIONS
+    assert data["modalities"]["text"]["present"]
+    assert {"decode", "load", "text", "fuse"} <= set(data["timings"])
+
+
+def test_predict_hands_on_the_turns_before(tiny):
+    assert (
+        main.main(
+            ["predict", "--text", "Oh.", "--before", "I lost my job.", "--before", "My dog died as well."]
+        )
+        == 0
+    )
+    assert tiny.encoders[Modality.TEXT].clip.dialogue.previous == ("I lost my job.", "My dog died as well.")
+
+
+def test_predict_without_a_modality(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: make_clip())
+    assert (
+        main.main(
+            ["predict", str(tmp_path / "clip.mp4"), "--without", "face", "--without", "audio", "--json"]
+        )
+        == 0
+    )
+    data = json.loads(capsys.readouterr().out)
+    assert list(data["subsets"]) == ["text"]
+    assert data["modalities"]["visual"]["reason"] == "switched off"
+    assert data["contributions"]["visual"] == 0
+
+
+def test_predict_for_people(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: make_clip(sound=False))
+    assert main.main(["predict", str(tmp_path / "clip.mp4")]) == 0
+    out = capsys.readouterr().out
+    assert "voice (audio)" in out
+    assert "the clip has no sound" in out
+    assert all(name in out for name in EMOTIONS)
+
+
+def test_predict_says_how_the_emotion_changes_over_a_long_clip(monkeypatch, capsys, tmp_path):
+    clip = replace(make_clip(), duration=8.0, waveform=np.zeros(8 * SAMPLE_RATE, np.float32))
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: clip)
+    monkeypatch.setattr(
+        timeline, "changes_sentence", lambda found: f"It changes within {found.duration:.0f} s."
+    )
+    assert main.main(["predict", str(tmp_path / "clip.mp4")]) == 0
+    assert capsys.readouterr().out.endswith("\nIt changes within 8 s.\n")
+    assert main.main(["predict", "--text", "too short to change"]) == 0
+    assert "It changes" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict"],
+        ["predict", "no-such-file.mp4"],
+        ["evaluate", "no-such-manifest.csv"],
+        ["extract", "no-such-manifest.csv", "--encoders", "text=minilm"],
+        ["leakage", "no-such-manifest.csv"],
+    ],
+)
+def test_a_failure_is_one_sentence_on_stderr(arguments, capsys):
+    assert main.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_an_unknown_modality_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main(["predict", "--text", "x", "--without", "smell"])
+    assert stop.value.code == 2
+    assert "smell" in capsys.readouterr().err
+
+
+def test_labels_shows_every_alias(capsys):
+    assert main.main(["labels"]) == 0
+    out = capsys.readouterr().out
+    assert all(alias in out for alias in LABEL_ALIASES)

@@ -1,0 +1,242 @@
+"""The shipped models from the files of their steps: a small default one, and a large one of MPNet's shape."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from encoders.published import publish
+from safetensors.torch import save_file
+
+from mmer_core import checkpoint
+from mmer_core.encoders import EncoderUnavailable, mpnet
+from mmer_core.encoders.backends.bert_network import BertNetwork
+from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, save_network
+from mmer_core.encoders.backends.face_network import FaceNetwork
+from mmer_core.encoders.mpnet import MpnetEncoder
+from mmer_core.inference import shipped
+from mmer_core.inference.card import AGAINST, PROHIBITED, write_card
+from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.labels import EMOTIONS, Modality
+from mmer_core.media.loading import text_clip
+from mmer_core.uncertainty import out_of_distribution
+from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
+from recipes.bundle.assemble import bundle
+from recipes.bundle.card import LIMITS
+from recipes.bundle.large import bundle_large, compare
+from recipes.words.corpora import read_goemotions, read_meld
+
+pytestmark = pytest.mark.long
+
+C = len(EMOTIONS)
+DRAWS = 500
+VOICE_DIM = 650
+
+
+def write_step(work: Path, name: str, dim: int, head: str, **report: object) -> None:
+    """The files of a step: its report, and its logits on held-out inputs."""
+    rng = np.random.default_rng(len(name))
+    table = pd.DataFrame(
+        {"label": [EMOTIONS[i % C] for i in range(140)], "group": [f"g{i % 20}" for i in range(140)]}
+    )
+    table[[f"logit_{e}" for e in EMOTIONS]] = rng.normal(size=(140, C)) + 2 * np.eye(C)[np.arange(140) % C]
+    table["distance"] = rng.uniform(0.5, 2, 140)
+    table.to_parquet(work / f"{name}_validation.parquet")
+    record = {
+        "dim": dim,
+        "head": {"name": head, "options": {}},
+        "encoder_options": {},
+        "data": [{"name": name, "n": 140, "licence": "none"}],
+        "seed": 0,
+        "prior": dict.fromkeys(EMOTIONS, 1 / C),
+        "figures": {
+            "held_out": {"n": 140, **dict.fromkeys(("accuracy", "ua", "macro_f1", "weighted_f1"), 0.5)}
+        },
+        "tried": [{"recipe": f"{name} | plain", "held_out": 0.6125}],
+    }
+    (work / f"{name}.json").write_text(json.dumps(record | report))
+
+
+def write_words(work: Path, encoder: str, dim: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    tensors = {"expert.layers.1.weight": torch.randn(C, dim), "expert.layers.1.bias": torch.zeros(C)}
+    save_file(tensors, work / "text.safetensors")
+    options = {"delta": "text.safetensors", "context": 8}
+    write_step(work, "text", dim, "words", encoder=encoder, encoder_options=options)
+
+
+def detector(dim: int) -> MahalanobisDetector:
+    rng = np.random.default_rng(dim)
+    return MahalanobisDetector.fit(*(rng.normal(size=(n, dim)).astype(np.float32) for n in (50, 20)))
+
+
+def write_steps(work: Path) -> None:
+    """The files of all steps."""
+    (work / "large").mkdir(parents=True)
+    torch.manual_seed(0)
+    face = FaceEnsemble([FaceNetwork()])
+    save_network(face, work / "face.safetensors")
+    weights = {"weights": "face.safetensors"}
+    write_step(work, "face", face.dim, "frames", encoder="face_cnn", encoder_options=weights)
+    expert = {"expert.linear.weight": torch.randn(C, VOICE_DIM), "expert.linear.bias": torch.zeros(C)}
+    save_file(expert, work / "voice.safetensors")
+    write_step(work, "voice", VOICE_DIM, "frames", encoder="voice_frames", temperature_slope=0.5)
+    write_words(work, "minilm", 384, seed=1)
+    write_words(work / "large", "mpnet", mpnet.TINY.width, seed=2)
+    dims = {Modality.TEXT: 384, Modality.AUDIO: VOICE_DIM, Modality.VISUAL: face.dim}
+    out_of_distribution.save(work, {m: detector(dim) for m, dim in dims.items()})
+    figures = {m.value: {"held out": {"n": 20, "flagged": 0.0}} for m in dims}
+    (work / "out_of_distribution.json").write_text(json.dumps({"figures": figures}))
+
+
+def use_small_mpnet(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """A tiny network in the place of MPNet, in MMER_MODELS."""
+    torch.manual_seed(0)
+    tensors = {}
+    for name, tensor in BertNetwork(mpnet.TINY).state_dict().items():
+        theirs = next((theirs for theirs, ours in mpnet._NAMES.items() if ours in name), "")
+        tensors[name.replace(mpnet._NAMES[theirs], theirs) if theirs else name] = tensor
+    folder.mkdir(exist_ok=True)
+    publish(tensors, folder, patch, MpnetEncoder)
+    patch.setattr(MpnetEncoder, "needs", (MpnetEncoder.weights,))
+
+
+@pytest.fixture
+def small_mpnet(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    use_small_mpnet(folder, monkeypatch)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundled(once, texts):
+    """work with the steps' files, and the default model beside the large one."""
+
+    def make(folder: Path) -> None:
+        write_steps(folder / "work")
+        with pytest.MonkeyPatch.context() as patch:
+            use_small_mpnet(folder / "models", patch)
+            bundle(folder / "work", folder / "default", draws=DRAWS)
+            bundle_large(texts, folder / "work", folder / "large", folder / "default", draws=DRAWS)
+
+    return once("bundle", make)
+
+
+def test_the_default_model_answers_and_its_record_says_how_it_is_built(bundled):
+    model = EmotionModel.load(bundled / "default")
+    assert model.record["schema"] == 2
+    assert model.record["fusion"]["name"] == "product"
+    assert model.record["fusion"]["options"]["heads"]["audio"] == {"name": "frames", "options": {}}
+    assert set(model.record["files"]) == {
+        "fusion.safetensors",
+        "text.safetensors",
+        "face.safetensors",
+        "out_of_distribution.safetensors",
+    }
+    assert model.labels == EMOTIONS
+    assert "text+audio+visual" in model.calibration.temperatures
+    assert 0 < model.unsure_below < 1
+    assert set(model.detectors) == {Modality.TEXT, Modality.AUDIO, Modality.VISUAL}
+    prediction = model.predict(text="I am so happy for you.")
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_same_steps_give_the_same_model(bundled, tmp_path):
+    bundle(bundled / "work", tmp_path / "again", draws=DRAWS)
+    first, again = (checkpoint.read_record(folder) for folder in (bundled / "default", tmp_path / "again"))
+    assert first == again
+
+
+def test_its_card_has_limits_data_figures_and_recipes(bundled, tmp_path):
+    record = checkpoint.read_record(bundled / "default")
+    card = write_card(tmp_path, record).read_text(encoding="utf-8")
+    assert card == (bundled / "default" / "README.md").read_text(encoding="utf-8")
+    assert all(limit in card for limit in (*LIMITS, *PROHIBITED))
+    assert all(digest in card for digest in record["files"].values())
+    assert "| text | 140 | none |" in card
+    assert "| face \\| plain | 0.6125 |" in card
+    assert "1 + 0.50 for each unit" in card
+    assert "## Needs" not in card
+    assert set(record["card"]["figures"]) == {"text", "audio", "visual", "fused", "out_of_distribution"}
+    assert set(record["card"]["figures"]["fused"]["subsets"]) == set(record["calibration"]["temperatures"])
+
+
+def test_the_large_model_brings_only_its_words_and_takes_the_rest_from_the_default_one(bundled, small_mpnet):
+    record = checkpoint.read_record(bundled / "large")
+    assert record["name"] == "mmer-large"
+    assert sorted(record["files"]) == [
+        "fusion.safetensors",
+        "out_of_distribution.safetensors",
+        "text.safetensors",
+    ]
+    assert set(out_of_distribution.load(bundled / "large")) == {Modality.TEXT}
+    large, default = (EmotionModel.load(bundled / name) for name in ("large", "default"))
+    assert large.encoders[Modality.TEXT].spec.name == "mpnet"
+    assert large.encoders[Modality.VISUAL].spec == default.encoders[Modality.VISUAL].spec
+    assert set(large.detectors) == set(Modality) - {Modality.METADATA}
+    assert large.detectors[Modality.TEXT].mean.shape == (mpnet.TINY.width,)
+    assert large.identity != default.identity
+    clip = text_clip("I am so happy for you.")
+    assert large.predict(clip).probabilities != default.predict(clip).probabilities
+
+
+def test_the_large_models_card_says_what_it_gains(bundled, small_mpnet, texts):
+    gains = checkpoint.read_record(bundled / "large")["card"]["figures"]["text"][AGAINST]
+    assert set(gains) == {"alone", "in dialogue", "comments"}
+    for row in gains.values():
+        assert row["low"] <= row["weighted_f1"] <= row["high"]
+        assert 0 <= row["p"] <= 1
+        assert row["cross_entropy_low"] <= row["cross_entropy"] <= row["cross_entropy_high"]
+    card = (bundled / "large" / "README.md").read_text(encoding="utf-8")
+    assert AGAINST in card
+    assert "come from `../default`" in card
+    assert "download model.safetensors" in card
+    default = EmotionModel.load(bundled / "default")
+    parts = read_meld(texts / "meld", "dev"), read_goemotions(texts / "goemotions", "test")
+    same = compare(default, default, *parts)
+    assert [row[key] for row in same.values() for key in ("weighted_f1", "cross_entropy")] == [0.0] * 6
+
+
+def test_the_large_model_is_offered_where_its_weights_are(bundled, small_mpnet, monkeypatch):
+    monkeypatch.setattr(shipped, "MODELS", {name: bundled / name for name in ("default", "large")})
+    assert shipped.usable_models() == ("default", "large")
+    for file in small_mpnet.iterdir():
+        file.unlink()
+    assert shipped.usable_models() == ("default",)
+    with pytest.raises(EncoderUnavailable, match=r"download model\.safetensors"):
+        EmotionModel.load(bundled / "large")
+
+
+def test_the_large_model_is_not_offered_beside_another_default_one(
+    bundled, small_mpnet, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(bundled, tmp_path / "changed")
+    monkeypatch.setattr(shipped, "MODELS", {name: folder / name for name in ("default", "large")})
+    write_words(folder / "work", "minilm", 384, seed=5)
+    bundle(folder / "work", folder / "default", draws=DRAWS)
+    assert shipped.usable_models() == ("default",)
+    with pytest.raises(checkpoint.CheckpointError, match="builds on another model"):
+        EmotionModel.load(folder / "large")
+
+
+@pytest.mark.parametrize(
+    ("file", "step"),
+    [("text", "words"), ("voice", "voice"), ("out_of_distribution", "out-of-distribution")],
+)
+def test_a_missing_step_is_named(bundled, tmp_path, file, step):
+    work = shutil.copytree(bundled / "work", tmp_path / "work")
+    (work / f"{file}.json").unlink()
+    with pytest.raises(
+        ValueError, match=rf"{file}\.json is missing: run python -m recipes --only {step} first"
+    ):
+        bundle(work, tmp_path / "out", draws=DRAWS)
+
+
+def test_without_its_words_the_large_model_says_what_to_run(texts, tmp_path, small_mpnet):
+    (tmp_path / "large").mkdir()
+    expected = r"text\.json is missing: run python -m recipes --only words before this step"
+    with pytest.raises(FileNotFoundError, match=expected):
+        bundle_large(texts, tmp_path, tmp_path / "out", tmp_path / "default")

@@ -1,0 +1,137 @@
+"""The sentences that several pages share: certainty, agreement, contributions, durations, plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmer_core.inference.prediction import Prediction
+from mmer_core.labels import MODALITY_TITLES, Modality
+from ui.figure import percent
+
+#: Titles of the steps of an analysis, in progress and timings; those of `EmotionModel.observe` among them.
+STEPS: dict[str, str] = {
+    "models": "Waiting for the model",
+    "read": "Reading the file",
+    "faces": "Finding the face",
+    "speech": "Recognising speech",
+    "text": "Reading the words",
+    "audio": "Reading the voice",
+    "visual": "Reading the face",
+    "metadata": "Reading the dialogue",
+    "fuse": "Putting it together",
+}
+CAVEAT = (
+    "This reads how an emotion is shown in words, voice and face. It does not know what a person "
+    "feels, and it is often wrong."
+)
+OVER_TIME_CAVEAT = (
+    "Each column stands for the two seconds around it. The model learned from whole utterances, so "
+    "it is noisier here than on the whole clip: "
+    "take a lone short stretch for chance. Words count from the first to the last second of their sentence."
+)
+CERTAINTY: tuple[tuple[float, str], ...] = (
+    (0.9, "almost certain"),
+    (0.7, "likely"),
+    (0.5, "more likely than not"),
+    (0.35, "a lean, no more"),
+    (0.0, "little more than a guess"),
+)
+GIVEN = "given"  # in place of an encoder: features that came with the corpus
+NOTICEABLE = 1.1  # temperature of a modality from which it is mentioned
+CLOSE, CLEAR = 0.10, 0.30  # margins between first and second, as probability
+
+
+def certainty(probability: float) -> str:
+    """A probability in words, for the model's reading, not for the person's feeling."""
+    return next(words for threshold, words in CERTAINTY if probability >= threshold)
+
+
+def margin_sentence(probabilities: Mapping[str, float]) -> str:
+    """The distance of the first emotion to the second, as a sentence."""
+    first, second = sorted(probabilities, key=lambda e: -probabilities[e])[:2]
+    margin = probabilities[first] - probabilities[second]
+    if margin < CLOSE:
+        return f"A close call: {second} is at {percent(probabilities[second])}, so take the two as a tie."
+    if margin < CLEAR:
+        return f"Ahead of {second} ({percent(probabilities[second])}), but not by much."
+    return f"Clearly ahead of {second} ({percent(probabilities[second])})."
+
+
+def agreement_sentence(prediction: Prediction) -> str:
+    """The emotion of each modality: "Words and face say neutral, voice says joy." Empty when fewer than two
+    are in use.
+    """
+    groups: dict[str, list[str]] = {}
+    for modality in prediction.used:
+        label = prediction.modalities[modality].label
+        if label is not None:
+            groups.setdefault(label, []).append(MODALITY_TITLES[modality].lower())
+    if sum(map(len, groups.values())) < 2:
+        return ""
+    if len(groups) == 1:
+        label, names = next(iter(groups.items()))
+        return sentence_case(f"{listed(names)} agree on {label}")
+    parts = [f"{listed(names)} {_say(names)} {label}" for label, names in groups.items()]
+    return sentence_case(", ".join(parts))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Several things in a sentence: "words, voice and face"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _say(names: list[str]) -> str:
+    """The verb's number; words are many."""
+    return "says" if len(names) == 1 and names[0] != "words" else "say"
+
+
+def contribution_sentence(prediction: Prediction, modality: Modality) -> str:
+    """The effect of a modality on the shown emotion: "Raised joy by 12 points; 34% of the decision's weight."
+
+    Where its input is unlike the training data, so that its probabilities were flattened, that is added.
+    """
+    own = prediction.modalities[modality]
+    moved = round(100 * prediction.contributions[modality])
+    direction = "Raised" if moved > 0 else "Lowered" if moved < 0 else "Left"
+    amount = f"by {abs(moved)} {'point' if abs(moved) == 1 else 'points'}" if moved else "where it was"
+    sentence = f"{direction} {prediction.label} {amount}; {percent(own.weight)} of the decision's weight."
+    if own.temperature < NOTICEABLE:
+        return sentence
+    return f"{sentence} Made less certain: it is unlike what the model learned from."
+
+
+def missing_sentence(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which features of a model no clip can give, as a sentence; "" where a clip gives all.
+
+    Args:
+        entries: the modalities of a model's record.
+    """
+    given = [Modality(name) for name, entry in entries.items() if entry["encoder"] == GIVEN]
+    if not given:
+        return ""
+    rest = (
+        "train with encoders to get a model that reads clips"
+        if len(given) == len(entries)
+        else "clips are read without them"
+    )
+    names = listed([MODALITY_TITLES[m].lower() for m in given])
+    return f"The features of {names} came with the corpus and cannot be computed from a clip: {rest}."
+
+
+def seconds(value: float) -> str:
+    """A short duration with two useful digits: "4 ms", "0.25 s", "2.3 s"."""
+    if value < 0.1:
+        return f"{max(1, round(1000 * value))} ms"
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+
+
+def sentence_case(text: str) -> str:
+    """The core's message as a sentence on a page: first letter large, full stop at the end."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def plain(text: str) -> str:
+    """The text without meaning to Markdown: a file may be called anything."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)
