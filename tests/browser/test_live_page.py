@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from mmer_core.labels import EMOTIONS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 PATIENCE = 180_000  # ms; models load and a connection is made on a machine that runs other tests as well
 EMOTION = re.compile(rf"({'|'.join(e.capitalize() for e in EMOTIONS)}) [<>]?\d+%")

@@ -25,7 +25,7 @@ from mmer_core.runs.jobs import Status
 from mmer_core.runs.process_identity import alive
 from mmer_core.runs.run import CVRun
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 PATIENCE = 120_000  # ms; seconds on an idle machine
 
