@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmer_core.crossval.trainer import both_parts
 from mmer_core.evaluation import statistics
 from mmer_core.evaluation.folds import Fold
 from mmer_core.features.table import FeatureTable
@@ -88,7 +89,7 @@ def linear_baseline(
     for fold in folds:
         constant, model, scaled = _choose(x, there, table.y, fold, seed)
         if refit and len(fold.validation):
-            both = np.sort(np.concatenate([fold.train, fold.validation]))
+            both = both_parts(fold)
             scaled = _standardised(x, there, both)
             model = _fit(_model(constant, seed), scaled[both], table.y[both])
         probabilities = _probabilities(model, scaled[fold.test], len(table.labels))

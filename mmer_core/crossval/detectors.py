@@ -76,7 +76,7 @@ def _held_out_distances(study: Study, vectors: np.ndarray, there: np.ndarray) ->
     for fold in study.folds[:FOLDS_AT_MOST]:
         train, test = (rows[there[rows]] for rows in (both_parts(fold), fold.test))
         if len(train) >= FEWEST and len(test):
-            found.append(distances(_fitted(vectors[_sample(train, study.seed)]), vectors[test]))
+            found.append(_fitted(vectors[_sample(train, study.seed)]).distances(vectors[test]))
     return np.concatenate(found)
 
 
@@ -88,12 +88,6 @@ def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
     if len(rows) <= ROWS_AT_MOST:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, ROWS_AT_MOST, replace=False))
-
-
-def distances(detector: MahalanobisDetector, vectors: np.ndarray) -> np.ndarray:
-    """(N,) distances of N vectors (N, D) at once; see `MahalanobisDetector.distance`."""
-    away = ((vectors - detector.mean) / detector.scale).astype(np.float32)
-    return np.asarray(np.sqrt(np.mean(np.square(away @ detector.whitening), axis=1, dtype=np.float64)))
 
 
 def clip_means(column: FeatureColumn) -> np.ndarray:

@@ -207,16 +207,10 @@ def _measured(pooled: Pooled, full: str) -> dict[str, dict[str, float]]:
         for s, (p, _, fold) in pooled.items():
             here = fold == number
             plain[s][here] = calibrate(p[here], temperatures[s]).max(axis=1) >= threshold
-    return {s: _risks(plain[s], p.argmax(axis=1) != y) for s, (p, y, _) in pooled.items()}
-
-
-def _risks(plain: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
-    """Share of answers that are not called unsure, error rate among them and among all."""
-    return {
-        "coverage": round(float(plain.mean()), 6),
-        "risk": round(float(wrong[plain].mean()), 6) if plain.any() else 0.0,
-        "risk_of_all": round(float(wrong.mean()), 6),
+    found = {
+        s: selective_prediction.risks(plain[s], p.argmax(axis=1) != y) for s, (p, y, _) in pooled.items()
     }
+    return {s: {name: round(value, 6) for name, value in row.items()} for s, row in found.items()}
 
 
 def _only(

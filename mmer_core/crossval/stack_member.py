@@ -18,7 +18,7 @@ from mmer_core.fusion.early import EarlyFusion
 from mmer_core.fusion.unimodal import Unimodal
 from mmer_core.training import inputs, loop
 from mmer_core.training.inputs import InputSource
-from mmer_core.training.loop import BestEpoch, Fitted, TrainingError
+from mmer_core.training.loop import BestEpoch, Fitted
 
 PlainNetwork = EarlyFusion | Unimodal
 
@@ -77,14 +77,9 @@ class Member:
     def of(cls, job: Job) -> Member:
         """Prepare a network and read its inputs; ValueError if there is nothing to train on."""
         network, table, config = job.network, job.table, job.part.training
-        train, validation = (
-            inputs.having(table, rows, network.modalities) for rows in (job.fold.train, job.fold.validation)
+        train, validation = inputs.parts_having(
+            table, job.fold.train, job.fold.validation, network.modalities
         )
-        if not len(train):
-            raise ValueError(
-                f"no training utterance has {' or '.join(network.modalities)} features: check what was "
-                "extracted"
-            )
         loop.prepare(network, table, train)
         source = InputSource(network, table, np.concatenate([train, validation]))
         x, rest = (classifier_inputs(network, source, rows) for rows in (train, validation))
@@ -130,10 +125,7 @@ class Member:
     def note(self, train_loss: float) -> dict[str, float]:
         """Take the end of an epoch into account; returns its row of the history."""
         number, rate = len(self.history) + 1, self.job.part.training.learning_rate
-        if not np.isfinite(train_loss):
-            raise TrainingError(
-                f"the loss became NaN or infinite in epoch {number}: lower --learning-rate (now {rate:g})"
-            )
+        loop.check_finite(train_loss, number, rate)
         logits = self.classifier.eval()(self.x[self.padding + 1 :])
         row = {"epoch": number, "train_loss": train_loss, **loop.validation_scores(logits.cpu(), self.y)}
         self.history.append(row | {"learning_rate": rate})

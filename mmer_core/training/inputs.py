@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +35,22 @@ def having(table: FeatureTable, rows: np.ndarray, modalities: Iterable[Modality]
     for modality in modalities:
         there |= table.columns[modality].length > 0
     return rows[there[rows]]
+
+
+def parts_having(
+    table: FeatureTable, train: np.ndarray, validation: np.ndarray, modalities: Collection[Modality]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the training and of the validation part that have at least one of these modalities.
+
+    Raises:
+        ValueError: no training row has any.
+    """
+    train, validation = having(table, train, modalities), having(table, validation, modalities)
+    if not len(train):
+        raise ValueError(
+            f"no training utterance has {' or '.join(modalities)} features: check what was extracted"
+        )
+    return train, validation
 
 
 def standardizers_of(model: Network) -> list[Standardizer]:

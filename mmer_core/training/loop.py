@@ -21,7 +21,7 @@ from mmer_core.training.config import TrainingConfig
 from mmer_core.training.device import seeded
 from mmer_core.training.fusion_task import FusionTask, build, class_weights, prepare, validation_scores
 from mmer_core.training.history import BestEpoch, Fitted, Progress
-from mmer_core.training.inputs import having
+from mmer_core.training.inputs import parts_having
 from mmer_core.training.multitask import Network
 from mmer_core.training.optimization import LoopConfig, make_optimizer, make_plateau, update_average
 from mmer_core.training.schedule import WarmUpCosine
@@ -36,6 +36,14 @@ Batch_co = TypeVar("Batch_co", bound=Sized, covariant=True)
 
 class TrainingError(ValueError):
     """A training that cannot go on; the message says why and what to change."""
+
+
+def check_finite(train_loss: float, epoch: int, learning_rate: float) -> None:
+    """Raise `TrainingError` if the loss of an epoch, counted from 1, is NaN or infinite."""
+    if not math.isfinite(train_loss):
+        raise TrainingError(
+            f"the loss became NaN or infinite in epoch {epoch}: lower --learning-rate (now {learning_rate:g})"
+        )
 
 
 class Batches(Protocol[Batch_co]):
@@ -141,10 +149,7 @@ class Loop(Generic[Batch]):
         values = torch.stack(losses).tolist()
         train_loss = sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)
         rate = self.optimizer.param_groups[0]["lr"]
-        if not math.isfinite(train_loss):
-            raise TrainingError(
-                f"the loss became NaN or infinite in epoch {number + 1}: lower --learning-rate (now {rate:g})"
-            )
+        check_finite(train_loss, number + 1, rate)
         scores = self.validate(self.current) if self.validate else {}
         return {"epoch": number + 1, "train_loss": train_loss, **scores, "learning_rate": rate}
 
@@ -228,11 +233,7 @@ def fit(
         ValueError: nothing to train on.
     """
     model.to(device)
-    train, validation = having(table, train, model.modalities), having(table, validation, model.modalities)
-    if not len(train):
-        raise ValueError(
-            f"no training utterance has {' or '.join(model.modalities)} features: check what was extracted"
-        )
+    train, validation = parts_having(table, train, validation, model.modalities)
     prepare(model, table, train)
     task = FusionTask(model, table, train, validation, config, seed=seed, views=views)
     settings = {name: value for name, value in config.to_json().items() if name in LoopConfig.__annotations__}

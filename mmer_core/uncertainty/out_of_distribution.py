@@ -70,17 +70,20 @@ class MahalanobisDetector:
         # any root of the inverse gives the same distances, and one that is triangular takes half the room
         whitening = np.linalg.cholesky((vectors / np.maximum(values, 1e-6)) @ vectors.T)
         fitted = cls(mean.astype(np.float32), scale.astype(np.float32), whitening.astype(np.float32), 1.0)
-        distances = np.array([fitted.distance(x[None]) for x in held_out])
-        return replace(fitted, limit=float(np.quantile(distances, HELD_OUT_WITHIN)))
+        return replace(fitted, limit=float(np.quantile(fitted.distances(held_out), HELD_OUT_WITHIN)))
 
     def distance(self, features: np.ndarray) -> float:
         """The distance of a clip's features, (T, D), from the training data; 1 is that of a usual training
         input.
         """
-        away = (features.mean(axis=0, dtype=np.float64) - self.mean) / self.scale
+        return float(self.distances(features.mean(axis=0, dtype=np.float64)[None])[0])
+
+    def distances(self, vectors: np.ndarray) -> np.ndarray:
+        """(N,) float64 distances of clips whose features are averaged over time, (N, D)."""
         # in single precision: the live page asks for this with every picture, and the matrix has millions of
         # numbers
-        return float(np.sqrt(np.mean(np.square(away.astype(np.float32) @ self.whitening), dtype=np.float64)))
+        away = ((vectors - self.mean) / self.scale).astype(np.float32)
+        return np.asarray(np.sqrt(np.mean(np.square(away @ self.whitening), axis=1, dtype=np.float64)))
 
     def distance_temperature(self, features: np.ndarray) -> float:
         """The divisor, 1 or more, of the modality's logits on these features, (T, D)."""

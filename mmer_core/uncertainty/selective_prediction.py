@@ -41,8 +41,16 @@ def answered(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> 
         truth: (N,) class indices.
         threshold: the most probable class must reach it.
     """
-    plain = probabilities.max(axis=1) >= threshold
-    wrong = probabilities.argmax(axis=1) != truth
+    return risks(probabilities.max(axis=1) >= threshold, probabilities.argmax(axis=1) != truth)
+
+
+def risks(plain: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """Coverage, risk among the answered, and the risk of always answering, all in [0, 1].
+
+    Args:
+        plain: (N,) bool, whether an answer is given plainly.
+        wrong: (N,) bool, whether it is wrong.
+    """
     return {
         "coverage": float(plain.mean()),
         "risk": float(wrong[plain].mean()) if plain.any() else 0.0,

@@ -223,9 +223,7 @@ def test_detectors_know_what_an_encoder_gave_and_flag_what_is_far_from_it(run):
     detector = found[Modality.AUDIO]
     vectors = detectors.clip_means(study.table.columns[Modality.AUDIO])
     each = [detector.score(vector[None]) for vector in vectors]
-    np.testing.assert_allclose(
-        detectors.distances(detector, vectors) / detector.limit, each, rtol=1e-3, atol=1e-3
-    )
+    np.testing.assert_allclose(detector.distances(vectors) / detector.limit, each, rtol=1e-3, atol=1e-3)
     assert np.mean(np.array(each) > 1) < 0.05
     assert detector.score(vectors[:1] + 100) > 1
     assert figures["audio"]["utterances of folds left out"]["flagged"] == pytest.approx(0.01, abs=0.01)
