@@ -30,15 +30,29 @@ def pytest_unconfigure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group tests that share a fixture of their file or class: work is spread by test (`--dist loadgroup`),
-    but a group goes to one process, so that what it shares is set up once.
+    but a group goes to one process, so that what it shares is set up once. All browser tests are one group:
+    they share a browser and a server with loaded models.
     """
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            continue
         definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
         shared = [name for name, found in definitions.items() if found[-1].scope in ("class", "module")]
         if shared:
             parameters = getattr(item, "callspec", None)
             values = [str(parameters.indices[n]) for n in shared if parameters and n in parameters.indices]
             item.add_marker(pytest.mark.xdist_group("-".join([str(item.path), *values])))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A pytest whose test names the installed xdist cannot extend would ignore the groups without a word."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if getattr(session.config.option, "loadgroup", False) and grouped and "@" not in grouped[0].nodeid:
+        raise pytest.UsageError(
+            f"pytest {pytest.__version__} and the installed pytest-xdist do not group tests: install the "
+            "versions of requirements-dev.txt"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import Modality, subset_name
 from mmer_core.training.multitask import MultiTask, Network
 from mmer_core.uncertainty import selective_prediction
-from mmer_core.uncertainty.calibration import calibrate, fit_temperature
+from mmer_core.uncertainty.calibration import calibrate, fit_temperature, log_probabilities
 
 LICENCE = "not stated: the terms of the training data apply"
 #: (part, its epoch, its epochs, share of all epochs done)
@@ -194,7 +194,7 @@ Pooled = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # of each subset,
 
 def _fitted(pooled: Pooled, full: str) -> tuple[dict[str, float], float]:
     """{subset: temperature} and the threshold of the answers from all modalities."""
-    temperatures = {s: round(fit_temperature(_log(p), y), 6) for s, (p, y, _) in pooled.items()}
+    temperatures = {s: round(fit_temperature(log_probabilities(p), y), 6) for s, (p, y, _) in pooled.items()}
     return temperatures, selective_prediction.threshold_at(calibrate(pooled[full][0], temperatures[full]))
 
 
@@ -227,10 +227,6 @@ def _arrays(rows: pd.DataFrame, labels: Sequence[str]) -> tuple[np.ndarray, np.n
         rows["y_true"].to_numpy(dtype=np.int64),
         rows["fold"].to_numpy(dtype=np.int64),
     )
-
-
-def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.clip(probabilities, 1e-30, None))
 
 
 def _entry(study: Study, modality: Modality) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from mmer_core.crossval.experiment import Part, Study
 from mmer_core.evaluation.folds import Fold
 from mmer_core.features.table import FeatureTable
+from mmer_core.fusion.layers import standardizers_of
 from mmer_core.labels import Modality
 from mmer_core.training import inputs, loop
 from mmer_core.training.loop import Fitted
@@ -51,7 +52,7 @@ class Trainer:
         own = self.study.table.using(part.modalities)
         if self.study.views or part.training.augments:
             return own
-        poolings = sorted({str(one.pooling) for one in inputs.standardizers_of(network)})
+        poolings = sorted({str(one.pooling) for one in standardizers_of(network)})
         key = (part.modalities, "+".join(poolings))
         if key not in self._pooled:
             self._pooled[key] = inputs.pooled_once(own, network, part.training)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmer_core.config import JsonConfig
 from mmer_core.features.batch import FeatureBatch
-from mmer_core.fusion.layers import ModalityFeatures, Standardizer
+from mmer_core.fusion.layers import ModalityFeatures, standardizers_of
 from mmer_core.fusion.output import FusionOutput, SubsetOutput, presence
 from mmer_core.fusion.subsets import decide_subsets
 from mmer_core.labels import Modality, in_order
@@ -91,7 +91,7 @@ class FusionNetwork(nn.Module):
         """Numbers that `read` gives for one utterance; None where that depends on the length of its
         sequences.
         """
-        every = [module for module in self.modules() if isinstance(module, Standardizer)]
+        every = standardizers_of(self)
         return (
             None if any(reader.pooling is None for reader in every) else sum(reader.width for reader in every)
         )
@@ -178,7 +178,7 @@ class FusionNetwork(nn.Module):
 
     def fit_scaling(self, batches: FeatureBatch | Iterable[FeatureBatch]) -> None:
         """Fit every standardisation to these utterances and no others: those of the training part."""
-        every = [module for module in self.modules() if isinstance(module, Standardizer)]
+        every = standardizers_of(self)
         for reader in every:
             reader.reset()
         for batch in [batches] if isinstance(batches, FeatureBatch) else batches:

@@ -134,6 +134,11 @@ class Standardizer(nn.Module):
         self.count.zero_()
 
 
+def standardizers_of(network: nn.Module) -> list[Standardizer]:
+    """Every standardisation in a network."""
+    return [module for module in network.modules() if isinstance(module, Standardizer)]
+
+
 def pooled_width(dim: int, pooling: Pooling | None) -> int:
     """What D becomes by `pool`."""
     return 3 * dim if pooling == "stats" else dim

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmer_core.features.table import FeatureColumn, FeatureTable
-from mmer_core.fusion.layers import ModalityFeatures, Standardizer, pool
+from mmer_core.fusion.layers import ModalityFeatures, pool, standardizers_of
 from mmer_core.labels import Modality
 from mmer_core.training.config import TrainingConfig
 from mmer_core.training.multitask import MultiTask, Network
@@ -51,11 +51,6 @@ def parts_having(
             f"no training utterance has {' or '.join(modalities)} features: check what was extracted"
         )
     return train, validation
-
-
-def standardizers_of(model: Network) -> list[Standardizer]:
-    """Every standardisation in a model."""
-    return [module for module in model.modules() if isinstance(module, Standardizer)]
 
 
 def pooled_once(table: FeatureTable, model: Network, config: TrainingConfig) -> FeatureTable:
@@ -151,20 +146,13 @@ def logits_of(
     each set of modalities that is switched on.
     """
     model.eval()
-    wanted = [None] if subsets is None else list(subsets)
-    answers: list[list[Tensor]] = [[] for _ in wanted]
+    pieces = [torch.zeros(1 if subsets is None else len(subsets), 0, model.classes)]
     for piece in chunks(source.table, rows.cpu().numpy()):
         inputs = source.take(torch.from_numpy(piece))
-        for answer, use in zip(answers, wanted, strict=True):
-            answer.append(model.decide(_switched(inputs, use)).logits.float().cpu())
-    logits = torch.stack([torch.cat(a) if a else torch.zeros(0, model.classes) for a in answers])
+        if subsets is None:
+            found = model.decide(inputs).logits[None]
+        else:
+            found = model.subset_outputs(inputs, subsets).logits
+        pieces.append(found.float().cpu())
+    logits = torch.cat(pieces, dim=1)
     return logits[0] if subsets is None else logits
-
-
-def _switched(
-    inputs: dict[Modality, ModalityFeatures], use: Sequence[Modality] | None
-) -> dict[Modality, ModalityFeatures]:
-    """The features with every modality outside `use` absent; all of them where it is None."""
-    if use is None:
-        return inputs
-    return {m: e if m in use else e.keep(torch.zeros_like(e.present)) for m, e in inputs.items()}

@@ -68,10 +68,14 @@ def answering_under(
     return np.asarray(logits, dtype=np.float64) / temperature + np.log(answered) - np.log(trained)
 
 
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """(N, C) finite logits of probabilities, of which some may be 0."""
+    return np.asarray(np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, None)))
+
+
 def calibrate(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
     """(N, C) probabilities at a temperature, one or (N,); the same as scaling the logits they came from."""
-    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-30, None))
-    return np.exp(log_softmax(logits / np.reshape(temperature, (-1, 1))))
+    return np.exp(log_softmax(log_probabilities(probabilities) / np.reshape(temperature, (-1, 1))))
 
 
 def risk_coverage(probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

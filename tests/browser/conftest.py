@@ -70,9 +70,15 @@ def start_app(chromium_path, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app_url(start_app) -> str:
+def app_data(tmp_path_factory) -> Path:
+    """The folder that stands for the user's data in the app at `app_url`."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def app_url(start_app, app_data) -> str:
     """Address of the app, started for these tests."""
-    return start_app()
+    return start_app(XDG_DATA_HOME=str(app_data))
 
 
 @pytest.fixture(scope="session")
@@ -122,20 +128,37 @@ def browser(chromium_path):
         running.close()
 
 
+@pytest.fixture(scope="session")
+def window(browser):
+    """A function that gives the window of a size and colour scheme; windows are kept, and with them what the
+    browser has fetched and compiled.
+    """
+    windows = {}
+
+    def find(width: int, height: int, scheme: str):
+        if (width, height, scheme) not in windows:
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+            )
+            context.set_default_timeout(PATIENCE)
+            windows[width, height, scheme] = context
+        return windows[width, height, scheme]
+
+    yield find
+    for context in windows.values():
+        context.close()
+
+
 @pytest.fixture(scope="module")
-def open_page(browser):
-    """A function that opens an address in a fresh window; errors in the console or in scripts fail the tests
+def open_page(window):
+    """A function that opens an address in a fresh page; errors in the console or in scripts fail the tests
     of the file at its end.
     """
-    contexts, problems = [], []
+    pages, problems = [], []
 
     def open_(url: str, *, width: int = 1280, height: int = 900, scheme: str = "light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-        )
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
+        page = window(width, height, scheme).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: problems.append(str(error)))
         # Streamlit itself asks for /<page>/_stcore/health on a deep link before it tries the right address.
         page.on(
@@ -149,8 +172,8 @@ def open_page(browser):
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert problems == []
 
 

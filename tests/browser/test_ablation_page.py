@@ -130,6 +130,7 @@ def test_the_switches_of_the_last_clip_move_its_answer(clip_page):
 @pytest.mark.parametrize("which", ["run_page", "clip_page"])
 def test_nothing_needs_scrolling_sideways(request, which, width, scheme, reaching_beyond):
     page = request.getfixturevalue(which)
+    page.bring_to_front()  # a page behind another is not drawn anew
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_timeout(800)  # figures are redrawn after the window

@@ -17,18 +17,18 @@ FOUR = EMOTIONS[:4]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Two runs; the newer one is listed first."""
-    path = tmp_path_factory.mktemp("runs")
+def folder(app_data):
+    """Two runs, newer than the shipped ones and so listed above them, the newer one first."""
+    path = app_data / "mmer" / "runs"
     for day, (name, evidence) in enumerate((("good", 2.0), ("poor", 0.3)), start=1):
         write_run(path / name, evidence=evidence, seed=day)
-        edit(path / name, created=f"2026-01-0{3 - day}T00:00:00Z")
+        edit(path / name, created=f"2099-01-0{3 - day}T00:00:00Z")
     return path
 
 
 @pytest.fixture(scope="module")
-def results_url(folder, start_app) -> str:
-    return start_app(MMER_RUNS=str(folder)) + "/results"
+def results_url(folder, app_url) -> str:
+    return f"{app_url}/results"
 
 
 def click_cell(page, name: str, shown: int, read: int) -> None:

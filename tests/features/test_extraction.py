@@ -261,6 +261,7 @@ class Deadly:
 
 
 class TestProcesses:
+    @pytest.mark.long
     def test_two_processes_give_what_one_gives(self, tmp_path):
         for i in range(18):
             write_sound(tmp_path / f"{i}.wav", 200 + 20 * i)
@@ -311,6 +312,7 @@ class TestProcesses:
         monkeypatch.setattr(WorkerPool, "_pool", lambda *_: pytest.fail("a process was started"))
         assert list(WorkerPool(tmp_path, {}, 2).work([])) == []
 
+    @pytest.mark.long
     @pytest.mark.skipif(not hasattr(os, "killpg"), reason="POSIX only")
     def test_a_killed_command_goes_on_where_it_was_and_leaves_no_process(self, tmp_path):
         for i in range(26):

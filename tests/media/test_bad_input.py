@@ -274,6 +274,7 @@ run()
         with pytest.raises(MediaError, match=r"^clip\.mp4 could not be decoded within 0\.5 s: cut it"):
             load_clip(small_video, limits=Limits(wall_seconds=0.5))
 
+    @pytest.mark.long
     @posix
     def test_what_the_process_started_ends_with_it(self, tmp_path, small_video, decoder_that):
         mark = tmp_path / "pid"

@@ -66,6 +66,7 @@ class TestSpeech:
     @pytest.mark.skipif(
         not Path("/proc/self/statm").exists(), reason="memory in use is read from Linux's /proc"
     )
+    @pytest.mark.long
     def test_memory_is_given_back(self, beckett):
         """The Live page asks thirty times a minute; with moonshine-voice 0.0.65 every call took 7 MB for
         good.

@@ -119,6 +119,7 @@ def install_page(page: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
         registry.rescan()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_each_page_leads_to_a_prediction(page, workplace, tmp_path, monkeypatch, capsys):
     registry, name = PAGES[page]

@@ -67,13 +67,11 @@ class BertNetwork(nn.Module):
         self.options = options
         self.dropout = dropout
         rows = {"word": options.vocabulary, "position": options.positions, "token_type": options.types}
-        tables = {
-            f"{name}_embeddings": nn.Embedding(count, options.width) for name, count in rows.items() if count
-        }
+        tables = {f"{name}_embeddings": _table(count, options.width) for name, count in rows.items() if count}
         self.embeddings = nn.ModuleDict({**tables, "LayerNorm": nn.LayerNorm(options.width, options.epsilon)})
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_layer(options) for _ in range(options.layers))})
         if options.distances:
-            self.encoder["relative_attention_bias"] = nn.Embedding(options.distances, options.heads)
+            self.encoder["relative_attention_bias"] = _table(options.distances, options.heads)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode B texts.
@@ -147,6 +145,16 @@ def distance_buckets(distance: Tensor, buckets: int, farthest: int = 128) -> Ten
     steps = distance.abs()
     far = near + (torch.log(steps.clamp(min=1) / near) / math.log(farthest / near) * (half - near)).long()
     return torch.where(distance > 0, half, 0) + torch.where(steps < near, steps, far.clamp(max=half - 1))
+
+
+def _table(rows: int, width: int) -> nn.Embedding:
+    """An embedding. On the meta device nothing is drawn: torch would import its compiler for it, which takes
+    longer than loading the network.
+    """
+    weight = torch.empty(rows, width)
+    if not weight.is_meta:
+        nn.init.normal_(weight)
+    return nn.Embedding.from_pretrained(weight, freeze=False)
 
 
 def _layer(options: BertOptions) -> nn.ModuleDict:
