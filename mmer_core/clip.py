@@ -75,6 +75,8 @@ class Clip:
             `Limits.frame_side`.
         times: (T,) float64, seconds from the start of the clip.
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
+        voices: (start, end) in seconds of the stretches in which somebody speaks; None until they were looked
+            for.
         text: the words: typed, from a transcript, recognised, or None.
         faces: filled by `faces.find_faces`.
         people: the faces that `faces` could follow instead, counted from the left; empty with one face or
@@ -91,6 +93,7 @@ class Clip:
     frames: np.ndarray | None = None
     times: np.ndarray | None = None
     waveform: np.ndarray | None = None
+    voices: tuple[tuple[float, float], ...] | None = None
     text: str | None = None
     faces: FaceTrack | None = None
     people: tuple[FaceTrack, ...] = ()

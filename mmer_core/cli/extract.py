@@ -96,11 +96,14 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Extract, write the table of problems and print the counts; returns 0."""
+    """Extract, write the table of problems and print the counts; returns 0, or 2 if no utterance has any
+    features.
+    """
     if args.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {args.jobs}")
     requests = parse_requests(args.encoders)
     from mmer_core import corpora
+    from mmer_core.cli.reading import refuse_empty, tell_left_out
     from mmer_core.features.extraction import extract
 
     line = None if args.json else ProgressLine()
@@ -112,6 +115,9 @@ def run(args: argparse.Namespace) -> int:
                 report(done, total)
 
     manifest = corpora.read(args.manifest, **corpora.parse_options(args.manifest, args.corpus_option))
+    if not len(manifest):
+        tell_left_out(manifest.problems)
+        refuse_empty(args.manifest, 0, len(manifest.problems))
     store = args.store or config.features_folder()
     result = extract(
         manifest,
@@ -127,7 +133,8 @@ def run(args: argparse.Namespace) -> int:
     print(
         json.dumps(result.to_json(), indent=2, ensure_ascii=False) if args.json else describe(result, table)
     )
-    return 0
+    got = any(count["encoded"] or count["kept"] for count in result.counts.values())
+    return 0 if got else 2
 
 
 def parse_requests(text: str) -> list[EncoderRequest]:

@@ -9,7 +9,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mmer_core import options as option_text
+from mmer_core.evaluation.folds import FoldPlan
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmer_core.corpora import Manifest
     from mmer_core.evaluation.leakage import LeakageReport
 
 
@@ -20,9 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folds",
-        type=Path,
-        metavar="F",
-        help="CSV of id, fold, or JSON with the speakers of each fold (default: the official split)",
+        metavar="N|FILE",
+        help="number of folds, drawn as train draws them, or a file that gives them: CSV id,fold or JSON "
+        "with the speakers of each fold (default: the official split)",
+    )
+    option_text.add_flags(parser, FoldPlan, leave_out=("kind", "folds", "repeat", "validation"))
+    parser.add_argument(
+        "--folds-kind",
+        choices=("group", "leave-one-out", "random"),
+        help="of folds that are drawn: group (default), leave-one-out, or random, which leaks",
     )
     parser.add_argument(
         "--corpus-option",
@@ -36,13 +50,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; returns 0."""
-    from mmer_core import corpora
+    from mmer_core.cli.reading import read_corpus
     from mmer_core.evaluation import leakage
 
-    manifest = corpora.read(args.manifest, **corpora.parse_options(args.manifest, args.corpus_option))
-    report = leakage.check(manifest, None if args.folds is None else corpora.read_folds(args.folds, manifest))
+    manifest = read_corpus(args.manifest, args.corpus_option)
+    report = leakage.check(manifest, _folds(args, manifest))
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if args.json else describe(report))
     return 0
+
+
+def _folds(args: argparse.Namespace, manifest: Manifest) -> Mapping[str, str] | None:
+    """{id: fold} from the file that --folds names, or drawn as `train` draws them; None for the official
+    split.
+    """
+    from mmer_core import corpora
+    from mmer_core.evaluation.folds import fold_of_each, make_folds
+
+    drawn = args.folds is not None and args.folds.strip().isdigit()
+    if args.folds is not None and not drawn:
+        given = corpora.read_folds(Path(args.folds).expanduser(), manifest)
+        return {str(id): str(fold) for id, fold in given.items()}
+    if not drawn and args.folds_kind is None:
+        return None
+    fields = {
+        **option_text.given(args, FoldPlan),
+        "kind": args.folds_kind or "group",
+        "validation": 0.0,  # the parts that are tested do not depend on it
+    }
+    plan = FoldPlan(**fields | ({"folds": int(args.folds)} if drawn else {}))
+    ids = np.array(manifest.ids, dtype=str)
+    folds = make_folds(
+        plan,
+        y=manifest.y,
+        groups=manifest.groups(plan.groups, required=not plan.leaks),
+        ids=ids,
+        labels=manifest.labels,
+    )
+    return fold_of_each(plan, folds, ids, None)
 
 
 def describe(report: LeakageReport) -> str:

@@ -15,7 +15,7 @@ from mmer_core import __version__
 
 PROGRAM = "mmer"
 COMMANDS: dict[str, str] = {
-    "predict": "the emotion in one clip",
+    "predict": "the emotion in clips",
     "evaluate": "score a model on a manifest, for every modality subset",
     "train": "cross-validate fusion models on a corpus, and fit one that reads clips",
     "compare": "paired tests between runs",
@@ -30,8 +30,8 @@ RENAMED: dict[str, str] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed with a reason, 2 wrong usage,
-    130 interrupted.
+    """Run one command and return its exit status: 0 done, 1 failed with a reason, 2 wrong usage or something
+    that could not be read (a clip of several, all rows of a corpus), 130 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in RENAMED:
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(module: ModuleType, args: argparse.Namespace) -> int:
     """Run a command; expected failures become one sentence on stderr and in the starter's error file."""
     from mmer_core.checkpoint import CheckpointError
+    from mmer_core.corpora.manifest import EmptyCorpus
     from mmer_core.encoders.base import EncoderUnavailable
     from mmer_core.media.loading import MediaError
     from mmer_core.runs import error_file
@@ -79,7 +80,7 @@ def _run(module: ModuleType, args: argparse.Namespace) -> int:
         logging.getLogger(__name__).debug("command failed", exc_info=True)
         error_file.leave(str(error))
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, EmptyCorpus) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

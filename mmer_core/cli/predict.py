@@ -1,4 +1,8 @@
-"""Predict the emotion in a clip, sound, picture or text: the answer, each modality's share, the certainty."""
+"""Predict the emotion in clips, sounds, pictures or a text: the answer, each modality's share, the certainty.
+
+One clip is told at length; of several, and of those in a folder, each has a line. The exit status is 2 if any
+of them could not be read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmer_core.cli import several
 from mmer_core.labels import MODALITY_TITLES, parse_modality
 
 if TYPE_CHECKING:
@@ -18,7 +23,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "clip", type=Path, nargs="?", help="video, sound or picture; may be left out when --text is given"
+        "clips",
+        type=Path,
+        nargs="*",
+        metavar="CLIP",
+        help="videos, sounds, pictures, or folders of them; may be left out when --text is given",
     )
     parser.add_argument("--text", help="what was said; instead of speech recognition")
     parser.add_argument(
@@ -60,10 +69,14 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.inference.shipped import load_model
     from mmer_core.media.loading import load_clip, text_clip
 
-    if args.clip is None and not (args.text or "").strip():
+    if not args.clips and not (args.text or "").strip():
         raise ValueError("nothing to analyse: name a clip or give --text")
+    if len(args.clips) > 1 or any(path.is_dir() for path in args.clips):
+        if args.text is not None:
+            raise ValueError("--text says what was said in one clip: name one, or leave --text out")
+        return several.run(args.clips, args)
     started = time.perf_counter()
-    clip = text_clip(args.text) if args.clip is None else load_clip(args.clip, text=args.text)
+    clip = load_clip(args.clips[0], text=args.text) if args.clips else text_clip(args.text)
     clip = clip.after(args.before)
     decoded = time.perf_counter()
     model = load_model(args.checkpoint, args.device)
@@ -75,7 +88,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(prediction.to_json(), indent=2, ensure_ascii=False))
         return 0
-    print(describe(prediction))
+    if nothing := several.nothing_found(prediction):
+        print("\n".join([sentence(nothing), *(f"\nNote: {note}" for note in observation.clip.notes)]))
+        return 0
+    print(describe(prediction, observation.clip.text or "" if observation.transcribed else ""))
     if changing := _changes(model, observation):
         print(f"\n{changing}")
     return 0
@@ -91,10 +107,21 @@ def _changes(model: EmotionModel, observation: Observation) -> str:
     return changes_sentence(fuse(model, score_windows(model, observation)))
 
 
-def describe(prediction: Prediction) -> str:
-    """The prediction as a few lines for a terminal."""
+def sentence(text: str) -> str:
+    """The text with a large first letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def describe(prediction: Prediction, heard: str = "") -> str:
+    """The prediction as a few lines for a terminal.
+
+    Args:
+        prediction: the answer.
+        heard: the words that speech recognition found; "" where there are none or a person gave them.
+    """
     lines = [
         f"{'unsure, perhaps ' if prediction.unsure else ''}{prediction.label} ({prediction.probability:.0%})",
+        *([f"Heard: {heard}"] if heard else []),
         "",
     ]
     lines += [

@@ -26,12 +26,28 @@ def run(args: argparse.Namespace) -> int:
         print(describe_options(args.fusion or "early"))
         return 0
     request = TrainRequest.from_json(request_flags.json_of(args))
+    _refuse_empty(request)
     from mmer_core.crossval.cross_validation import cross_validate
     from mmer_core.runs.text_table import text_table
 
     for trained in cross_validate(request, say=lambda line: print(line, flush=True)):
         print(f"\n{trained.path}\n{text_table(trained.record)}")
     return 0
+
+
+def _refuse_empty(request: TrainRequest) -> None:
+    """Raise EmptyCorpus, after listing its rows, for a table of which none can be used; readers of other
+    corpora raise it themselves.
+    """
+    from mmer_core import corpora
+    from mmer_core.cli.reading import refuse_empty, tell_left_out
+
+    if corpora.reader_of(request.corpus) != "csv":
+        return
+    manifest = corpora.read(request.corpus, **request.corpus_options)
+    if not len(manifest):
+        tell_left_out(manifest.problems)
+        refuse_empty(request.corpus, 0, len(manifest.problems))
 
 
 def describe_options(names: str) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 from mmer_core import options
 from mmer_core.corpora.feature_files import FeatureFiles
 from mmer_core.corpora.folds import read_folds
-from mmer_core.corpora.manifest import CorpusError, GroupUnit, Manifest, Problem, Utterance
+from mmer_core.corpora.manifest import CorpusError, EmptyCorpus, GroupUnit, Manifest, Problem, Utterance
+from mmer_core.corpora.tables import TABLE_SUFFIXES, WORKBOOK_SUFFIXES
 from mmer_core.registry import Entry, Registry
 
 __all__ = [
     "READERS",
     "CorpusError",
+    "EmptyCorpus",
     "FeatureFiles",
     "GroupUnit",
     "Manifest",
@@ -29,6 +31,7 @@ __all__ = [
     "parse_options",
     "read",
     "read_folds",
+    "reader_of",
 ]
 
 
@@ -56,6 +59,15 @@ def names() -> tuple[str, ...]:
     return READERS.names()
 
 
+def reader_of(spec: str | Path) -> str:
+    """The name of the reader that `read` takes for a spec: "csv" for a table of one's own.
+
+    Raises:
+        CorpusError: there is none for it.
+    """
+    return _split(spec)[0]
+
+
 def read(spec: str | Path, **reader_options: Any) -> Manifest:
     """Read a corpus. A manifest of our own whose rows are all bad gives an empty table with its problems.
 
@@ -65,14 +77,14 @@ def read(spec: str | Path, **reader_options: Any) -> Manifest:
         reader_options: the reader's own (`classes=4`, `improvised_only=True`); see its docstring.
 
     Raises:
-        CorpusError: unknown corpus or option, nothing there, or nothing in it that can be used.
+        CorpusError: unknown corpus or option, or nothing there; EmptyCorpus: nothing in it that can be used.
     """
     name, path = _split(spec)
     _check_options(name, reader_options)
     manifest = READERS.factory(name)(path, **reader_options)
     if not len(manifest) and not (name == "csv" and manifest.problems):
         first = f": {manifest.problems[0].id}: {manifest.problems[0].reason}" if manifest.problems else ""
-        raise CorpusError(f"{path} has no utterance that can be used as {name}{first}")
+        raise EmptyCorpus(f"{path} has no utterance that can be used as {name}{first}")
     return manifest
 
 
@@ -97,7 +109,7 @@ def _split(spec: str | Path) -> tuple[str, Path]:
     if colon and key in known:
         return key, Path(rest).expanduser()
     path = Path(spec).expanduser()
-    if path.suffix.lower() == ".csv" and not path.is_dir():
+    if path.suffix.lower() in (*TABLE_SUFFIXES, *WORKBOOK_SUFFIXES) and not path.is_dir():
         return "csv", path
     if path.is_dir():
         return "folder", path

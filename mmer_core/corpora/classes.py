@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from mmer_core.labels import EMOTIONS, LABEL_ALIASES
+from mmer_core.labels import EMOTIONS, LABEL_ALIASES, label_key
 
 
 def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
@@ -20,5 +20,6 @@ def class_label(label: str, own: Collection[str] = ()) -> str:
     key = label.strip().lower()
     if key in own:
         return key
+    key = label_key(label)
     key = LABEL_ALIASES.get(key, key)
     return key if key in EMOTIONS else ""

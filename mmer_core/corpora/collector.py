@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ class Collector:
         """Note why a row, or a part of it, cannot be used."""
         self.problems.append(Problem(id, reason))
         self._told.add(id)
+
+    def take_problems(self, problems: Iterable[Problem], of: str = "") -> None:
+        """Note the problems of a table; `of` says which, where a corpus has several."""
+        for problem in problems:
+            self.problem(f"{of} {problem.id}".strip(), problem.reason)
 
     def media(self, id: str, path: str | Path) -> str:
         """The checked path for the row `id`, or "" after noting why the file cannot be used; a path in a
@@ -59,6 +64,11 @@ class Collector:
         self._ids.add(id)
         self._rows.append({"id": id, "label": label, **values})
         return True
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the rows taken so far."""
+        return frozenset(self._ids)
 
     def __len__(self) -> int:
         return len(self._rows)

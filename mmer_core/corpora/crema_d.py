@@ -12,7 +12,7 @@ from typing import Literal
 from mmer_core.corpora import READERS
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, folder_of, media_files
-from mmer_core.corpora.manifest import CorpusError, Manifest
+from mmer_core.corpora.manifest import SOUND_COLUMN, CorpusError, Manifest
 
 _NAME = re.compile(
     r"(\d{4})_([A-Z]{3})_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)"
@@ -56,11 +56,12 @@ _DAMAGED = {
 )
 def read(folder: Path, *, media: Literal["any", "audio", "video"] = "any") -> Manifest:
     """Read the clips below a folder: the official `AudioWAV`, `VideoFlash` tree or all in one place. Labels
-    are the acted emotions.
+    are the acted emotions. Of a clip with video and sound, faces are read from the video, the rest from the
+    sound.
 
     Args:
         folder: where the clips are.
-        media: "audio", "video", or "any": video if there, else sound.
+        media: "audio", "video", or "any": both where they are there.
     """
     order = {"any": (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES), "audio": AUDIO_SUFFIXES, "video": VIDEO_SUFFIXES}.get(
         media
@@ -68,7 +69,7 @@ def read(folder: Path, *, media: Literal["any", "audio", "video"] = "any") -> Ma
     if order is None:
         raise CorpusError(f"the option media is any, audio or video, not {media!r}")
     rows = Collector("crema_d", folder_of(folder))
-    clips: dict[str, Path] = {}
+    clips: dict[str, list[Path]] = {}
     for file in media_files(rows.root, order):
         if not _NAME.fullmatch(file.stem):
             rows.problem(
@@ -76,23 +77,28 @@ def read(folder: Path, *, media: Literal["any", "audio", "video"] = "any") -> Ma
                 "its name is not a CREMA-D name such as 1001_DFA_ANG_XX",
             )
             continue
-        id = file.stem + "X" if file.stem.endswith("_X") else file.stem
-        if id not in clips or order.index(file.suffix.lower()) < order.index(clips[id].suffix.lower()):
-            clips[id] = file
-    for id, file in sorted(clips.items()):
+        clips.setdefault(file.stem + "X" if file.stem.endswith("_X") else file.stem, []).append(file)
+    for id, files in sorted(clips.items()):
         if id in _DAMAGED:
             rows.problem(id, _DAMAGED[id])
-            continue
-        actor, sentence, emotion, intensity = id.split("_")
-        path = rows.media(id, file)
-        if path:
-            text = _SENTENCES.get(sentence, "")
-            rows.add(
-                id,
-                _EMOTIONS[emotion],
-                path=path,
-                text=text,
-                group=actor,
-                intensity=_INTENSITIES.get(intensity, ""),
-            )
+        else:
+            _add(rows, id, sorted(files, key=lambda file: order.index(file.suffix.lower())))
     return rows.manifest()
+
+
+def _add(rows: Collector, id: str, files: list[Path]) -> None:
+    """Take one clip, of its files the first that can be used; if that is a video, the sound beside it too."""
+    usable = [path for path in (rows.media(id, file) for file in files) if path]
+    if not usable:
+        return
+    sounds = [path for path in usable if path.lower().endswith(AUDIO_SUFFIXES)]
+    actor, sentence, emotion, intensity = id.split("_")
+    rows.add(
+        id,
+        _EMOTIONS[emotion],
+        path=usable[0],
+        text=_SENTENCES.get(sentence, ""),
+        group=actor,
+        intensity=_INTENSITIES.get(intensity, ""),
+        **({SOUND_COLUMN: sounds[0]} if sounds and sounds[0] != usable[0] else {}),
+    )

@@ -1,4 +1,7 @@
-"""Our own manifest: a CSV with the columns id, path, text, label, speaker, and any others.
+"""Our own manifest: a table with the columns id, path, text, label, speaker, and any others.
+
+What stands between the cells, the encoding and the case of the columns' names do not matter, and a few other
+names are known (see `tables`).
 
 `path` is relative to the manifest (or to `root`); path or text may be empty, not both. Columns named as in
 `manifest.COLUMNS` (dialogue, utterance, start, end, split, audio_features...) mean what they mean there;
@@ -17,12 +20,15 @@ from mmer_core.corpora import READERS
 from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.feature_files import INSIDE
-from mmer_core.corpora.files import folder_of, member_name, read_table, relative_path
-from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, CorpusError, Manifest
+from mmer_core.corpora.files import folder_of, member_name, relative_path
+from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, SOUND_COLUMN, CorpusError, Manifest
+from mmer_core.corpora.tables import SYNONYMS, Table, column_key, read_table, whole
 from mmer_core.labels import EMOTIONS
 
 REQUIRED = ("id", "path", "text", "label", "speaker")
-_READ_APART = {*REQUIRED, "group", "classes", *FEATURE_COLUMNS.values()}
+_KNOWN = (*COLUMNS, SOUND_COLUMN, "classes")
+_GROUPS = ("dialogue", "session")  # names, which a program may have taken for numbers
+_READ_APART = {*REQUIRED, "group", "classes", SOUND_COLUMN, *FEATURE_COLUMNS.values()}
 
 
 @READERS.register(
@@ -43,18 +49,40 @@ def read(file: Path, *, root: str = "", labels: str = "") -> Manifest:
         labels: the classes in order, joined by commas; default those that occur. Rows of other classes are
             left out.
     """
-    table = read_table(file)
-    missing = [c for c in REQUIRED if c not in table]
-    if missing:
-        raise CorpusError(
-            f"{file} has no column {missing[0]!r}: a manifest has the columns {', '.join(REQUIRED)}"
-        )
-    own = next((tuple(v.split("|")) for v in table.get("classes", pd.Series(dtype=str)) if v), ())
+    table = _named(read_table(file))
+    columns = table.rows
+    own = next((tuple(v.split("|")) for v in columns.get("classes", pd.Series(dtype=str)) if v), ())
     wanted = tuple(part.strip() for part in labels.split(",")) if labels else own
     rows = Collector("csv", folder_of(Path(root).expanduser() if root else file.parent))
-    for number, row in enumerate(table.to_dict("records"), start=2):
-        _add(rows, {str(k): v.strip() for k, v in row.items()}, number, wanted)
+    rows.take_problems(table.problems)
+    for number, row in table.records():
+        _add(rows, row, number, wanted)
     return rows.manifest(wanted)
+
+
+def _named(table: Table) -> Table:
+    """The table with our names for its columns. `utterance` is a number here, the words where there are no
+    others; and beside a `Dialogue_ID`, `Utterance_ID` is a place in the dialogue, not an id.
+    """
+    keys = {column_key(str(c)): c for c in table.rows.columns}
+    synonyms = dict(SYNONYMS)
+    if "dialogue_id" in keys:
+        synonyms["id"] = tuple(name for name in synonyms["id"] if name != "utterance_id")
+    words = "utterance" in keys and not _numbers(table.rows[keys["utterance"]])
+    if not words:
+        synonyms["text"] = tuple(name for name in synonyms["text"] if name != "utterance")
+    elif "text" in keys:
+        raise CorpusError(
+            f"{table.file} has two columns of words, {keys['text']!r} and {keys['utterance']!r}, and "
+            "the latter should be the position in the dialogue: remove or rename one"
+        )
+    return table.named(REQUIRED, also=_KNOWN, synonyms=synonyms)
+
+
+def _numbers(column: pd.Series) -> bool:
+    """Whether any cell is a number, or all are blank."""
+    filled = column[column != ""]
+    return not len(filled) or bool(pd.to_numeric(filled, errors="coerce").notna().any())
 
 
 def _add(rows: Collector, row: dict[str, str], number: int, classes: tuple[str, ...]) -> None:
@@ -76,19 +104,21 @@ def _add(rows: Collector, row: dict[str, str], number: int, classes: tuple[str, 
     try:
         values = {key: _typed(key, value) for key, value in row.items() if key and key not in _READ_APART}
         features = {c: _locator(rows, row[c]) for c in FEATURE_COLUMNS.values() if row.get(c)}
+        if row.get(SOUND_COLUMN):
+            features[SOUND_COLUMN] = rows.media(id, row[SOUND_COLUMN])
     except ValueError as error:
         rows.problem(id, str(error))
         return
-    rows.add(id, label, path=path, text=row["text"], group=row["speaker"], **values, **features)
+    rows.add(id, label, path=path, text=row["text"], group=whole(row["speaker"]), **values, **features)
 
 
 def _typed(column: str, value: str) -> Any:
     """A cell as the type its column has."""
     unknown = COLUMNS.get(column, "")
     if isinstance(unknown, str):
-        return value
+        return whole(value) if column in _GROUPS else value
     try:
-        return type(unknown)(value) if value else unknown
+        return type(unknown)(whole(value)) if value else unknown
     except ValueError as error:
         raise ValueError(f"{column} is {value!r}, not a number") from error
 

@@ -13,16 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from mmer_core.clip import Absent
 from mmer_core.corpora import READERS
 from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
 from mmer_core.corpora.feature_files import INSIDE, FeatureFiles
-from mmer_core.corpora.files import folder_of, member_name, read_table, relative_path
+from mmer_core.corpora.files import folder_of, member_name, relative_path
 from mmer_core.corpora.iemocap import FOUR_CLASSES
 from mmer_core.corpora.manifest import FEATURE_COLUMNS, CorpusError, Manifest
+from mmer_core.corpora.tables import Table, read_table, whole
 from mmer_core.labels import EMOTIONS, Modality
 
 _WORDS = {
@@ -30,6 +29,7 @@ _WORDS = {
     Modality.AUDIO: ("audio", "acoustic", "voice", "speech", "vggish"),
     Modality.VISUAL: ("visual", "video", "vision", "face", "resnet"),
 }
+_OPTIONAL = ("transcript", "session")
 _SESSION = re.compile(r"Ses\d\d")
 
 
@@ -69,9 +69,10 @@ def read(
     if folder.is_file():
         folder, table = folder.parent, folder.name
     rows = Collector("features", folder_of(folder))
-    frame = read_table(rows.root / table)
-    columns = _feature_columns(frame, rows.root / table)
-    lines = [{str(k): v.strip() for k, v in row.items()} for row in frame.to_dict("records")]
+    found_table = read_table(rows.root / table).named(("id", "speaker", "emotion"), also=_OPTIONAL)
+    columns = _feature_columns(found_table)
+    rows.take_problems(found_table.problems)
+    lines = [row for _, row in found_table.records()]
     packed = archive if (rows.root / archive).exists() else ""
     with FeatureFiles(rows.root) as files:
         if packed:
@@ -88,22 +89,16 @@ def read(
     return _finish(rows.manifest(), columns, complete)
 
 
-def _feature_columns(table: pd.DataFrame, file: Path) -> dict[Modality, str]:
+def _feature_columns(table: Table) -> dict[Modality, str]:
     """{modality: the column with its paths}, known by name ("visual", "audio_path", "lexical_features")."""
-    for needed in ("id", "speaker", "emotion"):
-        if needed not in table:
-            raise CorpusError(
-                f"{file} has no column {needed!r}: it needs id, speaker, emotion and a column of "
-                ".npy paths for each modality"
-            )
     found: dict[Modality, str] = {}
     for modality, words in _WORDS.items():
-        named = [c for c in table.columns if set(re.findall(r"[a-z]+", str(c).lower())) & set(words)]
-        paths = [c for c in named if table[c].str.strip().str.lower().str.endswith(".npy").any()]
+        named = [c for c in table.rows.columns if set(re.findall(r"[a-z]+", str(c).lower())) & set(words)]
+        paths = [c for c in named if table.rows[c].str.lower().str.endswith(".npy").any()]
         if paths:
             found[modality] = paths[0]
     if not found:
-        raise CorpusError(f"{file} has no column of .npy paths: name them visual, audio and text")
+        raise CorpusError(f"{table.file} has no column of .npy paths: name them visual, audio and text")
     return found
 
 
@@ -174,8 +169,8 @@ def _add(rows: Collector, row: dict[str, str], locators: dict[str, str]) -> None
         id,
         label,
         text=row.get("transcript", ""),
-        group=row["speaker"],
-        session=session.group() if session else row.get("session", ""),
+        group=whole(row["speaker"]),
+        session=session.group() if session else whole(row.get("session", "")),
         **locators,
     )
 

@@ -6,14 +6,21 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
 from mmer_core.corpora.manifest import CorpusError
+from mmer_core.media.formats import AUDIO_SUFFIXES, MEDIA_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv")
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg")
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
-MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, *AUDIO_SUFFIXES, *PICTURE_SUFFIXES)
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "MEDIA_SUFFIXES",
+    "PICTURE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "all_files",
+    "folder_of",
+    "media_files",
+    "member_name",
+    "relative_path",
+    "unreadable",
+]
 
 
 def folder_of(folder: Path) -> Path:
@@ -87,35 +94,11 @@ def media_files(folder: Path, suffixes: Collection[str] = MEDIA_SUFFIXES) -> Ite
     """Every media file below `folder`, in the order of its path; hidden files and macOS's `._` twins are
     passed over.
     """
+    return (file for file in all_files(folder) if file.suffix.lower() in suffixes)
+
+
+def all_files(folder: Path) -> Iterator[Path]:
+    """Every file below `folder`, in the order of its path, without hidden ones."""
     for current, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(current, name)
-
-
-def read_table(file: Path) -> pd.DataFrame:
-    """A CSV as text, nothing guessed: UTF-8 (with or without a mark), else Windows-1252; empty cells are "".
-
-    Raises:
-        CorpusError: missing, empty or not a table.
-    """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise CorpusError(f"{file} cannot be read ({error.strerror}): name an existing table") from error
-    encoding = "utf-8-sig"
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        encoding = "cp1252"
-    try:
-        table = pd.read_csv(
-            file, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace"
-        )
-    except (ValueError, OSError) as error:  # pandas' parser and empty-file errors are ValueErrors
-        raise CorpusError(
-            f"{file} is not a table with a header and commas ({str(error).splitlines()[0]})"
-        ) from error
-    table.columns = table.columns.str.strip()
-    return table.fillna("")
+        yield from (Path(current, name) for name in sorted(names) if not name.startswith("."))

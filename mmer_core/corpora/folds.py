@@ -9,15 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from mmer_core.corpora.files import read_table
-from mmer_core.corpora.manifest import CorpusError, Manifest
+from mmer_core.corpora.manifest import CorpusError, Manifest, Problem
+from mmer_core.corpora.tables import read_table, whole
 
 
 def read_folds(file: Path, manifest: Manifest) -> pd.Series:
     """Folds from a file.
 
     Args:
-        file: a CSV with the columns id and fold, or JSON `{"folds": [[speaker, ...], ...]}` that lists the
+        file: a table with the columns id and fold, or JSON `{"folds": [[speaker, ...], ...]}` that lists the
             speakers tested in each fold (numbers match with or without leading zeros).
         manifest: the utterances that need a fold; others in the file are passed over.
 
@@ -27,19 +27,21 @@ def read_folds(file: Path, manifest: Manifest) -> pd.Series:
     Raises:
         CorpusError: not such a file, an utterance without a fold or with two, or fewer than two folds.
     """
+    left_out: tuple[Problem, ...] = ()
     if file.suffix.lower() == ".json":
         of_speaker = _speakers(file)
         folds = {
-            id: of_speaker.get(_plain(g))
+            id: of_speaker.get(_plain(g), "")
             for id, g in zip(manifest.ids, manifest.groups("speaker"), strict=True)
         }
     else:
-        folds = dict(_rows(file))
+        folds, left_out = _rows(file, set(manifest.ids))
     without = [id for id in manifest.ids if not folds.get(id)]
     if without:
+        first = f"; {left_out[0].id} of it was left out because {left_out[0].reason}" if left_out else ""
         raise CorpusError(
             f"{file} gives no fold for {len(without)} of {len(manifest)} utterances (first: "
-            f"{without[0]}): add them"
+            f"{without[0]}): add them{first}"
         )
     chosen = pd.Series([folds[id] for id in manifest.ids], index=manifest.ids, dtype=str)
     if chosen.nunique() < 2:
@@ -56,7 +58,7 @@ def fold_order(folds: pd.Series) -> list[str]:
 
 
 def _plain(speaker: Any) -> str:
-    text = str(speaker).strip()
+    text = whole(str(speaker).strip())
     return text.lstrip("0") or "0" if text.isdigit() else text
 
 
@@ -80,13 +82,16 @@ def _speakers(file: Path) -> dict[str, str]:
     return of_speaker
 
 
-def _rows(file: Path) -> list[tuple[str, str]]:
-    table = read_table(file)
-    missing = [c for c in ("id", "fold") if c not in table]
-    if missing:
-        raise CorpusError(f"{file} has no column {missing[0]!r}: folds are given as id, fold")
-    pairs = table[["id", "fold"]].apply(lambda column: column.str.strip()).drop_duplicates()
-    twice = pairs["id"][pairs["id"].duplicated()]
-    if len(twice):
-        raise CorpusError(f"{file} gives {twice.iloc[0]!r} two different folds: keep one")
-    return list(pairs.itertuples(index=False, name=None))
+def _rows(file: Path, ids: set[str]) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """{id: fold}, and the lines that could not be read. An id that is none of `ids` as it stands is also
+    looked for as a whole number (3.0 for 3).
+    """
+    table = read_table(file).named(("id", "fold"))
+    folds: dict[str, str] = {}
+    whole_ids = {whole(id): id for id in ids}
+    for _, row in table.records():
+        id, fold = row["id"], whole(row["fold"])
+        id = id if id in ids else whole_ids.get(whole(id), id)
+        if folds.setdefault(id, fold) != fold:
+            raise CorpusError(f"{file} gives {id!r} two different folds: keep one")
+    return folds, table.problems

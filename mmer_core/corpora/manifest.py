@@ -27,6 +27,9 @@ FEATURE_COLUMNS: dict[Modality, str] = {
     m: f"{m}_features" for m in (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 }
 
+#: A further column, where a corpus has the sound of its videos in files of their own: the path of that file.
+SOUND_COLUMN = "sound_path"
+
 #: Every column a manifest has, with the value that means "unknown"; a corpus may add more (sentiment,
 #: intensity...).
 COLUMNS: dict[str, str | int | float] = {
@@ -52,6 +55,10 @@ class CorpusError(ValueError):
     """
 
 
+class EmptyCorpus(CorpusError):
+    """Nothing in a corpus can be used."""
+
+
 class Problem(NamedTuple):
     """A row or file that is missing, damaged or contradictory."""
 
@@ -67,6 +74,7 @@ class Utterance:
         id: unique in the corpus.
         label: one of the manifest's labels.
         path: the media file, or None.
+        sound: the file of its sound alone, where the corpus has one beside the video; else None.
         text: the words, or None.
         group: the speaker; "" if unknown.
         dialogue: its place in a conversation, or None.
@@ -80,6 +88,11 @@ class Utterance:
     group: str
     dialogue: Dialogue | None
     features: dict[Modality, str]
+    sound: Path | None = None
+
+    def recording(self, modality: Modality) -> Path | None:
+        """The file that a modality is read from: the video for faces, else the sound if there is one."""
+        return self.path if modality is Modality.VISUAL or self.sound is None else self.sound
 
 
 @dataclass(frozen=True)
@@ -171,9 +184,7 @@ class Manifest:
         return values.to_numpy(dtype=str)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Manifest:
-        """The same corpus with only these rows ((n,) int positions or (N,) bool), in the given order; the
-        classes stay.
-        """
+        """The same corpus with only these rows ((n,) int positions or (N,) bool), in order; classes stay."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return replace(self, table=self.table.iloc[index].reset_index(drop=True))
@@ -196,6 +207,7 @@ class Manifest:
                 group=row["group"],
                 dialogue=dialogues.get(position),
                 features={m: row[c] for m, c in FEATURE_COLUMNS.items() if row[c]},
+                sound=self.root / row[SOUND_COLUMN] if row.get(SOUND_COLUMN) else None,
             )
 
     @cached_property
@@ -217,10 +229,10 @@ class Manifest:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of the rows and the classes, 64 hex digits; the folder they lie in, problems and notes do
-        not count.
+        """sha256 of the rows and the classes, 64 hex digits; the folder they lie in, further files of the
+        same sound, problems and notes do not count.
         """
-        columns = sorted(map(str, self.table.columns))
+        columns = sorted(str(c) for c in self.table.columns if c != SOUND_COLUMN)
         content = self.table[columns].to_csv(index=False, lineterminator="\n")
         return hashlib.sha256("\x1f".join([*self.labels, content]).encode()).hexdigest()
 
@@ -241,7 +253,7 @@ class Manifest:
         prefix = root.relative_to(folder).as_posix()
         table = self.table.rename(columns={"group": "speaker"})
         if prefix != ".":
-            for column in ("path", *FEATURE_COLUMNS.values()):
+            for column in table.columns.intersection(["path", SOUND_COLUMN, *FEATURE_COLUMNS.values()]):
                 table[column] = [f"{prefix}/{value}" if value else "" for value in table[column]]
         unused = [
             c

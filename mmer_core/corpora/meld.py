@@ -15,8 +15,9 @@ import pandas as pd
 from mmer_core.corpora import READERS
 from mmer_core.corpora.classes import class_label
 from mmer_core.corpora.collector import Collector
-from mmer_core.corpora.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, folder_of, media_files, read_table
+from mmer_core.corpora.files import AUDIO_SUFFIXES, VIDEO_SUFFIXES, folder_of, media_files
 from mmer_core.corpora.manifest import CorpusError, Manifest
+from mmer_core.corpora.tables import read_table, whole
 from mmer_core.corpora.transcripts import repaired
 from mmer_core.labels import EMOTIONS
 
@@ -124,7 +125,9 @@ def _clips(root: Path) -> dict[tuple[str, str, str], Path]:
 
 def _add_split(rows: Collector, file: Path, split: str, clips: dict[tuple[str, str, str], Path]) -> None:
     """Take every line of one table."""
-    table = _columns(read_table(file), file)
+    read = read_table(file)
+    rows.take_problems(read.problems, of=file.name)
+    table = _columns(read.rows, file)
     table["order"] = pd.to_numeric(table["utterance"], errors="coerce")
     table = table.sort_values("order", kind="stable")
     table["position"] = table.groupby("dialogue", sort=False).cumcount()
@@ -169,7 +172,9 @@ def _columns(table: pd.DataFrame, file: Path) -> pd.DataFrame:
                 f"{file} has no column for the {ours}: MELD's table has Utterance, Speaker, Emotion, "
                 "Dialogue_ID and Utterance_ID"
             )
-    return table[list(found)].rename(columns=found).apply(lambda column: column.str.strip())
+    named = table[list(found)].rename(columns=found)
+    # clips are named after the numbers, which some programs write as 3.0
+    return named.assign(**{c: named[c].map(whole) for c in ("dialogue", "utterance")})
 
 
 def _path(rows: Collector, id: str, clip: Path | None, gap: str | None) -> str:

@@ -21,6 +21,7 @@ from mmer_core.features.store import FeatureStore
 from mmer_core.features.table import GIVEN, FeatureTable
 from mmer_core.inference import record as records
 from mmer_core.labels import Modality
+from mmer_core.media.language import ENGLISH, mostly_english
 from mmer_core.training.config import PRESETS, TrainingConfig
 from mmer_core.training.device import resolve
 from mmer_core.training.json_values import checked_fields
@@ -70,19 +71,19 @@ def make_study(request: TrainRequest, manifest: Manifest) -> Study:
         side_by_side=not request.one_by_one,
         views=tuple(in_order_of(table, view) for view in views),
         device=device,
-        entries=model_entries(request, table, manifest.corpus),
+        entries=model_entries(request, table, manifest),
     )
 
 
 def model_entries(
-    request: TrainRequest, table: FeatureTable, corpus: str
+    request: TrainRequest, table: FeatureTable, manifest: Manifest
 ) -> dict[Modality, Mapping[str, Any]]:
     """{modality: its entry in the record of a model}: the encoder that computed its features, or that they
     came with the corpus.
     """
     encoded = request.encoded
     found: dict[Modality, Mapping[str, Any]] = {
-        m: records.given(dim, f"features of the corpus {corpus}")
+        m: records.given(dim, f"features of the corpus {manifest.corpus}")
         for m, dim in table.dims.items()
         if m not in encoded
     }
@@ -91,7 +92,10 @@ def model_entries(
         for modality, text in encoded.items():
             asked = EncoderRequest.parse(text.partition("@")[0])
             spec = store.spec(store.fingerprint(text))
-            found[modality] = records.computed(asked.name, dict(asked.options), spec)
+            language = None
+            if modality is Modality.TEXT and mostly_english(manifest.table["text"].tolist()):
+                language = ENGLISH
+            found[modality] = records.computed(asked.name, dict(asked.options), spec, language)
         store.close()
     return found
 

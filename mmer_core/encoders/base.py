@@ -19,7 +19,11 @@ from mmer_core.labels import Modality
 #: - frames: one for each frame of `Clip.frames`;
 #: - sentences: a stretch of text is encoded anew.
 Timing = Literal["clip", "rate", "faces", "frames", "sentences"]
-_CAPABILITIES = ("timing", "reads_dialogue")  # they follow from the other fields and do not change features
+_CAPABILITIES = (
+    "timing",
+    "reads_dialogue",
+    "spoken_part",
+)  # they follow from the other fields and do not change features
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class EncoderSpec:
         needs_faces: it reads `Clip.faces`, so face detection must have run.
         timing: how its rows follow the time of a clip.
         reads_dialogue: `Clip.dialogue` changes its features.
+        spoken_part: it reads the sound only where somebody is heard (`voice_activity.spoken_part`), so its
+            rows begin there, and `Clip.voices` must be known.
     """
 
     name: str
@@ -51,6 +57,7 @@ class EncoderSpec:
     needs_faces: bool = False
     timing: Timing = "clip"
     reads_dialogue: bool = False
+    spoken_part: bool = False
 
     @property
     def fingerprint(self) -> str:

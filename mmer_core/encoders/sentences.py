@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,18 +16,16 @@ from torch import Tensor
 from mmer_core.checkpoint import sha256_of
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders.backends.bert_network import BertNetwork, merge_adapters, pool
+from mmer_core.encoders.backends.passages import passages
 from mmer_core.encoders.backends.phrases import PAIRS, Phrases
 from mmer_core.encoders.backends.plain_text import plain_text
 from mmer_core.encoders.base import EncoderSpec, EncoderUnavailable
 from mmer_core.encoders.device import Device
 from mmer_core.encoders.pretrained import PretrainedEncoder
 from mmer_core.labels import Modality
+from mmer_core.media.language import foreign
 
 NO_WORDS = "no words: nothing was said or typed"
-#: Text with more word pieces per word is hardly English: 99.5 % of MELD's utterances of four words and more
-#: have fewer.
-FOREIGN_PIECES = 0.45
-_FEWEST_WORDS = 4
 _SHORTEST_TURN = 4  # tokens of an earlier turn that are worth reading
 ADAPTER_PREFIX = "adapter."  # of a delta's tensors; other tensors in the file belong to something else
 
@@ -49,7 +46,8 @@ class SentenceEncoder(PretrainedEncoder):
     Attributes:
         spec: its record.
         network: in evaluation mode.
-        window: tokens read at once, the two marks at the ends included; longer texts give one row per window.
+        window: tokens read at once, the two marks at the ends included; a long text gives one row for each
+            sentence or window.
         context: tokens of the turns before an utterance that are read with it; 0 for a network that was not
             trained to.
         marks: token ids of the mark before a window and the one after it.
@@ -79,12 +77,12 @@ class SentenceEncoder(PretrainedEncoder):
         self.marks = tokenizer.encode("").ids
 
     def encode(self, clip: Clip) -> np.ndarray:
-        """(T, D) float32, one row of length 1 for each window of the text.
+        """(T, D) float32, one row of length 1 for a short text, and for each sentence of a long one.
 
         Raises:
             Absent: the clip has no words.
         """
-        windows = self.windows(clip.text or "")
+        windows = self.readings(clip.text or "")
         if not windows:
             raise Absent(clip.absent.get(Modality.TEXT, NO_WORDS))
         return self._embed(self.in_dialogue(windows, clip.dialogue.previous if clip.dialogue else ()))
@@ -102,7 +100,7 @@ class SentenceEncoder(PretrainedEncoder):
         owners: list[int] = []
         rows: list[Window] = []
         for owner, text in enumerate(texts):
-            windows = self.in_dialogue(self.windows(text), previous[owner] if previous else ())
+            windows = self.in_dialogue(self.readings(text), previous[owner] if previous else ())
             owners += [owner] * len(windows)
             rows += windows
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].tokens))
@@ -114,9 +112,14 @@ class SentenceEncoder(PretrainedEncoder):
         return [vectors[owner_of == owner] for owner in range(len(texts))]
 
     def warnings(self, clip: Clip) -> Iterator[str]:
-        """A sentence if the text does not look like English."""
-        if self.pieces_per_word(clip.text or "") > FOREIGN_PIECES:
-            yield "The words do not look like English, the only language that the model reads."
+        """A sentence if the text is not English."""
+        if foreign(clip.text or "") is not None:
+            yield "The words do not look like English, the only language that their encoder knows."
+
+    def readings(self, text: str) -> list[list[int]]:
+        """Token ids of what is read one at a time: a short text, or each sentence of a long one."""
+        parts = passages(text, lambda part: len(self._pieces(part).ids))
+        return [window for part in parts for window in self.windows(part)]
 
     def windows(self, text: str) -> list[list[int]]:
         """Token ids of each window of a text, marks included; empty if there are no words."""
@@ -140,17 +143,6 @@ class SentenceEncoder(PretrainedEncoder):
         if not turns:
             return [Window(window) for window in windows]
         return [Window([first, *turns, *window[1:]], 1 + len(turns)) for window in windows]
-
-    def pieces_per_word(self, text: str) -> float:
-        """The mean number of word pieces beside the first of each word; 0 for fewer than four words.
-
-        English words are mostly whole in the tokenizer's vocabulary; words of other languages fall to pieces.
-        """
-        words = re.findall(r"[^\W\d_]+", plain_text(text))
-        if len(words) < _FEWEST_WORDS:
-            return 0.0
-        pieces = self._pieces(text).tokens
-        return sum(piece.startswith("##") for piece in pieces) / len(words)
 
     def _pieces(self, text: str) -> Encoding:
         """The text as the tokenizer cuts it, without marks."""
@@ -236,8 +228,8 @@ def sentence_spec(
         source=source + (" with adapters of this project" if delta.revision else ""),
         revision=revision + delta.revision,
         licence="Apache-2.0; adapters for research, non-commercial use" if delta.revision else "Apache-2.0",
-        preprocessing="plain quotes and dashes, uncased WordPiece, windows of 256 tokens, mean of the "
-        "tokens scaled to length 1"
+        preprocessing="plain quotes and dashes, uncased WordPiece, texts over 64 pieces by the sentence, "
+        "repetitions once, windows of 256 tokens, mean of the tokens scaled to length 1"
         + (f", up to {context} tokens of the turns before" if context else "")
         + ("; logits of the phrases" if delta.phrases else ""),
         timing="sentences",

@@ -11,7 +11,7 @@ from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.backends.ort_outputs import with_outputs
 from mmer_core.encoders.backends.prosody import PROSODY, prosody
-from mmer_core.encoders.backends.sound import sound_of
+from mmer_core.encoders.backends.sound import heard
 from mmer_core.encoders.backends.speech_frames import (
     FIELD,
     HOP,
@@ -77,10 +77,11 @@ class VoiceFramesEncoder:
         "this project",
         revision=SPEECH_WEIGHTS.sha256,
         licence="MIT",
-        preprocessing="16 kHz mono, sounding parts brought to -26 dBFS, encoded in chunks of at most 30 s "
-        "with 2 s of context",
+        preprocessing="16 kHz mono, from where somebody is first heard to where last with 0.25 s around, "
+        "sounding parts brought to -26 dBFS, encoded in chunks of at most 30 s with 2 s of context",
         rate=RATE,
         timing="rate",
+        spoken_part=True,
     )
 
     def __init__(self, threads: int = 2) -> None:
@@ -93,12 +94,13 @@ class VoiceFramesEncoder:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def encode(self, clip: Clip) -> np.ndarray:
-        """(T, 650) float32, T = `frame_count(samples)`.
+        """(T, 650) float32, T = `frame_count` of the samples in which somebody is heard; silence before and
+        after a voice changes nothing.
 
         Raises:
             Absent: there is no sound, it is silent, or it is shorter than a quarter of a second.
         """
-        return self.encode_waveform(sound_of(clip))
+        return self.encode_waveform(heard(clip))
 
     def encode_waveform(self, waveform: np.ndarray) -> np.ndarray:
         """`encode` for (N,) float32 samples at 16 kHz, N >= 895, that are known to hold sound."""

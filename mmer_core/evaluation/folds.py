@@ -111,8 +111,9 @@ def make_folds(
                 "for --folds-kind random, which leaks"
             )
         groups = np.arange(len(y)).astype(str)
+    outer = _outer(plan, y, groups, ids=ids, labels=labels, split=split, given=given)
     folds = []
-    for number, (rest, test, dev) in enumerate(_outer(plan, y, groups, ids=ids, split=split, given=given)):
+    for number, (rest, test, dev) in enumerate(outer):
         train, validation = (rest, dev) if len(dev) else _validation_part(plan, rest, y, groups, number)
         folds.append(Fold(number, *(np.sort(part).astype(np.int64) for part in (train, validation, test))))
     _check(plan, folds, y, groups, labels)
@@ -137,6 +138,7 @@ def _outer(
     groups: np.ndarray,
     *,
     ids: Sequence[str] | np.ndarray,
+    labels: Sequence[str],
     split: np.ndarray | None,
     given: Mapping[str, int] | None,
 ) -> list[splitting.Parts]:
@@ -147,10 +149,10 @@ def _outer(
     if plan.kind == "given":
         return splitting.given(ids, given)
     if plan.kind == "random":
-        return splitting.random(y, folds=plan.folds, seeds=seeds)
+        return splitting.random(y, folds=plan.folds, seeds=seeds, labels=labels)
     if plan.kind == "leave-one-out":
         return splitting.leave_one_out(groups, unit=plan.groups)
-    return splitting.by_group(y, groups, unit=plan.groups, folds=plan.folds, seeds=seeds)
+    return splitting.by_group(y, groups, unit=plan.groups, folds=plan.folds, seeds=seeds, labels=labels)
 
 
 def _validation_part(
@@ -159,7 +161,14 @@ def _validation_part(
     """Split the validation part off the training part, by whole groups unless the plan is random."""
     if plan.validation == 0:
         return rest, NOBODY
-    pieces = max(2, round(1 / plan.validation))
+    largest = int(np.bincount(y[rest]).max(initial=0))
+    if largest < 2:
+        raise FoldError(
+            f"no class has two clips in the training part of fold {number}, so no validation part can be "
+            "split off it: add clips, or use --validation 0 with a fixed number of epochs"
+        )
+    # scikit-learn cuts no more pieces than the most frequent class has members
+    pieces = max(2, min(round(1 / plan.validation), largest))
     seed = plan.seed + 1000 + number
     if plan.kind == "random":
         options = splitting.stratified(y[rest], pieces, seed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,7 +18,13 @@ class FoldError(ValueError):
 
 
 def by_group(
-    y: np.ndarray, groups: np.ndarray, *, unit: str, folds: int, seeds: Sequence[int]
+    y: np.ndarray,
+    groups: np.ndarray,
+    *,
+    unit: str,
+    folds: int,
+    seeds: Sequence[int],
+    labels: Sequence[str] = (),
 ) -> list[Parts]:
     """Folds that keep groups whole and classes balanced, once for each seed.
 
@@ -26,9 +34,10 @@ def by_group(
         unit: the word for a group in messages.
         folds: of each repeat.
         seeds: of the draws.
+        labels: class names, for messages.
 
     Raises:
-        FoldError: fewer groups than folds.
+        FoldError: fewer groups than folds, or fewer utterances of every class.
     """
     names = _two_groups(groups, unit)
     if len(names) < folds:
@@ -36,6 +45,8 @@ def by_group(
             f"{folds} folds need as many {unit}s and there are {len(names)}: use --folds "
             f"{len(names)} or group by something else"
         )
+    if np.bincount(y).max(initial=0) < folds:
+        raise _too_rare(y, folds, labels)
     return [(*pair, NOBODY) for seed in seeds for pair in stratified_groups(y, groups, folds, seed)]
 
 
@@ -47,8 +58,13 @@ def leave_one_out(groups: np.ndarray, *, unit: str) -> list[Parts]:
     ]
 
 
-def random(y: np.ndarray, *, folds: int, seeds: Sequence[int]) -> list[Parts]:
-    """Folds that balance classes and mix groups, once for each seed; FoldError for too rare a class."""
+def random(y: np.ndarray, *, folds: int, seeds: Sequence[int], labels: Sequence[str] = ()) -> list[Parts]:
+    """Folds that balance classes and mix groups, once for each seed; FoldError for a class with fewer
+    utterances than folds.
+    """
+    sizes = np.bincount(y)
+    if sizes[sizes > 0].min(initial=folds) < folds:
+        raise _too_rare(y, folds, labels)
     return [(*pair, NOBODY) for seed in seeds for pair in stratified(y, folds, seed)]
 
 
@@ -97,31 +113,42 @@ def official(split: np.ndarray | None, n: int) -> Parts:
 
 
 def stratified(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rest, part) of each fold, classes balanced; FoldError for a class with fewer utterances than folds."""
+    """(rest, part) of each fold, classes as balanced as their sizes allow."""
     from sklearn.model_selection import StratifiedKFold
 
-    sizes = np.bincount(y)
-    rarest = int(sizes[sizes > 0].min(initial=folds))
-    if rarest < folds:
-        raise FoldError(
-            f"a class has {rarest} utterances and there are {folds} folds: use --folds "
-            f"{max(2, rarest)} or leave the class out"
-        )
-    return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
+    with _without_warnings():
+        return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
 
 
 def stratified_groups(
     y: np.ndarray, groups: np.ndarray, folds: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(rest, part) of each fold, groups whole and classes as balanced as that allows."""
-    import warnings
-
     from sklearn.model_selection import StratifiedGroupKFold
 
-    with warnings.catch_warnings():
-        # it warns of classes with fewer members than folds, which `make_folds` checks
-        warnings.simplefilter("ignore", UserWarning)
+    with _without_warnings():
         return list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(y, y, groups))
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """scikit-learn warns of classes with fewer members than folds, which `make_folds` checks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _too_rare(y: np.ndarray, folds: int, labels: Sequence[str]) -> FoldError:
+    """Which class is too rare for so many folds, and what to do."""
+    sizes = np.bincount(y)
+    rarest = int(np.where(sizes > 0, sizes, sizes.max(initial=0) + 1).argmin())
+    count = int(sizes[rarest])
+    name = str(labels[rarest]).capitalize() if len(labels) > rarest else f"Class {rarest}"
+    fewer = f"use --folds {count}, " if count > 1 else ""
+    return FoldError(
+        f"{name} has only {count} {'clip' if count == 1 else 'clips'}; {folds} folds need {folds}: "
+        f"{fewer}add clips of it, or leave the class out"
+    )
 
 
 def _two_groups(groups: np.ndarray, unit: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -37,11 +38,11 @@ class Task:
 
 
 class Outcome(NamedTuple):
-    """The result for one utterance and one request: encoded, or why not."""
+    """The result for one utterance and one request: encoded, kept from before, or why not."""
 
     id: str
     request: str
-    kind: Literal["encoded", "absent", "failed"]
+    kind: Literal["encoded", "kept", "absent", "failed"]
     reason: str = ""
 
 
@@ -98,32 +99,41 @@ class Worker:
         return outcomes
 
     def _encode_one(self, task: Task, transcripts: dict[str, StoredTranscript]) -> dict[str, Result]:
-        """The result of each encoder for one utterance. Its file is decoded only if one of them reads it, or
-        if its words are still to be recognised; these are added to `transcripts`.
+        """The result of each encoder for one utterance. A file of it is decoded only if one of them reads it,
+        or if its words are still to be recognised; these are added to `transcripts`.
         """
-        from mmer_core.media.loading import MediaError
-
+        utterance = task.utterance
         wanted = {request: self._encoders[request] for request in task.wanted}
         transcript = self._store.transcript(task.transcript) if task.transcript else None
         transcribe = bool(task.transcript) and transcript is None
-        reading = {r for r, encoder in wanted.items() if PARTS[encoder.spec.modality] == "recording"}
+        parts = {"recording", "words"} if transcribe else {"recording"}
+        reading = {
+            request: utterance.recording(encoder.spec.modality)
+            for request, encoder in wanted.items()
+            if PARTS[encoder.spec.modality] in parts
+        }
+        clips: dict[Path | None, Clip | Failure] = {}
+        for file in dict.fromkeys(reading.values()):
+            faces = any(wanted[r].spec.needs_faces for r, read in reading.items() if read == file)
+            clips[file] = _decoded_or_not(utterance, file, faces=faces)
+        words: Clip | Failure = without_recording(utterance)
         if transcribe:
-            reading |= {r for r, encoder in wanted.items() if PARTS[encoder.spec.modality] == "words"}
-        clip, failed = without_recording(task.utterance), {}
-        if reading:
-            try:
-                clip = decoded(task.utterance, faces=any(e.spec.needs_faces for e in wanted.values()))
-            except MediaError as error:
-                failed = {request: Failure(str(error)) for request in reading}
-        if transcribe and not failed:
-            found = recognised(clip)
+            source = clips[utterance.recording(Modality.TEXT)]
+            found = source if isinstance(source, Failure) else recognised(source)
             if isinstance(found, Failure):
-                failed = {r: found for r in wanted if PARTS[wanted[r].spec.modality] == "words"}
+                words = found
             else:
                 transcript = transcripts[task.transcript] = found
-        if transcript is not None:
-            clip = with_transcript(clip, transcript)
-        return {r: failed[r] if r in failed else encode(encoder, clip) for r, encoder in wanted.items()}
+        if transcript is not None and not isinstance(words, Failure):
+            words = with_transcript(words, transcript)
+        results: dict[str, Result] = {}
+        for request, encoder in wanted.items():
+            read = PARTS[encoder.spec.modality] == "recording"
+            clip = clips[reading[request]] if read else words
+            if PARTS[encoder.spec.modality] == "place":
+                clip = without_recording(utterance)
+            results[request] = clip if isinstance(clip, Failure) else encode(encoder, clip)
+        return results
 
 
 def encode(encoder: ModalityEncoder, clip: Clip) -> Result:
@@ -150,14 +160,16 @@ def recognised(clip: Clip) -> StoredTranscript | Failure:
         reason = clip.absent.get(Modality.AUDIO, "the clip has no sound")
         return StoredTranscript("", f"no words: there is nothing to recognise, {reason}")
     try:
-        text = speech.transcribe(clip.waveform).text
+        found = speech.transcribe(clip.waveform)
     except speech.SpeechUnavailable as error:
         return Failure(str(error))
     except Exception as error:
         # the recogniser is a foreign library: its row says so, and the others go on
         log.debug("speech recognition failed on %s", clip.name, exc_info=True)
         return Failure(f"speech recognition failed on it ({_named(error)})")
-    return StoredTranscript(text, "" if text else "no words: speech recognition found none")
+    if found.left_out:
+        return StoredTranscript("", f"no words: {found.left_out}")
+    return StoredTranscript(found.text, "" if found.text else "no words: speech recognition found none")
 
 
 def with_transcript(clip: Clip, transcript: StoredTranscript) -> Clip:
@@ -172,16 +184,32 @@ def without_recording(utterance: Utterance) -> Clip:
     return Clip(name=utterance.id, digest="", kind="text", text=utterance.text, dialogue=utterance.dialogue)
 
 
-def decoded(utterance: Utterance, *, faces: bool) -> Clip:
+def _decoded_or_not(utterance: Utterance, file: Path | None, *, faces: bool) -> Clip | Failure:
+    """What `decoded` returns, or why it could not."""
+    from mmer_core.media.loading import MediaError
+
+    try:
+        return decoded(utterance, file, faces=faces)
+    except MediaError as error:
+        return Failure(str(error))
+
+
+def decoded(utterance: Utterance, file: Path | None = None, *, faces: bool) -> Clip:
     """Return the utterance's clip; with its main face followed, if asked.
+
+    Args:
+        utterance: the row of the manifest.
+        file: one of its files; the first by default.
+        faces: follow the main face.
 
     Raises:
         MediaError: nothing of its file can be used.
     """
     from mmer_core.media.loading import load_clip
 
-    assert utterance.path is not None
-    clip = replace(load_clip(utterance.path, text=utterance.text), dialogue=utterance.dialogue)
+    file = file or utterance.path
+    assert file is not None
+    clip = replace(load_clip(file, text=utterance.text), dialogue=utterance.dialogue)
     if faces and clip.frames is not None:
         from mmer_core.media.faces import find_faces
 

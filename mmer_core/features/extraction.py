@@ -24,7 +24,7 @@ from mmer_core.features.keys import PARTS, ClipKeys, is_recognised
 from mmer_core.features.store import FeatureStore
 from mmer_core.features.table import GIVEN
 from mmer_core.features.workers import ExtractionError, WorkerPool
-from mmer_core.labels import parse_modality
+from mmer_core.labels import Modality, parse_modality
 
 CHUNK = 16  # utterances that are stored together; a kill loses at most one chunk per process
 
@@ -127,6 +127,7 @@ def extract(
         outcomes = ((chunk, worker.encode(chunk)) for chunk in _chunks(plan.tasks()))
     for chunk, part in outcomes:
         plan.note(chunk, part)
+    plan.count_twins()
     plan.remember_files()
     kept.close()
     plan.result.seconds = time.perf_counter() - started
@@ -190,13 +191,15 @@ class _Plan:
         self._manifest, self._specs, self._store, self._progress = manifest, specs, store, progress
         self._keys = ClipKeys(manifest, store.known_files(), transcribe=transcribe)
         self._done = 0
+        self._twins: dict[tuple[str, str], list[str]] = {}  # {(request, id): ids with the same content}
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
         self.result = Extraction(len(manifest), {request: Counter() for request in specs})
         self.result.problems += [Problem(p.id, "", "", "failed", p.reason) for p in manifest.problems]
 
     def tasks(self) -> Iterator[Task]:
         """Yield what is left to do and count the rest; a clip that occurs twice is encoded once."""
         entries = {request: self._store.entries(spec.fingerprint) for request, spec in self._specs.items()}
-        planned: set[tuple[str, str]] = set()
+        planned: dict[tuple[str, str], str] = {}
         for utterance in self._manifest.utterances():
             found = self._keys_of(utterance)
             self.result.transcribed += any(map(is_recognised, found.values()))
@@ -205,14 +208,17 @@ class _Plan:
                 entry = entries[request].get(key)
                 if entry is not None and not entry.length:
                     self._count(Outcome(utterance.id, request, "absent", entry.reason))
-                elif entry is not None or (request, key) in planned:
+                elif entry is not None:
                     self.result.counts[request]["kept"] += 1
+                elif (request, key) in planned:
+                    self._twins.setdefault((request, planned[request, key]), []).append(utterance.id)
                 else:
-                    planned.add((request, key))
+                    planned[request, key] = utterance.id
                     wanted[request] = key
             if wanted:
                 recognise = any(map(is_recognised, wanted.values()))
-                yield Task(utterance, wanted, self._keys.recording(utterance) if recognise else "")
+                recording = self._keys.recording(utterance, Modality.TEXT) if recognise else ""
+                yield Task(utterance, wanted, recording)
             else:
                 self._tell(1)
 
@@ -220,8 +226,20 @@ class _Plan:
         """Take the outcomes of some tasks into the result."""
         for outcome in outcomes:
             self._count(outcome)
+            self._outcomes[outcome.request, outcome.id] = outcome
         self.remember_files()
         self._tell(len(chunk))
+
+    def count_twins(self) -> None:
+        """Count utterances with the content of one that was encoded: what holds for it holds for them."""
+        for (request, first), ids in self._twins.items():
+            outcome = self._outcomes[request, first]
+            if outcome.kind == "encoded":
+                outcome = outcome._replace(kind="kept")
+            elif outcome.kind == "failed":
+                outcome = outcome._replace(reason=f"the same content as {first}: {outcome.reason}")
+            for id in ids:
+                self._count(outcome._replace(id=id))
 
     def remember_files(self) -> None:
         """Store the digests of the files that were read, so that going on later need not read them again."""
@@ -239,7 +257,7 @@ class _Plan:
 
     def _count(self, outcome: Outcome) -> None:
         self.result.counts[outcome.request][outcome.kind] += 1
-        if outcome.kind != "encoded":
+        if outcome.kind not in ("encoded", "kept"):
             modality = self._specs[outcome.request].modality.value
             self.result.problems.append(
                 Problem(outcome.id, modality, outcome.request, outcome.kind, outcome.reason)

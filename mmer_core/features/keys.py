@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -69,16 +69,17 @@ class ClipKeys:
         Raises:
             Absent: the utterance has nothing for this modality, or its file cannot be read.
         """
-        key: dict[Part, Callable[[Utterance], str]] = {
-            "words": self._words,
-            "recording": self.recording,
-            "place": self._place,
-        }
-        return key[PARTS[modality]](utterance)
+        part = PARTS[modality]
+        if part == "recording":
+            return self.recording(utterance, modality)
+        return self._words(utterance) if part == "words" else self._place(utterance)
 
-    def recording(self, utterance: Utterance) -> str:
-        """Return the key of the decoded file, which transcripts are stored under; Absent as in `of`."""
-        if utterance.path is None:
+    def recording(self, utterance: Utterance, modality: Modality) -> str:
+        """Return the key of the decoded file that this modality is read from, which transcripts are stored
+        under; Absent as in `of`.
+        """
+        file = utterance.recording(modality)
+        if file is None:
             raise Absent("the corpus gives no file")
         other = self._shared.get(utterance.id)
         if other is not None:
@@ -86,7 +87,7 @@ class ClipKeys:
                 f"it is a part of the same file as {other}, and files are read whole: cut the "
                 "recording into one file for each utterance"
             )
-        return f"{self._sha256(utterance.path)}-{self._decoding}"
+        return f"{self._sha256(file)}-{self._decoding}"
 
     def _words(self, utterance: Utterance) -> str:
         context = utterance.dialogue.previous if utterance.dialogue else ()  # some encoders read it as well
@@ -96,7 +97,8 @@ class ClipKeys:
             raise Absent("no words: the corpus gives neither a transcript nor a file")
         if not self._transcribe:
             raise Absent("no words: the corpus gives no transcript; with --transcribe they are recognised")
-        return f"{_RECOGNISED}{_digest(json.dumps([self.recording(utterance), RECOGNISER, *context]))}"
+        recording = self.recording(utterance, Modality.TEXT)
+        return f"{_RECOGNISED}{_digest(json.dumps([recording, RECOGNISER, *context]))}"
 
     def _place(self, utterance: Utterance) -> str:
         if utterance.dialogue is None:

@@ -76,5 +76,7 @@ def _unimodal(
 def _warnings(model: EmotionModel, observation: Observation, present: Sequence[Modality]) -> Iterator[str]:
     features = {m: observation.features[m] for m in present}
     yield from warnings(observation.clip, features, model.detectors, model.encoders)
+    if observation.left_out:
+        yield f"The words were left out: {observation.left_out}."
     if any(m in model.input_scaling for m in present):
         yield AVERAGE_SPEAKER

@@ -129,6 +129,12 @@ class EmotionModel:
         return any(encoder.spec.reads_dialogue for encoder in self.encoders.values())
 
     @property
+    def language(self) -> str | None:
+        """Of the words that the model learned from, "en"; None if it is another or not known."""
+        found: str | None = self.record["modalities"].get(Modality.TEXT.value, {}).get("language")
+        return found
+
+    @property
     def unsure_below(self) -> float:
         """The probability below which an answer is called unsure; 0 if the model states none."""
         return self.calibration.unsure_below
@@ -189,7 +195,7 @@ class EmotionModel:
         if not self.encoders:
             raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
         wanted = self.modalities if use is None else use
-        found = observations.observe(clip, self.encoders, wanted, progress)
+        found = observations.observe(clip, self.encoders, wanted, progress, language=self.language)
         return replace(found, absent={**found.absent, **self.missing})
 
     def reword(
@@ -227,7 +233,8 @@ class EmotionModel:
         return self._encode_again(observation, Modality.VISUAL, clip)
 
     def _encode_again(self, observation: Observation, modality: Modality, clip: Clip) -> Observation:
-        return observations.encode_again(observation, clip, modality, self.encoders.get(modality))
+        encoder = self.encoders.get(modality)
+        return observations.encode_again(observation, clip, modality, encoder, language=self.language)
 
     def subset_probabilities(
         self, observation: Observation, chosen: Sequence[Collection[Modality]]

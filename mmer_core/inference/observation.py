@@ -14,8 +14,9 @@ from mmer_core.clip import Absent, Clip
 from mmer_core.encoders.base import EncoderUnavailable, ModalityEncoder
 from mmer_core.labels import Modality
 from mmer_core.media.faces import find_faces
+from mmer_core.media.language import ENGLISH, foreign, says_something
 from mmer_core.media.loading import load_clip, text_clip
-from mmer_core.media.speech import Segment, SpeechUnavailable, Transcript, transcribe
+from mmer_core.media.speech import Segment, SpeechUnavailable, Transcript, transcribe, with_voices
 
 Progress = Callable[[str], None]
 SWITCHED_OFF = "switched off"
@@ -33,6 +34,7 @@ class Observation:
         transcribed: the words come from speech recognition, not from a person.
         segments: the stretches of speech that were recognised, with their times; they stay when a person
             corrects the words.
+        left_out: why words that were said or typed do not count (another language); empty if they do.
     """
 
     clip: Clip
@@ -41,6 +43,7 @@ class Observation:
     timings: dict[str, float] = field(default_factory=dict)
     transcribed: bool = False
     segments: tuple[Segment, ...] = ()
+    left_out: str = ""
 
 
 def as_clip(clip: Clip | str | Path | None, text: str | None) -> Clip:
@@ -64,6 +67,8 @@ def observe(
     encoders: Mapping[Modality, ModalityEncoder],
     wanted: Collection[Modality],
     progress: Progress | None = None,
+    *,
+    language: str | None = None,
 ) -> Observation:
     """Find faces and recognise speech where an encoder needs them, and run every encoder that is wanted.
 
@@ -72,6 +77,8 @@ def observe(
         encoders: of the model.
         wanted: modalities to spend time on; the others are absent as switched off.
         progress: called with the name of each step as it starts: "faces", "speech", then modalities.
+        language: of the words that the model learned from, "en"; words in another are left out. None where
+            it is not known, and every word counts.
     """
     used = {m: encoder for m, encoder in encoders.items() if m in wanted}
     watch = _Stopwatch(progress)
@@ -83,20 +90,32 @@ def observe(
         with watch.step("faces"):
             clip = find_faces(clip)
     transcript = Transcript("", (), 0.0)
-    if Modality.TEXT in used and clip.text is None and clip.waveform is not None:
+    listens = Modality.TEXT in used and clip.text is None
+    if clip.waveform is not None and (listens or any(e.spec.spoken_part for e in used.values())):
         with watch.step("speech"):
-            clip, transcript = _with_transcript(clip, clip.waveform)
+            clip = with_voices(clip)
+            if listens:
+                clip, transcript = _with_transcript(clip)
     features: dict[Modality, np.ndarray] = {}
     absent = {m: SWITCHED_OFF for m in encoders if m not in wanted}
+    left_out = transcript.left_out
     for modality, encoder in used.items():
         with watch.step(modality.value):
-            encode_into(features, absent, clip, modality, encoder)
+            reason = encode_into(features, absent, clip, modality, encoder, language=language)
+            left_out = left_out or reason
     transcribed = bool(transcript.text.strip())
-    return Observation(clip, features, absent, watch.seconds, transcribed, transcript.segments)
+    return Observation(
+        clip, features, absent, watch.seconds, transcribed, transcript.segments, left_out=left_out
+    )
 
 
 def encode_again(
-    observation: Observation, clip: Clip, modality: Modality, encoder: ModalityEncoder | None
+    observation: Observation,
+    clip: Clip,
+    modality: Modality,
+    encoder: ModalityEncoder | None,
+    *,
+    language: str | None = None,
 ) -> Observation:
     """The observation with a clip that differs in one modality; only that modality's encoder, if there is
     one, runs.
@@ -105,8 +124,9 @@ def encode_again(
         return replace(observation, clip=clip)
     features = {m: x for m, x in observation.features.items() if m != modality}
     absent = {m: reason for m, reason in observation.absent.items() if m != modality}
-    encode_into(features, absent, clip, modality, encoder)
-    return replace(observation, clip=clip, features=features, absent=absent)
+    reason = encode_into(features, absent, clip, modality, encoder, language=language)
+    left_out = reason if modality is Modality.TEXT else observation.left_out
+    return replace(observation, clip=clip, features=features, absent=absent, left_out=left_out)
 
 
 def encode_into(
@@ -115,22 +135,48 @@ def encode_into(
     clip: Clip,
     modality: Modality,
     encoder: ModalityEncoder,
-) -> None:
-    """Put the modality's features into `features`, or the reason why there are none into `absent`."""
+    *,
+    language: str | None = None,
+) -> str:
+    """Put the modality's features into `features`, or the reason why there are none into `absent`.
+
+    Returns:
+        Why words that are there do not count, "" if they do.
+    """
+    reason = _unread(clip, language) if modality is Modality.TEXT else ""
+    if reason:
+        absent[modality] = reason
+        return reason
     try:
         features[modality] = encoder.encode(clip)
-    except (Absent, EncoderUnavailable) as reason:
-        absent[modality] = str(reason)
+    except (Absent, EncoderUnavailable) as nothing:
+        absent[modality] = str(nothing)
+    return ""
 
 
-def _with_transcript(clip: Clip, waveform: np.ndarray) -> tuple[Clip, Transcript]:
-    """The clip with its transcript as text; an empty transcript, with the reason in the clip, without speech
-    recognition.
+def _unread(clip: Clip, language: str | None) -> str:
+    """Why a model cannot read the words of a clip; "" if it can, or there are none."""
+    text = clip.text or ""
+    if text and not says_something(text):
+        return "there are no words, only marks"
+    named = foreign(text) if language == ENGLISH else None
+    if named is None:
+        return ""
+    what = f"the words look {named}" if named else "the words are not English, or no words at all"
+    return f"{what}; only English is read"
+
+
+def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:
+    """The clip with its transcript as text; without speech recognition, and where the words are left out, an
+    empty transcript, with the reason in the clip.
     """
+    assert clip.waveform is not None
     try:
-        transcript = transcribe(waveform)
+        transcript = transcribe(clip.waveform, clip.voices)
     except SpeechUnavailable as reason:
         return replace(clip, absent={**clip.absent, Modality.TEXT: str(reason)}), Transcript("", (), 0.0)
+    if transcript.left_out:
+        clip = replace(clip, absent={**clip.absent, Modality.TEXT: transcript.left_out})
     return clip.with_text(transcript.text), transcript
 
 

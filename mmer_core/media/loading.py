@@ -16,9 +16,9 @@ from typing import BinaryIO
 from mmer_core.clip import Clip
 from mmer_core.config import Limits
 from mmer_core.labels import Modality
-from mmer_core.media import decoding
+from mmer_core.media import decoding, formats
 from mmer_core.media.decoder import DISK_FULL
-from mmer_core.media.decoder.result import Decoded, read_result
+from mmer_core.media.decoder.result import ABSENT_SOUND, Decoded, read_result
 
 __all__ = ["DEFAULT_LIMITS", "MediaError", "display_name", "load_clip", "load_upload", "text_clip"]
 
@@ -30,6 +30,11 @@ NAME_LENGTH = 80
 SIGNATURES = (
     b"\x1a\x45\xdf\xa3",
     b"RIFF",
+    b"RIFX",
+    b"FLV",
+    b"FORM",
+    b"caff",
+    b".snd",
     b"fLaC",
     b"OggS",
     b"ID3",
@@ -41,8 +46,6 @@ SIGNATURES = (
     b"BM",
 )
 ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # at byte 4 of mp4, mov and m4a
-# Photographs in tiles, in the same kind of file as mp4: decoded as a video they would give one tile.
-TILED = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 
 
 class MediaError(Exception):
@@ -78,10 +81,6 @@ def load_clip(
         try:
             with path.open("rb") as source:
                 head = source.read(16)
-                if head[4:8] == b"ftyp" and head[8:12] in TILED:
-                    raise MediaError(
-                        f"{shown} is a HEIC or AVIF picture, which cannot be read: save it as jpg or png"
-                    )
                 status, digest = decoding.run(source, path, outputs, limits)
         except OSError as error:
             raise MediaError(
@@ -217,12 +216,13 @@ def _check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) -
             "make it smaller"
         )
     if decoded.refused == "format" and not ours:
-        kinds = "mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg, jpg or png"
-        raise MediaError(f"{shown} is not a video, sound or picture that can be read: use {kinds}")
+        raise MediaError(f"{shown} is not a video, sound or picture that can be read: use {formats.KINDS}")
     if decoded.refused is not None or decoded.crashed:
         raise MediaError(
             f"{shown} is damaged or incomplete and nothing in it can be read: record, copy or export it again"
         )
+    if decoded.kind == "audio" and decoded.absent.get(Modality.AUDIO) == ABSENT_SOUND["empty"]:
+        raise MediaError(f"{shown} cannot be used because it holds no sound: choose another file")
     reasons = " and ".join(dict.fromkeys(decoded.absent.values())) or "it holds neither picture nor sound"
     raise MediaError(
         f"{shown} cannot be used because {reasons}: export it as mp4 or wav, or choose another file"

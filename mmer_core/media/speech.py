@@ -1,41 +1,48 @@
-"""Speech to text with Moonshine tiny (Jeffries et al. 2024), whose weights lie inside the package
-moonshine-voice. English only.
+"""Speech to text, in English only.
 
-Two passes: the package's voice activity detector finds speech, then whole stretches of it are transcribed.
-That is more accurate than the package's own segments, which end at every short pause, and it keeps music and
-noise away from the recogniser, which would invent words for them.
+Two passes: a voice activity detector finds speech, then whole stretches of it are transcribed. That is more
+accurate than its own segments, which end at every short pause, and it keeps music and noise away,
+for which the recogniser would invent words. It invents words for other languages too, but is then unsure of
+them: such speech is known by that, and its words are left out.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media.voice_activity import GRID, MARGIN, SILENT_LEVEL, loudest, raise_level, stretches
+from mmer_core.clip import SAMPLE_RATE, Clip
+from mmer_core.media.recogniser import REQUIREMENT, Recognised, SpeechUnavailable, model_folder, recogniser
+from mmer_core.media.voice_activity import GRID, SILENT_LEVEL, loudest, raise_level, stretches
 
-# 0.0.65 keeps 5 MB of memory a minute; later versions bring no model that loads
-REQUIREMENT = "moonshine-voice==0.0.73"
+__all__ = [
+    "RECOGNISER",
+    "Segment",
+    "SpeechUnavailable",
+    "Transcript",
+    "check_installed",
+    "clean",
+    "sounds_english",
+    "transcribe",
+    "voices",
+    "with_voices",
+]
+log = logging.getLogger(__name__)
+
 #: Part of the key of stored transcripts: raise the number with any change that gives other words.
-RECOGNISER = f"Moonshine tiny, {REQUIREMENT}, settings 1"
-VOICE_THRESHOLD = 0.3  # of the detector's probability; shouting and crying are often below the package's 0.5
-# seconds of silence before a clip; the detector carries the end of the last clip over into the next
-FLUSH = 1.0
+RECOGNISER = f"Moonshine tiny, {REQUIREMENT}, settings 2"
+QUIETEST = -85.0  # dBFS: a voice is looked for in what is too soft for its words
+NOT_ENGLISH = "the speech does not sound like English, the only language that is recognised"
 # words that the recogniser gives for short sounds without any
 LONE_INVENTIONS = frozenset({"you", "uh", "um", "mm", "hmm"})
-
-
-class SpeechUnavailable(RuntimeError):
-    """The recogniser is not installed or does not run on this machine; the message says what to do."""
+# Nats: the doubt at which a word piece speaks neither for English nor against it, and what a clip must have.
+# Chosen on clips of RAVDESS, TESS, EMO-DB, ASED and nEMO; see docs/evidence.md.
+DOUBT, EVIDENCE = 1.4, 1.0
 
 
 @dataclass(frozen=True)
@@ -55,41 +62,55 @@ class Transcript:
         text: the segments joined; empty if nobody spoke.
         segments: in order of time.
         seconds: how long the transcription took.
+        left_out: why words that were recognised are left out; empty if none were.
     """
 
     text: str
     segments: tuple[Segment, ...]
     seconds: float
+    left_out: str = ""
 
 
-def transcribe(waveform: np.ndarray) -> Transcript:
-    """Transcribe English speech; other languages give wrong words. The recogniser is loaded at the first call
-    and works for one thread at a time.
+def transcribe(waveform: np.ndarray, spoken: Sequence[tuple[float, float]] | None = None) -> Transcript:
+    """Transcribe English speech. The recogniser is loaded at the first call and works for one thread at a
+    time.
 
     Silence, noise and music give an empty text, as do marks for music, letters outside the Latin alphabet and
-    a lone "you" from a short sound.
+    a lone "you" from a short sound; speech in another language gives one too, with the reason.
 
     Args:
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
+        spoken: what `voices` found in it; looked for by default.
 
     Raises:
         SpeechUnavailable: the package is missing or its library cannot be loaded.
     """
     began = time.perf_counter()
-    segments: tuple[Segment, ...] = ()
+    segments: list[Segment] = []
+    heard: list[Recognised] = []
     if loudest(waveform) > SILENT_LEVEL:
-        recogniser = _recogniser()
-        level = raise_level(waveform)
-        with recogniser.lock:
-            found = stretches(recogniser.voices(level), len(waveform) / SAMPLE_RATE)
-            recognised = (
-                Segment(
-                    a, b, clean(recogniser.words(level[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]), b - a)
-                )
-                for a, b in found
-            )
-            segments = tuple(segment for segment in recognised if segment.text)
-    return Transcript(" ".join(s.text for s in segments), segments, time.perf_counter() - began)
+        ear, level = recogniser(), raise_level(waveform)
+        with ear.lock:
+            found = ear.voices(level) if spoken is None else spoken
+            for start, end in stretches(found, len(waveform) / SAMPLE_RATE):
+                words = ear.words(level[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)])
+                text = clean(words.text, end - start)
+                if text:
+                    heard.append(words)
+                    segments.append(Segment(start, end, text))
+    left_out = ""
+    if heard and not sounds_english(heard):
+        segments, left_out = [], NOT_ENGLISH
+    text = " ".join(segment.text for segment in segments)
+    return Transcript(text, tuple(segments), time.perf_counter() - began, left_out)
+
+
+def sounds_english(heard: Sequence[Recognised]) -> bool:
+    """Whether the recogniser is as sure of its words as with English speech: every word piece adds `DOUBT`
+    minus its own doubt, and `EVIDENCE` is needed. So a single word must be quite clear, a sentence less.
+    """
+    doubt = np.concatenate([words.doubt for words in heard])
+    return float((DOUBT - doubt).sum()) > EVIDENCE
 
 
 def voices(waveform: np.ndarray) -> list[tuple[float, float]]:
@@ -102,16 +123,28 @@ def voices(waveform: np.ndarray) -> list[tuple[float, float]]:
     Raises:
         SpeechUnavailable: the package is missing or its library cannot be loaded.
     """
-    if loudest(waveform) <= SILENT_LEVEL:
+    if loudest(waveform) <= QUIETEST:
         return []
-    recogniser = _recogniser()
-    with recogniser.lock:
-        return recogniser.voices(raise_level(waveform))
+    ear = recogniser()
+    with ear.lock:
+        return ear.voices(raise_level(waveform))
+
+
+def with_voices(clip: Clip) -> Clip:
+    """The clip with `voices` filled in; without any where speech recognition is not installed."""
+    if clip.voices is not None or clip.waveform is None:
+        return clip
+    try:
+        found = voices(clip.waveform)
+    except SpeechUnavailable as reason:
+        log.info("%s", reason)
+        found = []
+    return replace(clip, voices=tuple(found))
 
 
 def check_installed() -> None:
     """Raise SpeechUnavailable if the package is missing or carries no model; loads nothing."""
-    _model_folder()
+    model_folder()
 
 
 def clean(text: str, seconds: float) -> str:
@@ -142,78 +175,3 @@ def _without_loops(text: str, longest: int = 8, most: int = 3) -> str:
             if end <= len(words) and keys[start:end] == keys[start : start + size] * (most + 1):
                 return " ".join(words[: start + size])
     return text
-
-
-class _Recogniser:
-    """The package's transcriber, loaded once; hold `lock` while using it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        try:
-            # an import error also means a broken installation
-            from moonshine_voice.transcriber import ModelArch, Transcriber
-        except (ImportError, OSError) as error:
-            raise SpeechUnavailable(
-                f"speech recognition is not installed ({error}): run pip install {REQUIREMENT} or "
-                "type what was said"
-            ) from error
-        self._transcriber, self._arch, self._folder = Transcriber, ModelArch.TINY, _model_folder()
-        self._words = self._load({"vad_threshold": "0"})
-        self._voices = self._load({"vad_threshold": str(VOICE_THRESHOLD), "skip_transcription": "true"})
-
-    def voices(self, waveform: np.ndarray) -> list[tuple[float, float]]:
-        """Return the stretches of speech, (start, end) in seconds."""
-        # The library keeps one detector for the whole process, so a new transcriber would not forget the last
-        # clip either.
-        lines = _lines(
-            self._voices, np.concatenate([np.zeros(int(FLUSH * SAMPLE_RATE), np.float32), waveform])
-        )
-        times = [(line.start_time - FLUSH, line.start_time + line.duration - FLUSH) for line in lines]
-        return [(max(0.0, start), end) for start, end in times if end > MARGIN]
-
-    def words(self, waveform: np.ndarray) -> str:
-        """Return the words of a stretch of speech."""
-        return " ".join(line.text.strip() for line in _lines(self._words, waveform))
-
-    def _load(self, options: dict[str, str]) -> Any:
-        from moonshine_voice.errors import MoonshineError
-
-        try:
-            return self._transcriber(
-                self._folder,
-                self._arch,
-                options={"return_audio_data": "false", "identify_speakers": "false"} | options,
-            )
-        except (MoonshineError, OSError) as error:
-            raise SpeechUnavailable(
-                f"speech recognition does not start on this machine ({error}): type what was said instead"
-            ) from error
-
-
-_lock = threading.Lock()
-
-
-def _recogniser() -> _Recogniser:
-    with _lock:  # two first calls at once would load it twice
-        return _loaded()
-
-
-@cache
-def _loaded() -> _Recogniser:
-    return _Recogniser()
-
-
-def _model_folder() -> Path:
-    spec = find_spec("moonshine_voice")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        path = Path(folder) / "assets" / "tiny-en"
-        if path.is_dir():
-            return path
-    raise SpeechUnavailable(
-        f"the package moonshine-voice carries no English model: run pip install {REQUIREMENT} or "
-        "type what was said"
-    )
-
-
-def _lines(transcriber: Any, waveform: np.ndarray) -> Iterator[Any]:
-    return iter(transcriber.transcribe_without_streaming(waveform.tolist(), SAMPLE_RATE).lines)

@@ -19,6 +19,9 @@ LONGEST_STRETCH = 24.0  # seconds; the recogniser was trained on up to 30
 MARGIN = 0.1
 # seconds; stretches begin and end on this grid, so that a wobble of the detector does not change the words
 GRID = 0.5
+QUIET = 25.0  # dB below the loudest hundredth of a second in a voice: there it has not begun, or is over
+REACH = 0.3  # seconds around the detector's stretches in which a voice may begin or end
+AROUND = 0.25  # seconds kept on both sides of a voice
 
 
 def loudest(waveform: np.ndarray) -> float:
@@ -65,3 +68,36 @@ def stretches(voices: Sequence[tuple[float, float]], duration: float) -> list[tu
             middle = (kept[i - 1][1] + kept[i][0]) / 2
             edges[i - 1], edges[i] = (edges[i - 1][0], middle), (middle, edges[i][1])
     return edges
+
+
+def spoken_part(waveform: np.ndarray, voices: Sequence[tuple[float, float]]) -> tuple[int, int]:
+    """From where to where somebody is heard, with `AROUND` seconds on both sides, in samples; it may reach
+    beyond the ends of the recording.
+
+    The detector says where to look, the level there where the voice begins and ends: the detector alone is up
+    to a tenth of a second off, and differently so after silence. Where it found nothing (a cry, a laugh), the
+    level alone decides.
+
+    Args:
+        waveform: (N,) float32 at 16 kHz.
+        voices: (start, end) of the stretches of speech in seconds.
+    """
+    size = SAMPLE_RATE // 100
+    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    if voices:
+        near = np.zeros(len(power), dtype=bool)
+        for start, end in voices:
+            near[max(0, int((start - REACH) * 100)) : int((end + REACH) * 100)] = True
+        power = np.where(near, power, 0.0)
+    if not len(power) or power.max() == 0:
+        return 0, len(waveform)
+    heard = np.flatnonzero(power >= power.max() * 10 ** (-QUIET / 10))
+    around = int(AROUND * SAMPLE_RATE)
+    return int(heard[0]) * size - around, int(heard[-1] + 1) * size + around
+
+
+def cut(waveform: np.ndarray, part: tuple[int, int]) -> np.ndarray:
+    """The samples from one to another, silent where they lie outside the recording."""
+    start, end = part
+    return np.pad(waveform[max(start, 0) : max(end, 0)], (max(-start, 0), max(end - len(waveform), 0)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmer_core.media.faces import Detector, mtcnn
+from mmer_core.media.yunet import Detector, yunet
 from recipes.face.fer2013 import LabelledFaces, read_fer2013
 
 _ZOOM = 4  # the detector wants larger faces than 48 pixels
@@ -40,7 +40,7 @@ def measure_framing(
     for image in faces.images[chosen]:
         wider = cv2.copyMakeBorder(image, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_REPLICATE)
         large = cv2.resize(wider, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_CUBIC)
-        found = [f for f in detect(np.repeat(large[..., None], 3, axis=2), 20 * _ZOOM) if f.score > 0.95]
+        found = [f for f in detect(np.repeat(large[..., None], 3, axis=2), 20 * _ZOOM) if f.score > 0.9]
         if len(found) == 1:
             landmarks.append((found[0].landmarks + 0.5) / _ZOOM - _BORDER)
             boxes.append(found[0].box / _ZOOM - _BORDER)
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name, value in measure_framing(
-        read_fer2013(options.data / "fer2013" / "train.npz"), mtcnn(), options.count, options.seed
+        read_fer2013(options.data / "fer2013" / "train.npz"), yunet(), options.count, options.seed
     ).items():
         print(f"{name}: {value}")
 

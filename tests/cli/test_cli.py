@@ -97,6 +97,106 @@ def test_predict_says_how_the_emotion_changes_over_a_long_clip(monkeypatch, caps
     assert "It changes" not in capsys.readouterr().out
 
 
+@pytest.fixture
+def files(monkeypatch, tmp_path):
+    """A folder with two clips, a file that is none, and a note."""
+    from mmer_core.media.loading import MediaError
+
+    def load(path, text=None):
+        if "bad" in str(path):
+            raise MediaError(f"{path.name} is not a video: use mp4")
+        return make_clip(len(path.name), text=text)
+
+    monkeypatch.setattr(loading, "load_clip", load)
+    folder = tmp_path / "clips"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.mp4", "deep/voice.OPUS", "bad.wav", "notes.txt"):
+        (folder / name).touch()
+    return folder
+
+
+def test_predict_several_gives_a_line_each_and_the_status_says_whether_all_were_read(files, capsys):
+    good = [str(files / "a.mp4"), str(files / "deep" / "voice.OPUS")]
+    assert main.main(["predict", *good]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == good
+    assert all("voice: " in line and "%" in line for line in lines)
+    assert main.main(["predict", good[0], str(files / "bad.wav")]) == 2
+    captured = capsys.readouterr()
+    assert f"{files / 'bad.wav'}: not read: bad.wav is not a video: use mp4" in captured.out
+    assert captured.err == "1 of 2 files could not be read\n"
+
+
+def test_predict_reads_the_clips_of_a_folder_and_counts_the_rest(files, capsys):
+    assert main.main(["predict", str(files), "--json"]) == 2
+    captured = capsys.readouterr()
+    listed = json.loads(captured.out)
+    assert [row["path"] for row in listed] == [
+        str(files / n) for n in ("a.mp4", "bad.wav", "deep/voice.OPUS")
+    ]
+    assert [("error" in row, row.get("label") in EMOTIONS) for row in listed] == [
+        (False, True),
+        (True, False),
+        (False, True),
+    ]
+    assert f"left out of {files}: 1 × .txt" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(["--text", "hi"], "--text says what was said in one clip"), ([], "holds no video")]
+)
+def test_predict_several_that_cannot_be_is_one_sentence(tmp_path, capsys, more, said):
+    assert main.main(["predict", str(tmp_path), *more]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_predict_says_what_was_not_found_instead_of_frequencies(monkeypatch, capsys, tmp_path):
+    empty = make_clip(text=None, sound=False, faces=0)
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: empty)
+    assert main.main(["predict", str(tmp_path / "black.mp4")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "Nothing to read (words: nothing was said or typed; voice: the clip has no sound; face:"
+    )
+    assert out.count("\n") == 1
+    assert main.main(["predict", str(tmp_path / "black.mp4"), "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["probabilities"]) == set(EMOTIONS)
+
+
+def test_predict_says_what_it_heard_but_not_what_was_typed(monkeypatch, capsys, tmp_path):
+    from mmer_core.inference import observation
+    from mmer_core.media.speech import Transcript
+
+    monkeypatch.setattr(
+        loading, "load_clip", lambda path, text=None: replace(make_clip(), text=None).with_text(text)
+    )
+    monkeypatch.setattr(observation, "transcribe", lambda *_: Transcript("what a day", (), 0.0))
+    assert main.main(["predict", str(tmp_path / "clip.mp4")]) == 0
+    assert "\nHeard: what a day\n" in capsys.readouterr().out
+    assert main.main(["predict", str(tmp_path / "clip.mp4"), "--text", "what a day"]) == 0
+    assert "Heard" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "{}"],
+        ["leakage", "{}"],
+        ["extract", "{}", "--encoders", "metadata=dialogue", "--jobs", "1"],
+        ["train", "--manifest", "{}", "--encoders", "metadata=dialogue"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_table_of_which_nothing_can_be_used_lists_its_rows(tmp_path, capsys, command):
+    file = tmp_path / "m.csv"
+    file.write_text("id;path;text;label;speaker\na;;hi;bored;s\nb;gone.wav;;joy;s\n")
+    assert main.main([part.format(file) for part in command]) == 2
+    err = capsys.readouterr().err
+    assert "left out: a: unknown label 'bored'" in err
+    assert "left out: b: gone.wav is missing" in err
+    assert f"error: {file} has nothing that can be used: all 2 rows were left out" in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

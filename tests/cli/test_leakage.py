@@ -62,6 +62,23 @@ def test_speakers_of_each_fold_may_be_given_as_json(manifest, capsys):
     assert data["folds"] == {"0": 2, "1": 2}
 
 
+def test_folds_may_be_drawn_as_train_draws_them(manifest, capsys):
+    assert main(["leakage", str(manifest), "--folds", "3"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("clean: ")
+    assert "folds: 0 (" in out
+    assert main(["leakage", str(manifest), "--folds", "2", "--folds-kind", "random", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["folds"] == {"0": 2, "1": 2}
+    assert main(["leakage", str(manifest), "--folds", "4"]) == 1
+    assert "4 folds need as many speakers and there are 3: use --folds 3" in capsys.readouterr().err
+
+
+def test_rows_that_are_left_out_are_listed(manifest, capsys):
+    manifest.write_text(manifest.read_text() + "u4,,one, two,joy,eve\n")
+    assert main(["leakage", str(manifest), "--folds", folds(manifest, "0101")]) == 0
+    assert "left out: line 6: it has 6 cells and the header has 5" in capsys.readouterr().err
+
+
 def test_unknown_speakers_are_said(manifest, capsys):
     manifest.write_text(manifest.read_text().replace("eve", ""))
     assert main(["leakage", str(manifest), "--folds", folds(manifest, "0101")]) == 0

@@ -143,6 +143,25 @@ def test_crema_d_names_give_label_speaker_words_and_intensity(crema_d):
     assert table.loc["1040_ITH_SAD_XX", "path"] == "AudioWAV/1040_ITH_SAD_X.wav"
 
 
+def test_crema_d_keeps_the_sound_beside_the_video(crema_d):
+    manifest = corpora.read(f"crema_d:{crema_d}")
+    rows = {u.id: u for u in manifest.utterances()}
+    both, alone = rows["1001_DFA_ANG_XX"], rows["1001_IEO_HAP_HI"]
+    assert both.recording(Modality.VISUAL) == crema_d / "VideoFlash" / "1001_DFA_ANG_XX.flv"
+    assert both.recording(Modality.AUDIO) == crema_d / "AudioWAV" / "1001_DFA_ANG_XX.wav"
+    assert alone.recording(Modality.AUDIO) == alone.recording(Modality.VISUAL) == alone.path
+    manifest.save(crema_d / "m.csv")
+    again = {u.id: u for u in corpora.read(crema_d / "m.csv").utterances()}
+    assert again["1001_DFA_ANG_XX"].sound == both.sound
+
+
+def test_crema_d_takes_the_sound_where_the_video_is_empty(crema_d):
+    (crema_d / "VideoFlash" / "1001_DFA_ANG_XX.flv").write_bytes(b"")
+    manifest = corpora.read(f"crema_d:{crema_d}")
+    assert manifest.table.set_index("id").loc["1001_DFA_ANG_XX", "path"] == "AudioWAV/1001_DFA_ANG_XX.wav"
+    assert ("1001_DFA_ANG_XX", "1001_DFA_ANG_XX.flv is empty") in manifest.problems
+
+
 def test_crema_d_known_damage_and_strange_names_are_listed(crema_d):
     told = dict(corpora.read(f"crema_d:{crema_d}").problems)
     assert "known to be damaged" in told["1076_MTI_SAD_XX"]
@@ -161,3 +180,34 @@ def test_emodb_names_give_label_speaker_and_words(tmp_path, sound):
     without = corpora.read(f"emodb:{tmp_path}", boredom="drop")
     assert without.labels == ("neutral", "anger", "joy")
     assert without.notes == ("1 clips of boredom were left out",)
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("OAF_angry/OAF_back_angry.wav", ("OAF", "back", "anger")),
+        ("YAF_pleasant_surprised/YAF_mob_ps.wav", ("YAF", "mob", "surprise")),
+        ("OAF_Pleasant_surprise/OAF_dip_ps.flac", ("OAF", "dip", "surprise")),
+        ("OAF_back_pleasant_surprise.wav", ("OAF", "back", "surprise")),
+        ("deep/OAF_Fear/OAF_base_fear.wav", ("OAF", "base", "fear")),
+        ("OAF_neutral/OA_bite_neutral.wav", ("OAF", "bite", "neutral")),
+        ("YAF_happy/room.wav", ("YAF", "room", "joy")),
+    ],
+)
+def test_tess_names_give_speaker_word_and_label(tmp_path, sound, name, facts):
+    sound(tmp_path / name)
+    manifest = corpora.read(f"tess:{tmp_path}")
+    row = manifest.table.iloc[0]
+    speaker, word, label = facts
+    assert row[["group", "text", "label", "path"]].tolist() == [speaker, f"Say the word {word}.", label, name]
+    assert manifest.problems == ()
+
+
+def test_tess_is_read_once_where_a_copy_has_it_twice(tmp_path, sound):
+    for folder in ("OAF_sad", "again/OAF_sad"):
+        sound(tmp_path / folder / "OAF_back_sad.wav")
+    sound(tmp_path / "other.wav")
+    manifest = corpora.read(f"tess:{tmp_path}")
+    assert len(manifest) == 1
+    assert manifest.notes == ("1 further files of recordings that are there already were left out",)
+    assert dict(manifest.problems) == {"other.wav": "its name is not a TESS name such as OAF_back_angry"}

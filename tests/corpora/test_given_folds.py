@@ -27,6 +27,27 @@ def test_a_csv_gives_each_id_its_fold_in_the_manifests_order(tmp_path, manifest,
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        ["ID;Fold", "1;0.0", "2;0", "3;1.0", "4;1"],
+        ["id\tfold", "1.0\t0", "2.0\t0", "3.0\t1", "4.0\t1"],
+        ["clip_id,fold", "1,0", "2,0", "3,1", "4,1", "5,1,too,many"],
+    ],
+)
+def test_a_table_of_folds_may_be_any_that_people_save(tmp_path, manifest, lines):
+    file = tmp_path / "f.csv"
+    file.write_text("\n".join(lines))
+    assert corpora.read_folds(file, manifest).to_dict() == {"1": "0", "2": "0", "3": "1", "4": "1"}
+
+
+def test_a_row_of_folds_that_does_not_fit_is_named_where_it_is_missed(tmp_path, manifest):
+    file = tmp_path / "f.csv"
+    file.write_text("id,fold\n1,0\n2,1\n3,0\n4,1,what\n")
+    with pytest.raises(CorpusError, match=r"first: 4.*line 5 of it was left out because it has 3 cells"):
+        corpora.read_folds(file, manifest)
+
+
+@pytest.mark.parametrize(
     ("lines", "said"),
     [
         (["id,fold", "1,0", "2,1"], r"no fold for 2 of 4 utterances \(first: 3\)"),

@@ -138,6 +138,7 @@ def test_every_corpus_of_the_design_has_a_reader():
         "iemocap",
         "meld",
         "ravdess",
+        "tess",
     }
 
 
@@ -146,14 +147,14 @@ def test_every_corpus_of_the_design_has_a_reader():
     [
         ("ravdes:{0}", "unknown corpus 'ravdes': choose one of csv, features"),
         ("{0}/gone", "does not exist: name a manifest"),
-        ("{0}/notes.txt", "neither a manifest"),
+        ("{0}/notes.md", "neither a manifest"),
         ("ravdess:{0}/gone", "does not exist: name the folder"),
         ("ravdess:{0}", "has no utterance that can be used as ravdess"),
         ("{0}/gone.csv", "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path, spec, said):
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.md").write_text("x")
     with pytest.raises(CorpusError, match=said) as caught:
         corpora.read(spec.format(tmp_path))
     assert "\n" not in str(caught.value)

@@ -79,7 +79,7 @@ def test_it_needs_neither_transformers_nor_sentence_transformers():
     [
         ("I really do not know what you want from me", False),
         ("Ich weiß wirklich nicht, was du von mir willst", True),
-        ("Bonjour", False),  # too short to tell
+        ("Bonjour", True),
         (None, False),
     ],
 )

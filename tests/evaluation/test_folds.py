@@ -123,7 +123,17 @@ def test_given_folds_are_taken_as_they_are():
         (
             {"kind": "random"},
             {"y": np.r_[np.full(117, 0), 1, 1, 1]},
-            "a class has 3 utterances and there are 5 folds: use --folds 3",
+            "^Anger has only 3 clips; 5 folds need 5: use --folds 3, add clips of it, or leave",
+        ),
+        (
+            {"kind": "random"},
+            {"y": np.r_[np.full(119, 0), 1]},
+            "^Anger has only 1 clip; 5 folds need 5: add clips of it, or leave the class out$",
+        ),
+        (
+            {"folds": 3},
+            {"y": np.array([0, 0, 1, 1]), "groups": np.array(list("abcd"))},
+            "^Neutral has only 2 clips; 3 folds need 3: use --folds 2",
         ),
         ({"folds": 2}, {"groups": np.array(["a", "b"] * 60)}, "fold 0 trains on one speaker only"),
     ],
@@ -144,6 +154,14 @@ def test_the_validation_part_leaves_every_class_in_training_when_it_can():
             FoldPlan(folds=3, seed=seed, validation=0.3), y=y, groups=groups, ids=np.arange(200).astype(str)
         ):
             assert set(y[fold.train]) == {0, 1}
+
+
+@pytest.mark.parametrize("kind", ["group", "random"])
+def test_the_validation_part_is_cut_into_no_more_pieces_than_a_class_has_clips(kind):
+    y, groups = np.arange(12) % 3, np.arange(12).astype(str)
+    for fold in make_folds(FoldPlan(kind=kind, folds=2), y=y, groups=groups):
+        assert set(y[fold.train]) == {0, 1, 2}
+        assert len(fold.validation)
 
 
 def test_random_folds_need_no_groups():

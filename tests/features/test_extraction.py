@@ -115,6 +115,32 @@ class TestOutcomes:
         assert result.problems[0][:4] == ("b", "", "", "failed")
         assert "b.wav is missing" in result.problems[0].reason
 
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_files_with_the_content_of_one_that_failed_fail_too(self, tmp_path, jobs):
+        for name in "abc":
+            (tmp_path / f"{name}.wav").write_text("404: not found " * 20)
+        write_sound(tmp_path / "ok.wav", 300)
+        manifest = write_manifest(tmp_path, [{"id": n, "path": f"{n}.wav"} for n in ("a", "b", "c", "ok")])
+        for kind in ("encoded", "kept"):  # the first run, and the next
+            result = run(manifest, tmp_path / "store", "mel_cnn", jobs=jobs)
+            assert +result.counts["mel_cnn"] == {"failed": 3, kind: 1}
+            assert {(p.id, p.kind) for p in result.problems} == {(n, "failed") for n in "abc"}
+        reasons = {p.id: p.reason for p in result.problems}
+        assert reasons["b"] == f"the same content as a: {reasons['a']}"
+
+    def test_sound_beside_a_video_that_cannot_be_decoded_is_encoded(self, tmp_path):
+        (tmp_path / "v").mkdir()
+        (tmp_path / "v" / "1001_DFA_ANG_XX.mp4").write_text("this is no video " * 20)
+        write_sound(tmp_path / "1001_DFA_ANG_XX.wav", 300)
+        manifest = corpora.read(f"crema_d:{tmp_path}")
+        result = run(manifest, tmp_path / "store", "mel_cnn,haar_stats")
+        assert +result.counts["mel_cnn"] == {"encoded": 1}
+        assert +result.counts["haar_stats"] == {"failed": 1}
+        assert [(p.encoder, p.kind) for p in result.problems] == [("haar_stats", "failed")]
+        column, _, missing = FeatureStore(tmp_path / "store").column("mel_cnn", manifest)
+        assert column.length[0] > 0
+        assert missing == []
+
     def test_an_encoder_that_breaks_at_one_clip_goes_on_with_the_others(self, clips, tmp_path, monkeypatch):
         whole = MelCnnEncoder.encode
 

@@ -12,8 +12,6 @@ from mmer_core import fusion
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.cli.predict import describe
 from mmer_core.clip import Dialogue
-from mmer_core.encoders.minilm import MiniLmEncoder
-from mmer_core.encoders.sentences import FOREIGN_PIECES
 from mmer_core.features.batch import collate
 from mmer_core.inference import observation
 from mmer_core.inference.answer import AVERAGE_SPEAKER
@@ -343,22 +341,6 @@ def test_the_farther_from_the_training_data_the_less_certain(name):
     assert all(own.temperature == 1 for m, own in after.modalities.items() if m is not far)
     unscaled = make_model(name, detectors={far: detector()}).fuse(observation)
     assert unscaled.probabilities == pytest.approx(before.probabilities, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("words", "foreign"),
-    [
-        ("Das schwarze Stück Papier befindet sich da oben", True),
-        ("Questo è terribile, non ci posso credere", True),
-        ("I can't believe you came all this way to see me!", False),
-        ("Photosynthesis converts light energy into chemical energy.", False),
-        ("Jawohl!", False),
-        ("Oh no you did not 😬🙄🥴🤪🧐", False),
-    ],
-)
-def test_words_of_another_language_are_noticed(words, foreign):
-    encoder = MiniLmEncoder()
-    assert (encoder.pieces_per_word(words) > FOREIGN_PIECES) is foreign
 
 
 def test_another_face_can_be_followed_and_only_the_face_changes(model):

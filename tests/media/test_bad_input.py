@@ -87,14 +87,16 @@ class TestNoMediaAtAll:
         with pytest.raises(MediaError, match=r"^a\.mp4 is larger than 0 MB"):
             load_upload(small_video.read_bytes(), "a.mp4", limits=limits)
 
-    def test_a_heic_photograph_is_told_from_a_video(self):
+    def test_a_damaged_heic_photograph(self):
         box = struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic"
         with pytest.raises(MediaError) as error:
             load_upload(box + bytes(500), "IMG_1.HEIC")
-        assert (
-            sentence(error)
-            == "IMG_1.HEIC is a HEIC or AVIF picture, which cannot be read: save it as jpg or png"
-        )
+        assert sentence(error).startswith("IMG_1.HEIC is damaged or incomplete")
+
+    def test_a_wav_file_without_samples(self):
+        with pytest.raises(MediaError) as error:
+            load_upload(make.wav_bytes(np.zeros((0, 1), np.int16), 16_000), "a.wav")
+        assert sentence(error) == "a.wav cannot be used because it holds no sound: choose another file"
 
     def test_names_in_messages_are_harmless(self):
         with pytest.raises(MediaError) as error:

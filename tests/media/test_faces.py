@@ -1,5 +1,5 @@
-"""The main face: found, followed and framed. The detector is a stand-in here; MTCNN itself meets a real clip
-in the tests of the shipped sample.
+"""The main face: found, followed and framed. The detector is a stand-in here; YuNet itself meets a real face
+in test_upright.py and a real clip in the tests of the shipped sample.
 """
 
 import numpy as np
@@ -9,7 +9,8 @@ from mmer_core.clip import Clip
 from mmer_core.labels import Modality
 from mmer_core.media.face_crops import CROP_SIDE, FRAME_PER_BOX, TEMPLATE, Detection, crop_face
 from mmer_core.media.face_tracks import overlap
-from mmer_core.media.faces import find_faces, mtcnn
+from mmer_core.media.faces import find_faces
+from mmer_core.media.yunet import yunet
 
 H, W = 120, 200
 UNKNOWN = np.full((5, 2), np.nan, dtype=np.float32)
@@ -29,9 +30,9 @@ def video(n, kind="video"):
 
 
 def scripted(frames):
-    """A detector that gives, call by call, what the script says."""
+    """A detector that gives, call by call, what the script says, and nothing when it is asked again."""
     calls = iter(frames)
-    return lambda frame, smallest: next(calls)
+    return lambda frame, smallest: next(calls, [])
 
 
 def follow(frames, **options):
@@ -81,9 +82,9 @@ def test_uncertain_and_tiny_faces_do_not_count():
 
 def test_a_pattern_seen_for_a_moment_is_not_a_face():
     script = [[] for _ in range(10)]
-    script[4] = [face(10, score=0.93)]
+    script[4] = [face(10, score=0.85)]
     assert follow(script) is None
-    script[4] = [face(10, score=0.999)]
+    script[4] = [face(10, score=0.95)]
     assert len(follow(script)) == 1
     assert len(follow([[face(10, score=0.93)]])) == 1  # a picture has no second frame
 
@@ -143,12 +144,13 @@ def test_everybody_in_view_is_kept_to_be_chosen_later():
     assert find_faces(video(3), detect=scripted([[face(10)]] * 3)).people == ()
 
 
-@pytest.mark.parametrize(("height", "width"), [(48, 48), (96, 96), (60, 90)])
-def test_a_small_picture_is_a_face_already(height, width):
+@pytest.mark.parametrize("found", [[], [face(2, 2, size=40)]])
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (60, 60), (48, 90)])
+def test_a_small_picture_without_more_than_a_face_is_a_face_already(height, width, found):
     picture = np.random.default_rng(1).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
     clip = find_faces(
         Clip("p", "", "picture", frames=picture, times=np.zeros(1)),
-        detect=lambda f, s: pytest.fail("searched"),
+        detect=lambda f, s: found,
     )
     assert clip.faces.crops.shape == (1, CROP_SIDE, CROP_SIDE, 3)
     assert clip.notes == (f"picture of {width}×{height} pixels taken as a cropped face",)
@@ -157,9 +159,31 @@ def test_a_small_picture_is_a_face_already(height, width):
     assert np.isnan(clip.faces.landmarks).all()
 
 
+def test_a_small_picture_with_shoulders_is_searched_for_the_face():
+    picture = np.zeros((1, 96, 90, 3), dtype=np.uint8)
+    clip = Clip("p", "", "picture", frames=picture, times=np.zeros(1))
+    faces = find_faces(clip, detect=lambda f, s: [face(30, 20, size=42)]).faces
+    assert faces.boxes[0].tolist() == [30, 20, 72, 62]
+
+
+@pytest.mark.parametrize("size", [50, 22])
+def test_small_faces_are_looked_for_where_there_are_no_others(size):
+    """Asked for faces down to some size, this detector finds the one that is there if it is as large."""
+    there = face(300, 200, size=size, score=0.95)
+
+    def detect(frame, smallest):
+        return [there] if smallest <= size else []
+
+    picture = np.zeros((1, 1500, 2000, 3), dtype=np.uint8)
+    clip = Clip("p", "", "picture", frames=picture, times=np.zeros(1))
+    assert find_faces(clip, detect=detect).faces.boxes[0, 2] == 300 + size
+    film = Clip("v", "", "video", frames=np.zeros((5, 720, 1280, 3), np.uint8), times=np.arange(5) / 4)
+    assert len(find_faces(film, detect=detect).faces) == 5
+
+
 def test_a_close_up_is_searched_again_with_a_border():
     def detect(frame, smallest):
-        return [] if frame.shape[:2] == (H, W) else [face(70, 60, size=100)]
+        return [] if sorted(frame.shape[:2]) == [H, W] else [face(70, 60, size=100)]
 
     faces = find_faces(video(1, "picture"), detect=detect).faces
     border = round(0.25 * W)
@@ -243,5 +267,5 @@ def test_finding_is_deterministic():
 @pytest.mark.parametrize("shape", [(1, 1), (10, 300), (120, 97), (64, 640)])
 def test_the_real_detector_survives_any_frame(shape):
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    for found in (mtcnn()(noise, 20), mtcnn()(np.zeros_like(noise), 20)):
+    for found in (yunet()(noise, 20), yunet()(np.zeros_like(noise), 20)):
         assert isinstance(found, list)

@@ -167,7 +167,7 @@ class TestPictures:
 
     def test_large_pictures_are_scaled_small_ones_are_not(self):
         large = load_upload(
-            make.picture_bytes("jpg", make.corners(1600, 400)), "wide.jpg", limits=Limits(frame_side=320)
+            make.picture_bytes("jpg", make.corners(1600, 400)), "wide.jpg", limits=Limits(picture_side=320)
         )
         assert large.frames.shape == (1, 80, 320, 3)
         assert make.corner_colours(large.frames[0]) == make.CORNERS
@@ -179,10 +179,10 @@ class TestPictures:
         )
 
     def test_a_line_keeps_at_least_one_pixel(self):
-        assert load_upload(make.picture_bytes("png", make.corners(3000, 2)), "line.png").frames.shape == (
+        assert load_upload(make.picture_bytes("png", make.corners(9000, 2)), "line.png").frames.shape == (
             1,
             1,
-            640,
+            4096,
             3,
         )
 
@@ -272,10 +272,6 @@ class TestSound:
             samples = samples * np.iinfo(dtype).max
         waveform = self.load(samples.astype(dtype)).waveform
         assert np.abs(waveform).max() == pytest.approx(0.3, abs=0.01)
-
-    def test_opposite_channels_cancel(self):
-        samples = make.tone(0.2)[:, None] * np.array([1, -1], np.float32)
-        assert np.abs(self.load(samples.astype(np.float32)).waveform).max() < 1e-4
 
     def test_invalid_samples_become_silence(self):
         samples = make.tone(0.5)[:, None].copy()

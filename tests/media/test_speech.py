@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media import speech, voice_activity
+from mmer_core.media import recogniser, speech, voice_activity
+from mmer_core.media.recogniser import Recognised
 from mmer_core.media.speech import SpeechUnavailable, clean, transcribe
 from mmer_core.media.voice_activity import LONGEST_STRETCH, loudest, raise_level, stretches
 
@@ -184,7 +185,7 @@ class TestClean:
 
 class TestUnavailable:
     def test_a_missing_package_is_one_sentence(self, monkeypatch):
-        speech._loaded.cache_clear()
+        recogniser._loaded.cache_clear()
         monkeypatch.setitem(sys.modules, "moonshine_voice.transcriber", None)
         with pytest.raises(SpeechUnavailable, match="run pip install moonshine-voice"):
             transcribe(np.ones(SAMPLE_RATE, dtype=np.float32))
@@ -196,12 +197,37 @@ class TestUnavailable:
         def refuse(*_args: object, **_options: object) -> None:
             raise MoonshineError("wrong machine")
 
-        speech._loaded.cache_clear()
+        recogniser._loaded.cache_clear()
         monkeypatch.setattr(transcriber, "Transcriber", refuse)
         with pytest.raises(SpeechUnavailable, match="does not start on this machine"):
             transcribe(np.ones(SAMPLE_RATE, dtype=np.float32))
 
     def test_silence_needs_no_recogniser(self, monkeypatch):
-        speech._loaded.cache_clear()
+        recogniser._loaded.cache_clear()
         monkeypatch.setitem(sys.modules, "moonshine_voice.transcriber", None)
         assert transcribe(np.zeros(SAMPLE_RATE, dtype=np.float32)).text == ""
+
+
+class TestLanguage:
+    @pytest.mark.parametrize(
+        ("doubts", "english"),
+        [
+            ([[0.3] * 8], True),  # a sentence, clearly heard
+            ([[1.8] * 12], False),  # as German is heard
+            ([[0.2, 0.2, 0.3]], True),  # "Stop!"
+            ([[1.2, 1.3, 1.2]], False),  # a word, hardly heard
+            ([[1.2] * 12], True),  # a sentence in noise
+            ([[0.4] * 10, [1.9] * 3], True),  # one stretch of two is hard to hear
+        ],
+    )
+    def test_the_recogniser_is_unsure_of_other_languages(self, doubts, english):
+        heard = [Recognised("words", np.array(doubt)) for doubt in doubts]
+        assert speech.sounds_english(heard) is english
+
+    def test_words_of_another_language_are_left_out_with_the_reason(self, beckett):
+        """Backwards, speech keeps its sounds and has no words."""
+        backwards = transcribe(np.ascontiguousarray(beckett[::-1]))
+        assert backwards.text == ""
+        assert backwards.segments == ()
+        assert "does not sound like English" in backwards.left_out
+        assert transcribe(beckett).left_out == ""

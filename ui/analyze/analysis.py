@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import mimetypes
 import time
 from collections.abc import Callable, Collection
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import streamlit as st
 
+from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
 from mmer_core.labels import Modality
-from mmer_core.media.loading import load_upload, text_clip
-from ui.models import ModelLoader
+from mmer_core.media.loading import MediaError, display_name, load_upload, text_clip
+from ui.models import ModelLoader, ModelUnavailable
+from ui.text import sentence_case
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -26,6 +29,7 @@ KEPT = 4  # analyses per visit; an observation without its frames is a few megab
 _STRIP = 6  # frames kept for showing
 _SOURCE, _ANALYSES = "source", "analyses"
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,32 @@ def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]
     while len(kept) > KEPT:
         del kept[next(iter(kept))]
     return analysis
+
+
+def attempt(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Analysis | str:
+    """The analysis of a source, or one sentence that says why there is none.
+
+    Raises:
+        ModelUnavailable: there is no model.
+    """
+    try:
+        return analyse(source, loader, progress)
+    except ModelUnavailable:
+        raise
+    except (MediaError, CheckpointError) as error:
+        return _sentence(str(error), source)
+    except Exception as error:
+        log.exception("analysis failed")
+        return (
+            f"This could not be analysed ({type(error).__name__}): try another clip; the app's log "
+            "has the details."
+        )
+
+
+def _sentence(reason: str, source: Source) -> str:
+    """The core's reason as a sentence; a file's name keeps its letters as they are."""
+    named = source.data is not None and reason.startswith(display_name(source.name))
+    return f"{reason.removesuffix('.')}." if named else sentence_case(reason)
 
 
 def _observe(source: Source, model: EmotionModel, progress: Callable[[str], None]) -> Analysis:

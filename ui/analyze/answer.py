@@ -5,7 +5,7 @@ away.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from ui.analyze.cards import context_box, show_face, show_unimodal, show_voice, 
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
+from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
 from ui.export import offer_figure, offer_file
@@ -57,15 +58,23 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
         left, aside = st.columns([3, 2], gap="medium")
     observation, person = _corrected(analysis, model, cards)
     with switches:
-        use = _switches(analysis, observation, model)
+        use = _switches(analysis, observation, model) if observation.features else None
     prediction = model.fuse(observation, use)
     everything = model.fuse(observation) if set(prediction.used) < set(observation.features) else None
     timeline = timeline_of(observation, model, prediction.used, person)
 
+    if not observation.features:
+        with top:
+            show_nothing(prediction, observation.clip.notes)
+        for modality, card in cards.items():
+            with card.evidence:
+                show_unimodal(prediction, modality)
+        return
     with top:
         st.html(headline_html(prediction) + warnings_html(prediction, _face_hint(observation, prediction)))
         if timeline is not None and (changing := changes_html(timeline)):
             st.html(changing)
+        show_notes(observation.clip.notes)
     with bars:
         _show_bars(prediction, everything)
     for modality, card in cards.items():
@@ -78,7 +87,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with left:
         _show_contributions(prediction)
     with aside:
-        _show_notes(prediction)
+        _show_notes(prediction, observation.clip.notes)
         _offer_files(prediction, analysis, observation, timeline, model.record)
         _show_times(prediction, analysis)
 
@@ -133,7 +142,7 @@ def _show_what_was_read(
 
 def _face_hint(observation: Observation, prediction: Prediction) -> str:
     several = len(observation.clip.people) > 1 and Modality.VISUAL in prediction.used
-    return "Another face can be chosen under Face, below." if several else ""
+    return "To read another face, choose it under Face, below: the answer follows." if several else ""
 
 
 def _switches(analysis: Analysis, observation: Observation, model: EmotionModel) -> set[Modality]:
@@ -187,10 +196,10 @@ def _show_contributions(prediction: Prediction) -> None:
     offer_figure(figure, "contributions")
 
 
-def _show_notes(prediction: Prediction) -> None:
+def _show_notes(prediction: Prediction, used: Collection[str]) -> None:
     st.markdown("#### Details")
     for note in prediction.notes:
-        if note not in prediction.warnings:  # those stand under the headline
+        if note not in (*prediction.warnings, *used):  # those stand under the headline
             st.info(plain(sentence_case(note)), icon=":material/info:")
 
 

@@ -27,6 +27,7 @@ _PROMISES = {
     Modality.METADATA: "How long it is, and its place in the conversation.",
 }
 _CROPS = 4  # fit side by side in a card, on a phone too
+_SILENCE = 1e-4  # loudest sample; a picture of less is a solid block
 _SHORTEST_PICTURE = 1600  # samples, 0.1 s; below that a spectrogram shows nothing
 
 
@@ -123,7 +124,7 @@ def context_box(analysis: Analysis) -> tuple[str, ...]:
 def show_voice(analysis: Analysis) -> None:
     """Waveform and mel spectrogram, if there is sound."""
     waveform = analysis.observation.clip.waveform
-    if waveform is not None and len(waveform) >= _SHORTEST_PICTURE:
+    if waveform is not None and len(waveform) >= _SHORTEST_PICTURE and np.abs(waveform).max() > _SILENCE:
         figure = _sound_figure(analysis.digest, ink(), waveform)
         st.plotly_chart(
             figure, config=STILL, key="sound", alt="Waveform of the sound, and its mel spectrogram below"

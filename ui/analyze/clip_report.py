@@ -15,6 +15,7 @@ from mmer_core.media.loading import display_name
 from ui import report
 from ui.analyze.analysis import Source
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
+from ui.analyze.nothing import nothing_html
 from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
 from ui.figure import points
 from ui.headline import UNSURE, headline
@@ -45,9 +46,10 @@ def clip_report(
         frames: (H, W, 3) uint8 pictures to show; none by default.
     """
     name = "A sentence" if source.data is None else display_name(source.name)
+    found = bool(observation.features)
     body = [
-        *_answer(prediction, name),
-        *_modalities(prediction),
+        *(_answer(prediction, name) if found else _nothing(prediction, observation, name)),
+        *(_modalities(prediction) if found else ()),
         *_over_time(timeline),
         *_words(observation, timeline),
         *([report.heading("Frames"), report.pictures(frames, "A frame of the clip")] if frames else []),
@@ -55,6 +57,8 @@ def clip_report(
         *report.limits(record),
         *report.not_for(),
     ]
+    if not found:
+        return report.document(f"Nothing to read: {name}", body)
     return report.document(
         f"{UNSURE if prediction.unsure else emotion_title(prediction.label)}: {name}", body
     )
@@ -75,6 +79,13 @@ def _answer(prediction: Prediction, name: str) -> Iterator[str]:
     )
     yield report.paragraph(CAVEAT, quiet=True)
     yield from (report.paragraph(note) for note in prediction.notes if note not in prediction.warnings)
+
+
+def _nothing(prediction: Prediction, observation: Observation, name: str) -> Iterator[str]:
+    """In place of an answer: what was looked for and not found."""
+    yield nothing_html(prediction)
+    yield report.paragraph(f"Given: {name}")
+    yield from (report.paragraph(sentence_case(note)) for note in observation.clip.notes)
 
 
 def _modalities(prediction: Prediction) -> Iterator[str]:

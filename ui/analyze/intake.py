@@ -9,27 +9,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from mmer_core.labels import Modality
-from ui.analyze.analysis import Source, choose, chosen
+from ui.analyze.analysis import Source, choose
+from ui.analyze.files import take_files
 from ui.analyze.recorder import recorder
 from ui.model_choice import choose_model, usable_modalities
 from ui.page import ROOT
 
-FILE_TYPES = (
-    "mp4",
-    "mov",
-    "mkv",
-    "webm",
-    "avi",
-    "wav",
-    "flac",
-    "mp3",
-    "m4a",
-    "ogg",
-    "jpg",
-    "jpeg",
-    "png",
-    "webp",
-)
 LONGEST_TEXT = 2000  # characters
 UPLOAD, RECORD = ":material/upload: Upload", ":material/videocam: Record"
 
@@ -121,22 +106,19 @@ def _typing() -> None:
 
 
 def _uploader() -> None:
+    # of any type: the core tells files by their content, and says what is wrong with one that it can't read
     st.file_uploader(
-        "Drop a clip",
-        type=FILE_TYPES,
+        "Drop a clip, or several",
+        accept_multiple_files=True,
         key="upload",
         on_change=_take_upload,
-        help="A video, a sound or a picture, up to 200 MB; of a long clip the first minute is used. It "
-        "is read on this machine and not kept.",
+        help="Videos, sounds or pictures, up to 200 MB each; of a long clip the first minute is used. "
+        "Several become a table. They are read on this machine and not kept.",
     )
 
 
 def _take_upload() -> None:
-    file = st.session_state["upload"]
-    if file is not None:
-        choose(Source(file.name, file.getvalue()))
-    elif (source := chosen()) is not None and source.origin == "upload":
-        choose(None)
+    take_files([Source(file.name, file.getvalue()) for file in st.session_state["upload"] or ()])
 
 
 def _take_text() -> None:

@@ -25,6 +25,12 @@ from ui.theme import MODALITY_COLOURS
 #: the name of MP4.
 _PLAYED = {"video/mp4": "video/mp4", "video/quicktime": "video/mp4", "video/webm": "video/webm"}
 
+#: Sounds that browsers play, by media type; of others, what was decoded is played.
+_HEARD = frozenset(
+    f"audio/{kind}"
+    for kind in ("mpeg", "wav", "x-wav", "flac", "x-flac", "ogg", "opus", "mp4", "webm", "aac")
+)
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -110,13 +116,21 @@ def _show_media(analysis: Analysis) -> None:
     if source.data is None:
         st.html(_quote(source.text or ""))
     elif clip.kind == "picture":
-        st.image(source.data, width="stretch", alt="The picture that was given")
+        shown = source.data if _is_shown(source.data) or not analysis.strip else analysis.strip[0]
+        st.image(shown, width="stretch", alt="The picture that was given")
+    elif clip.kind == "audio" and source.mime not in _HEARD and clip.waveform is not None:
+        st.audio(clip.waveform, sample_rate=SAMPLE_RATE, alt="The sound that was given")
     elif clip.kind == "audio":
         st.audio(source.data, format=source.mime, alt="The sound that was given")
     elif _plays(source):
         st.video(source.data, format=_PLAYED[source.mime], alt="The clip that was given")
     else:
         _show_frames(analysis)
+
+
+def _is_shown(picture: bytes) -> bool:
+    """Whether every browser shows a picture as it is; of others, what was decoded is shown."""
+    return picture.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")) or picture[8:12] == b"WEBP"
 
 
 def _plays(source: Source) -> bool:

@@ -1,11 +1,15 @@
-"""The check that every voice encoder begins with: whether there is any sound."""
+"""What every voice encoder begins with: whether there is any sound, and where a voice is in it."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE, Absent, Clip
 from mmer_core.labels import Modality
+from mmer_core.media.speech import with_voices
+from mmer_core.media.voice_activity import cut, spoken_part
 
 NO_SOUND = "the clip has no sound"
 SILENT = "the sound is silent"
@@ -29,3 +33,18 @@ def sound_of(clip: Clip) -> np.ndarray:
     if not np.isfinite(waveform).all() or float(np.sqrt(np.square(waveform).mean())) < SILENCE:
         raise Absent(SILENT)
     return waveform
+
+
+def heard(clip: Clip) -> np.ndarray:
+    """The part of a clip's waveform in which somebody is heard, (N,) float32 at 16 kHz, N >= 4000; see
+    `voice_activity.spoken_part`.
+
+    Raises:
+        Absent: as for `sound_of`.
+    """
+    if clip.waveform is None or len(clip.waveform) < SHORTEST * SAMPLE_RATE:
+        return sound_of(clip)
+    if not np.isfinite(clip.waveform).all():
+        raise Absent(SILENT)
+    part = spoken_part(clip.waveform, with_voices(clip).voices or ())
+    return sound_of(replace(clip, waveform=cut(clip.waveform, part)))

@@ -7,9 +7,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mmer_core.media.faces import Detection, Detector, mtcnn
+from mmer_core.media.face_crops import Detection
+from mmer_core.media.yunet import Detector, yunet
 
-SURE = 0.9  # score from which a detection counts, as in `media.faces`
+SURE = 0.75  # score from which a detection counts, as in `media.faces`
 _SMALLEST = 0.12  # of the picture's shorter side; who sits at a camera is larger
 # pixels that the surroundings of a face are scaled to: a face of about 80, which the detector finds in 10 ms
 _NEAR_SIDE = 160
@@ -20,13 +21,13 @@ class FaceFollower:
     """The main face of a running picture.
 
     Args:
-        detect: finds faces in a picture; MTCNN by default.
+        detect: finds faces in a picture; YuNet by default.
         every: seconds between two searches of the whole picture, which notice a second person or a nearer
             one.
     """
 
     def __init__(self, detect: Detector | None = None, every: float = 1.0) -> None:
-        self._detect = detect or mtcnn()
+        self._detect = detect or yunet()
         self._every = every
         self._last: Detection | None = None
         self._searched = -np.inf

@@ -25,8 +25,9 @@ from mmer_core.inference.live.sound import SoundRing
 from mmer_core.inference.observation import Observation
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
-from mmer_core.media import speech
-from mmer_core.media.faces import Detector, find_faces
+from mmer_core.media import speech, voice_activity
+from mmer_core.media.faces import find_faces
+from mmer_core.media.yunet import Detector
 
 
 class LiveReader:
@@ -36,7 +37,7 @@ class LiveReader:
         model: shared with everybody else; it is only called.
         settings: how often and how far back.
         clock: seconds, never going back.
-        detect: another face detector than MTCNN.
+        detect: another face detector than YuNet.
         transcribe, voices: other ways than `speech` to transcribe sound and to find voice activity.
     """
 
@@ -128,7 +129,7 @@ class LiveReader:
         spoken = self._voices(window)
         features, reason = None, "nobody is speaking"
         if sum(b - a for a, b in spoken) >= self.settings.least_speech:
-            start, stop = spoken[0][0] - speech.MARGIN, spoken[-1][1] + speech.MARGIN
+            start, stop = spoken[0][0] - voice_activity.MARGIN, spoken[-1][1] + voice_activity.MARGIN
             part = window[max(0, round(start * SAMPLE_RATE)) : round(stop * SAMPLE_RATE)]
             found = self.model.observe(Clip("live", "", "audio", waveform=part), use={Modality.AUDIO})
             features = found.features.get(Modality.AUDIO)

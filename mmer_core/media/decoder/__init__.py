@@ -13,8 +13,10 @@ after another, SOUND raw float32 mono samples at 16 kHz, REPORT one JSON object 
         where decoding failed first and how many seconds are gone, or null and 0; silenced: invalid samples
         were met
     pictures  until, damage, lost: as for sound
-    absent    part: "audio" or "visual"; reason: "none", "codec", "rate", "pixels", "late" or "damaged";
-        detail
+    absent    part: "audio" or "visual"; reason: "none", "empty", "codec", "rate", "pixels", "late" or
+        "damaged"; detail
+    tracks    count: sound tracks in the file, where there are several; used: which one, from 1
+    cut       a part of the picture is missing or damaged
     longer    there is more than `Limits.max_seconds`
     slow      time: the processor or clock budget ended here
     short     promised: the seconds that the header announces, when the file ends before them

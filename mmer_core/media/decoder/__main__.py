@@ -11,16 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-import av
-from av.container import InputContainer
-
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.config import Limits
 from mmer_core.media.decoder import DISK_FULL
-from mmer_core.media.decoder.pictures import Pictures
-from mmer_core.media.decoder.recording import Recording, feed
-from mmer_core.media.decoder.source import PICTURE_FORMATS, Refused, open_source, picture_size
-from mmer_core.media.decoder.stream import Damage, frames_held_back, frames_of, main_stream, packets_of
+from mmer_core.media.decoder.budget import most_bytes
+from mmer_core.media.decoder.kinds import Refused, picture_kind
 
 try:
     import resource
@@ -42,14 +37,9 @@ class Report:
 
 def restrict(limits: Limits) -> None:
     """Take the limits on. From here on this process can open nothing more: no file, no socket."""
-    for module in pkgutil.walk_packages(
-        av.__path__, "av."
-    ):  # PyAV imports some of its parts on first use: too late then
-        if not module.name.endswith(("__main__", "datasets")):
-            import_module(module.name)
     if resource is None:
         return
-    written = limits.max_frames * limits.frame_side**2 * 3 + int(limits.max_seconds * SAMPLE_RATE) * 4 + 2**20
+    written = most_bytes(limits) + int(limits.max_seconds * SAMPLE_RATE) * 4 + 2**20
     for what, most in (
         (resource.RLIMIT_AS, limits.memory),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -61,43 +51,49 @@ def restrict(limits: Limits) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def decode_picture(
-    file: BinaryIO, container: InputContainer, frames: BinaryIO, report: Report, *, limits: Limits
-) -> None:
-    """The first frame of a photograph or an animation.
-
-    Raises:
-        Refused: it is too large, or cannot be decoded.
-    """
-    report.say("kind", kind="picture")
-    stream, _ = main_stream(container.streams.video)
-    if stream is not None:
-        stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
-        pictures, damage = Pictures(frames, report.say, limits, origin=0.0, step=1.0, aspect=None), Damage()
-        for packet in packets_of(container, stream):
-            feed(pictures, frames_of(packet, damage)[:1], damage)
-            if pictures.written:
-                return
-        feed(pictures, frames_held_back(stream)[:1], damage)
-        if pictures.written:
-            return
-    width, height = picture_size(file, limits)
-    if width * height > limits.max_pixels:
-        raise Refused("pixels", f"{width} x {height}")
-    raise Refused("damaged", "")
-
-
 def decode(file: BinaryIO, frames: BinaryIO, samples: BinaryIO, report: Report, *, limits: Limits) -> None:
     """Decode whatever `file` is and report on it."""
     try:
-        with open_source(file, limits) as container:
-            if container.format.name in PICTURE_FORMATS:
-                decode_picture(file, container, frames, report, limits=limits)
-            else:
+        if picture_kind(head_of(file)):
+            from mmer_core.media.decoder.stills import decode_picture
+
+            decode_picture(file, frames, report.say, limits)
+        else:
+            from mmer_core.media.decoder.recording import Recording
+            from mmer_core.media.decoder.riff import as_riff
+            from mmer_core.media.decoder.source import open_source
+
+            file = as_riff(file, limits)
+            with open_source(file, limits) as container:
                 Recording(file, container, limits, report.say).decode(frames, samples)
     except Refused as refusal:
         report.say("refused", reason=refusal.args[0], detail=refusal.args[1])
     report.say("done")
+
+
+def head_of(file: BinaryIO) -> bytes:
+    """The first bytes."""
+    file.seek(0)
+    return file.read(16)
+
+
+def get_ready(kind: str) -> None:
+    """Import what `decode` needs for this `picture_kind`: when the limits hold it is too late."""
+    if not kind:
+        import av
+
+        from mmer_core.media.decoder import recording, riff  # noqa: F401
+
+        for module in pkgutil.walk_packages(
+            av.__path__, "av."
+        ):  # PyAV imports some of its parts on first use
+            if not module.name.endswith(("__main__", "datasets")):
+                import_module(module.name)
+        return
+    from mmer_core.media.decoder import stills
+
+    if kind == "heif":
+        stills.register_heif()
 
 
 def main(arguments: list[str]) -> int:
@@ -109,6 +105,7 @@ def main(arguments: list[str]) -> int:
             Path(arguments[2]).open("wb") as samples,
             Path(arguments[3]).open("w") as report,
         ):
+            get_ready(picture_kind(head_of(sys.stdin.buffer)))
             restrict(limits)
             decode(sys.stdin.buffer, frames, samples, Report(report), limits=limits)
     except OSError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from mmer_core.config import Limits
+from mmer_core.media.decoder.budget import kept_side, most_bytes
 from mmer_core.media.decoder.stream import UNTIMED, frame_seconds, frame_time
 
 EXIF = 31  # AV_FRAME_DATA_EXIF, which PyAV 18.1 has no name for
@@ -37,13 +38,15 @@ class Pictures:
         origin: float,
         step: float,
         aspect: Fraction | None,
+        expected: float,
     ) -> None:
         """Args: say reports an event; origin is the clip's start on the stream's clock, step the seconds
-        between frames, aspect that of a pixel.
+        between frames, aspect that of a pixel, expected the number of frames that will be written.
         """
         self._file, self._say, self._limits = file, say, limits
         self._origin, self._step = origin, step
         self._aspect = float(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else 1.0
+        self._expected = expected
         self._shape: tuple[int, int] | None = None
         self._due = 0
         self.until = 0.0
@@ -52,15 +55,19 @@ class Pictures:
     @property
     def full(self) -> bool:
         """Whether no further frame is wanted."""
-        return self.written >= self._limits.max_frames or self.until >= self._limits.max_seconds
+        if self.written >= self._limits.max_frames or self.until >= self._limits.max_seconds:
+            return True
+        # There may be more frames than the first pass saw coming.
+        height, width = self._shape or (0, 0)
+        return (self.written + 1) * height * width * 3 > most_bytes(self._limits)
 
     def add(self, frame: VideoFrame) -> None:
         """Write the frame if it is due; others only move the clock."""
         clock = frame_time(frame)
         at = self.until if clock is None else clock - self._origin
         lasts = UNTIMED if clock is None else frame_seconds(frame)
-        if self.full or at >= self._limits.max_seconds:
-            return
+        if self.full or at >= self._limits.max_seconds or at + max(lasts, UNTIMED) <= 0:
+            return  # too much, or before the place at which an edited clip starts
         if self.written == 0 or at >= self._due * self._step - 1e-6:
             self._write(frame, max(at, 0.0))
             self._due = int(at / self._step + 1e-6) + 1
@@ -89,7 +96,8 @@ class Pictures:
         turned = abs(b) > abs(a)
         width, height = frame.width * self._aspect, float(frame.height)
         if self._shape is None:
-            scale = min(1.0, self._limits.frame_side / max(width, height))
+            side = kept_side((width, height), self._expected, self._limits)
+            scale = min(1.0, side / max(width, height))
         else:
             high, wide = self._shape[::-1] if turned else self._shape
             scale = min(wide / width, high / height)

@@ -5,8 +5,8 @@ pictures, the second decodes the pictures.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from av.container import InputContainer
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.config import Limits
+from mmer_core.media.decoder.budget import Budget
 from mmer_core.media.decoder.pictures import Pictures
 from mmer_core.media.decoder.sound import RATES, Sound
 from mmer_core.media.decoder.source import open_source
@@ -26,8 +27,8 @@ from mmer_core.media.decoder.stream import (
     frame_time,
     frames_held_back,
     frames_of,
-    main_stream,
     packets_of,
+    proper_streams,
 )
 
 STATED_LENGTH = {
@@ -37,22 +38,13 @@ STATED_LENGTH = {
     "flac",
     "wav",
 }  # elsewhere the length is an estimate
+EDITED = "mov,mp4,m4a,3gp,3g2,mj2"  # has edit lists, and starts at 0 whatever precedes
 DAY = 86_400.0  # seconds; a header that promises more is not believed
 BEYOND = 10.0  # seconds past the limit in one stream before the other is given up
+PRIMING = 0.1  # seconds; what an encoder puts before the sound, decoders leave out
+MOST_TRACKS = 8  # sound tracks that are searched for sound
 DENSE = 5  # times more frames than are wanted: those that no other frame needs are not decoded
 THREADS = max(1, min(4, os.cpu_count() or 1))
-
-
-class Budget:
-    """Ends decoding in good order before the hard limits do."""
-
-    def __init__(self, limits: Limits, share: float = 0.8) -> None:
-        self._wall = time.monotonic() + share * limits.wall_seconds
-        self._cpu = share * limits.cpu_seconds
-
-    def spent(self) -> bool:
-        """Whether decoding must end."""
-        return time.monotonic() > self._wall or time.process_time() > self._cpu
 
 
 @dataclass
@@ -61,12 +53,15 @@ class Survey:
 
     Attributes:
         video, audio: extent of each stream.
+        earliest: where the file says that it starts, on the clock of the streams, seconds; what lies before
+            only helps to decode.
         longer: there is more than `Limits.max_seconds`.
         slow: the budget ended a pass.
     """
 
     video: Span = field(default_factory=Span)
     audio: Span = field(default_factory=Span)
+    earliest: float = float("-inf")
     longer: bool = False
     slow: bool = False
 
@@ -74,7 +69,7 @@ class Survey:
     def origin(self) -> float:
         """The clip's start on the clock of the streams, seconds."""
         first = min(self.video.start, self.audio.start)
-        return first if first < float("inf") else 0.0
+        return max(first, self.earliest) if first < float("inf") else 0.0
 
     @property
     def seconds(self) -> float:
@@ -90,14 +85,13 @@ class Recording:
     ) -> None:
         self._file, self._container, self._limits, self._say = file, container, limits, say
         self._budget = Budget(limits)
-        self._survey = Survey()
+        self._earliest = 0.0 if container.format.name == EDITED else float("-inf")
+        self._survey = Survey(earliest=self._earliest)
 
     def decode(self, frames: BinaryIO, samples: BinaryIO) -> None:
         """Write frames and samples; report as the package's docstring says."""
-        video, audio = self._streams()
-        sound = Sound(samples, self._limits.max_seconds)
-        self._first_pass(video, audio, sound)
-        until = self._report_sound(sound) if audio is not None else 0.0
+        video, tracks = self._streams()
+        until = self._first_passes(video, tracks, samples)
         if video is not None:
             until = self._second_pass(video, frames)
         survey, promised = self._survey, (self._container.duration or 0) / av.time_base
@@ -111,27 +105,57 @@ class Recording:
         ):
             self._say("short", promised=promised)
 
-    def _streams(self) -> tuple[Any, Any]:
-        """The video and the audio stream to decode, or None for either, with the reason reported."""
-        video, visible = main_stream(self._container.streams.video)
-        audio, audible = main_stream(self._container.streams.audio)
+    def _streams(self) -> tuple[Any, list[Any]]:
+        """The video stream to decode, or None, and the audio streams, the default first; with the reason
+        reported where there is none.
+        """
+        videos, visible = proper_streams(self._container.streams.video)
+        tracks, audible = proper_streams(self._container.streams.audio)
+        video, most = videos[0] if videos else None, self._limits.max_pixels
         self._say("kind", kind="video" if visible else "audio")
         if video is None:
             self._say("absent", part="visual", reason="codec" if visible else "none", detail="")
-        elif video.codec_context.width * video.codec_context.height > self._limits.max_pixels:
-            self._say(
-                "absent",
-                part="visual",
-                reason="pixels",
-                detail=f"{video.codec_context.width} x {video.codec_context.height}",
-            )
+        elif video.codec_context.width * video.codec_context.height > most:
+            size = f"{video.codec_context.width} x {video.codec_context.height}"
+            self._say("absent", part="visual", reason="pixels", detail=size)
             video = None
-        if audio is None:
+        usable = [s for s in tracks if RATES[0] <= s.codec_context.sample_rate <= RATES[1]]
+        if not tracks:
             self._say("absent", part="audio", reason="codec" if audible else "none", detail="")
-        elif not RATES[0] <= audio.codec_context.sample_rate <= RATES[1]:
-            self._say("absent", part="audio", reason="rate", detail=f"{audio.codec_context.sample_rate} Hz")
-            audio = None
-        return video, audio
+        elif not usable:
+            rate = f"{tracks[0].codec_context.sample_rate} Hz"
+            self._say("absent", part="audio", reason="rate", detail=rate)
+        return video, usable
+
+    def _first_passes(self, video: Any, tracks: list[Any], samples: BinaryIO) -> float:
+        """Decode the first sound track in which something is heard, or else the first; returns the time up to
+        which there is sound, seconds of the clip.
+        """
+        if not tracks:
+            self._first_pass(video, None, Sound(samples, self._limits.max_seconds))
+            return 0.0
+        chosen, container = tracks[0], self._container
+        sound = Sound(samples, self._limits.max_seconds)
+        self._first_pass(video, chosen, sound)
+        picture = self._survey.video
+        for other in [*tracks[1:MOST_TRACKS], tracks[0]] if len(tracks) > 1 else []:
+            if sound.audible or self._survey.slow:
+                break
+            samples.seek(0)
+            samples.truncate()
+            sound, self._survey = Sound(samples, self._limits.max_seconds), Survey(earliest=self._earliest)
+            with open_source(self._file, self._limits) as self._container:
+                again = None if video is None else self._container.streams[video.index]
+                chosen = other
+                self._first_pass(again, self._container.streams[other.index], sound)
+        self._container = container
+        if video is not None and not self._survey.video.packets:
+            self._survey.video = picture
+        sound.finish(self._survey.origin)
+        if len(tracks) > 1:
+            order = sorted(track.index for track in tracks)
+            self._say("tracks", count=len(tracks), used=order.index(chosen.index) + 1)
+        return self._report_sound(sound)
 
     def _first_pass(self, video: Any, audio: Any, sound: Sound) -> None:
         """Decode the sound; of the pictures, read only the times."""
@@ -145,7 +169,7 @@ class Recording:
             is_sound = packet.stream is audio
             span = survey.audio if is_sound else survey.video
             since = span.add(packet)
-            if is_sound and not sound.full:
+            if is_sound and not sound.full and not packet.is_discard:
                 feed(sound, frames_of(packet, span.damage), span.damage)
             if since >= longest:
                 survey.longer = True
@@ -156,6 +180,8 @@ class Recording:
             feed(sound, frames_held_back(audio), survey.audio.damage)
             with contextlib.suppress(av.FFmpegError, ValueError):
                 sound.flush()
+        if sound.start is not None and 0 < sound.start - survey.audio.start < PRIMING:
+            survey.audio.start = sound.start
 
     def _report_sound(self, sound: Sound) -> float:
         """Returns the time up to which there is sound, seconds of the clip."""
@@ -175,15 +201,24 @@ class Recording:
             silenced=sound.silenced,
         )
         if not sound.written or offset >= self._limits.max_seconds:
-            self._say("absent", part="audio", reason="late" if sound.written else "damaged", detail="")
+            promised = bool(self._container.duration) or damage.first is not None or survey.audio.packets
+            reason = "late" if sound.written else "damaged" if promised else "empty"
+            self._say("absent", part="audio", reason=reason, detail="")
         return until
 
     def _second_pass(self, video: Any, frames: BinaryIO) -> float:
         """Decode the pictures; returns the time up to which they were read, seconds of the clip."""
         survey, span, limits = self._survey, self._survey.video, self._limits
-        step = max(1 / limits.frames_per_second, min(span.seconds, limits.max_seconds) / limits.max_frames)
+        seconds = min(span.seconds, limits.max_seconds)
+        step = max(1 / limits.frames_per_second, seconds / limits.max_frames)
         pictures = Pictures(
-            frames, self._say, limits, origin=survey.origin, step=step, aspect=video.sample_aspect_ratio
+            frames,
+            self._say,
+            limits,
+            origin=survey.origin,
+            step=step,
+            aspect=video.sample_aspect_ratio,
+            expected=min(math.ceil(seconds / step), span.packets),
         )
         with open_source(self._file, limits) as container:
             stream: Any = container.streams[video.index]

@@ -16,14 +16,18 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE, Kind
 from mmer_core.config import Limits
 from mmer_core.labels import Modality
+from mmer_core.media.decoder.budget import most_bytes
 
 LOST = 0.25  # seconds; less damage is not worth a note
 TAIL = 0.5  # seconds; damage that nothing longer follows is the end of the file
 MOST_EVENTS = 10_000
+MOST_TRACKS = 10_000
+ORDINALS = ("the first", "the second", "the third", "the fourth", "the fifth")
 log = logging.getLogger(__name__)
 
 ABSENT_SOUND = {
     "none": "the clip has no sound",
+    "empty": "it holds no sound",
     "codec": "the sound is in a coding that cannot be read",
     "rate": "the sound's rate of {detail} cannot be used",
     "late": "there is no sound in the first {seconds:g} s",
@@ -120,7 +124,7 @@ def read_result(frames: Path, sound: Path, report: Path, *, limits: Limits, stat
         kind = events.text("kind", "kind")
         if kind not in ("", "video", "audio", "picture"):
             raise _Nonsense(f"kind {kind!r}")
-        pictures, times = _pictures(frames, events, limits)
+        pictures, times = _pictures(frames, kind, events, limits)
         waveform = _waveform(sound, events, limits)
         crashed, slow = "done" not in events, "slow" in events or status is None
         sound_seconds = 0.0 if waveform is None else len(waveform) / SAMPLE_RATE
@@ -169,15 +173,20 @@ def _absent(
     return absent
 
 
-def _pictures(path: Path, events: _Events, limits: Limits) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _pictures(
+    path: Path, kind: str, events: _Events, limits: Limits
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     """(T, H, W, 3) uint8 and (T,) float64, as many as were written whole; or None and None."""
     if "shape" not in events or not events.times:
         return None, None
-    height, width = (int(events.number("shape", key, 1, limits.frame_side)) for key in ("height", "width"))
+    side = limits.picture_side if kind == "picture" else limits.frame_side
+    height, width = (int(events.number("shape", key, 1, side)) for key in ("height", "width"))
     times = np.array(events.times, np.float64)
     if len(times) > limits.max_frames or times[-1] > limits.max_seconds or (np.diff(times) <= 0).any():
         raise _Nonsense(f"frame times {times}")
-    whole = min(len(times), path.stat().st_size // (height * width * 3))
+    whole = min(
+        len(times), path.stat().st_size // (height * width * 3), most_bytes(limits) // (height * width * 3)
+    )
     if whole == 0:
         return None, None
     return np.fromfile(path, np.uint8, whole * height * width * 3).reshape(whole, height, width, 3), times[
@@ -228,6 +237,12 @@ def _notes(events: _Events, limits: Limits, *, reached: float, crashed: bool, sl
             notes.append(
                 f"parts of the {what} are damaged, the first at {first:.1f} s; what could be read was used"
             )
+    if "cut" in events:
+        notes.append("the picture is cut off or damaged; what is there was used")
+    tracks = int(events.number("tracks", "count", 0, MOST_TRACKS))
+    if tracks > 1:
+        used = int(events.number("tracks", "used", 1, tracks))
+        notes.append(f"the file has {tracks} sound tracks; {ordinal(used)} was used")
     if events.text("sound", "silenced") == "True":
         notes.append("the sound holds invalid samples; they were replaced by silence")
     return tuple(notes)
@@ -237,6 +252,11 @@ def _number(value: object, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise _Nonsense(f"{value!r} is not a number from {low} to {high}")
     return float(value)
+
+
+def ordinal(number: int) -> str:
+    """ "the first", "the second", ... and "number 6" from there on."""
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"number {number}"
 
 
 def _printable(value: object) -> str:

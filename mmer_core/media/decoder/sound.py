@@ -9,6 +9,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 from mmer_core.clip import SAMPLE_RATE
+from mmer_core.media.decoder.channels import SILENT, better_channel, without_offset
 from mmer_core.media.decoder.stream import frame_time
 
 RATES = (1_000, 1_000_000)  # Hz; outside, a header is damaged or hostile
@@ -17,7 +18,7 @@ GAP = 0.1  # seconds; a longer hole is filled with silence so that sound and pic
 
 
 class Sound:
-    """Writes audio frames as they come.
+    """Writes audio frames as they come, mixed to one channel; `finish` puts right what only the whole shows.
 
     Attributes:
         start: time of the first sample on the stream's clock, seconds; None before it.
@@ -29,6 +30,11 @@ class Sound:
         self._file = file
         self._most = int(max_seconds * SAMPLE_RATE)
         self._resampler: av.AudioResampler | None = None
+        self._apart: av.AudioResampler | None = None  # the same with the channels kept
+        self._mix: list[np.ndarray] = []
+        self._channels: list[np.ndarray] = []  # (C, n) each
+        self._count: int | None = None  # C; 0 where there is one channel, or their number changes
+        self._gaps: list[tuple[int, int]] = []
         self._format: tuple[str, str, int] | None = None
         self.start: float | None = None
         self.written = 0
@@ -39,6 +45,37 @@ class Sound:
         """Whether no further sample is wanted."""
         return self.written >= self._most
 
+    @property
+    def audible(self) -> bool:
+        """Whether anything in it can be heard: silence is what stays under -65 dBFS around a constant."""
+        pieces = [piece for kept in (self._mix, self._channels) for piece in kept if piece.size]
+        return any(float(np.ptp(piece, axis=-1).max()) > 2 * SILENT for piece in pieces)
+
+    def finish(self, origin: float) -> None:
+        """Remove a constant offset and what comes before the clip's start, and take one channel where the mix
+        would spoil the sound.
+        """
+        if not self._mix:
+            return
+        mix = np.concatenate(self._mix)
+        sound = mix
+        if self._channels:
+            channels = np.concatenate(self._channels, axis=1)
+            best = better_channel(channels, mix[: channels.shape[1]]) if channels.shape[1] else None
+            if best is not None:
+                sound = np.zeros_like(mix)
+                sound[: channels.shape[1]] = channels[best]
+        sound = without_offset(sound, self._gaps)
+        early = max(round((origin - (self.start or 0.0)) * SAMPLE_RATE), 0)
+        if early and self.start is not None:
+            sound, self.start = sound[early:], origin
+        if sound is not mix:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(sound.tobytes())
+            self._file.flush()
+            self.written = len(sound)
+
     def add(self, frame: AudioFrame) -> None:
         """Resample and write one frame."""
         at = frame_time(frame)
@@ -48,7 +85,7 @@ class Sound:
             due = round((at - self.start) * SAMPLE_RATE)
             if due - self.written > GAP * SAMPLE_RATE:
                 self.flush()
-                self._write(np.zeros(min(due, self._most) - self.written, np.float32))
+                self._fill(min(due, self._most) - self.written)
         clean = self._clean(frame)
         kind = (clean.format.name, clean.layout.name, clean.sample_rate)
         if self._resampler is None or kind != self._format:
@@ -58,16 +95,46 @@ class Sound:
             self._resampler = av.AudioResampler(
                 format="flt", layout="mono", rate=SAMPLE_RATE, options={"rematrix_maxval": "1.0"}
             )
+            self._keep_apart(clean)
             self._format = kind
         for piece in self._resampler.resample(clean):
             self._write(piece.to_ndarray()[0])
+        if self._apart is not None:
+            self._add_apart(self._apart.resample(clean))
 
     def flush(self) -> None:
         """Write what the resampler still holds."""
         if self._resampler is not None:
             for piece in self._resampler.resample(None):
                 self._write(piece.to_ndarray()[0])
-        self._resampler = None
+        if self._apart is not None:
+            self._add_apart(self._apart.resample(None))
+        self._resampler = self._apart = None
+
+    def _keep_apart(self, frame: AudioFrame) -> None:
+        """Keep the channels of this frame and those like it; another number of them on the way ends that."""
+        count = frame.layout.nb_channels
+        if self._count is None:
+            self._count = count if count > 1 else 0
+        elif count != self._count:
+            self._count = 0
+            self._channels.clear()
+        if self._count:
+            self._apart = av.AudioResampler(format="fltp", layout=frame.layout.name, rate=SAMPLE_RATE)
+
+    def _add_apart(self, pieces: list[AudioFrame]) -> None:
+        room = self._most - sum(piece.shape[1] for piece in self._channels)
+        for piece in pieces:
+            samples = np.nan_to_num(piece.to_ndarray()[:, : max(room, 0)]).clip(-1.0, 1.0)
+            self._channels.append(samples.astype(np.float32))
+            room -= samples.shape[1]
+
+    def _fill(self, count: int) -> None:
+        """Write silence."""
+        self._gaps.append((self.written, self.written + count))
+        self._write(np.zeros(count, np.float32))
+        if self._count:
+            self._channels.append(np.zeros((self._count, count), np.float32))
 
     def _clean(self, frame: AudioFrame) -> AudioFrame:
         """The frame with finite samples, and in one channel if it has more than any layout; the same frame if
@@ -97,6 +164,7 @@ class Sound:
         samples = np.nan_to_num(samples[: self._most - self.written]).clip(-1.0, 1.0).astype(np.float32)
         self._file.write(samples.tobytes())
         self._file.flush()
+        self._mix.append(samples)
         self.written += len(samples)
 
 

@@ -47,7 +47,12 @@ class Span:
     damage: Damage = field(default_factory=Damage)
 
     def add(self, packet: av.Packet[Any]) -> float:
-        """Count a packet; returns how long after the first it comes."""
+        """Count a packet; returns how long after the first it comes.
+
+        What the file marks as not to be shown, outside of an edited clip's part, does not count: -1.
+        """
+        if packet.is_discard:
+            return -1.0
         at = packet_time(packet)
         if at is None:
             at = self.end if self.packets else 0.0
@@ -114,12 +119,12 @@ def frames_held_back(stream: VideoStream | AudioStream) -> list[Any]:
     return frames
 
 
-def main_stream(streams: tuple[Any, ...]) -> tuple[Any | None, bool]:
-    """The stream to decode, the file's default or else its first, and whether there is any at all, decodable
+def proper_streams(streams: tuple[Any, ...]) -> tuple[list[Any], bool]:
+    """The streams that can be decoded, the file's default first, and whether there is any at all, decodable
     or not.
     """
     proper: list[Stream] = [s for s in streams if not s.disposition & SIDE_PICTURES]
     # A stream whose parameters could not be found has no context; decoding it would crash (PyAV issue 2344).
     decodable = [s for s in proper if s.codec_context is not None]
     decodable.sort(key=lambda s: not s.disposition & Disposition.default)
-    return (decodable[0] if decodable else None), bool(proper)
+    return decodable, bool(proper)
