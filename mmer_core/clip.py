@@ -72,11 +72,9 @@ class Clip:
         kind: of the input.
         duration: seconds of media that were decoded; 0 for a picture or text.
         frames: (T, H, W, 3) uint8 RGB, upright, sampled evenly in time, longer side at most
-            `Limits.frame_side`.
+            `Limits.frame_side`, of a picture `Limits.picture_side`.
         times: (T,) float64, seconds from the start of the clip.
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
-        voices: (start, end) in seconds of the stretches in which somebody speaks; None until they were looked
-            for.
         text: the words: typed, from a transcript, recognised, or None.
         faces: filled by `faces.find_faces`.
         people: the faces that `faces` could follow instead, counted from the left; empty with one face or
@@ -84,6 +82,8 @@ class Clip:
         dialogue: filled by a corpus reader.
         absent: why a part is None, for each modality that cannot be had from this input.
         notes: sentences a person should read (shortened to the first 60 s, damaged after 3 s...).
+        voices: (start, end) in seconds of the stretches in which somebody speaks; None until they were looked
+            for.
     """
 
     name: str
@@ -93,13 +93,13 @@ class Clip:
     frames: np.ndarray | None = None
     times: np.ndarray | None = None
     waveform: np.ndarray | None = None
-    voices: tuple[tuple[float, float], ...] | None = None
     text: str | None = None
     faces: FaceTrack | None = None
     people: tuple[FaceTrack, ...] = ()
     dialogue: Dialogue | None = None
     absent: dict[Modality, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    voices: tuple[tuple[float, float], ...] | None = None
 
     def with_text(self, text: str | None) -> Clip:
         """Return the clip with other words; blank text counts as none."""

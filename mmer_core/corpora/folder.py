@@ -80,7 +80,7 @@ def _tell_unknown(rows: Collector, unknown: Mapping[str, int]) -> None:
 
 
 def _tell_others(rows: Collector, others: Iterable[Path], speakers: str) -> None:
-    """Note files of other kinds, one problem for each ending; the words and the speakers of clips were used."""
+    """Note files of other kinds, one problem for each ending, save the words and the speakers of clips."""
     used = {speakers, *(Path(id).with_suffix(".txt").as_posix() for id in rows.ids)}
     for suffix, files in _by_suffix(path for path in others if path.as_posix() not in used).items():
         kinds = f"{suffix or 'without an ending'}, which {'is' if suffix else 'are'} not read here"

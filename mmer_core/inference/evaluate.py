@@ -105,9 +105,10 @@ def read_items(spec: str, labels: Sequence[str]) -> tuple[list[Item], list[Skipp
     reason. Labels of tables and folders that are among the model's `labels` stay what they are (calm).
     """
     options: dict[str, Any] = {}
-    if Path(spec).suffix.lower() == ".csv":
+    reader = corpora.reader_of(spec)
+    if reader == "csv":
         options["labels"] = ",".join(dict.fromkeys((*labels, *EMOTIONS)))
-    elif Path(spec).is_dir():
+    elif reader == "folder":
         options["own_labels"] = True
     return items_of(corpora.read(spec, **options))
 

@@ -127,4 +127,6 @@ def augment_clip(clip: Clip, generator: np.random.Generator, strength: Strength 
             times[rows],
         )
     digest = f"{clip.digest}+{generator.integers(2**63):016x}"
-    return replace(clip, waveform=waveform, frames=frames, times=times, faces=faces, digest=digest)
+    return replace(
+        clip, waveform=waveform, voices=None, frames=frames, times=times, faces=faces, digest=digest
+    )

@@ -62,7 +62,10 @@ def warnings(
 
 def _about_faces(faces: FaceTrack) -> Iterator[str]:
     if faces.people > 1:
-        yield f"{faces.people} faces are in view; {faces.rule}, which may not be the one that speaks."
+        yield (
+            f"{faces.people} faces are in view, and the one that is read may not be the one speaking: "
+            f"{faces.rule}."
+        )
     if is_cartoon(faces.crops):
         yield (
             "The face looks drawn or rendered: the model learned from photographs, and nothing is known "

@@ -83,8 +83,8 @@ def test_without_anything_an_unsure_prior_is_not_called_likely(answered, model):
 
 
 def test_warnings_stand_under_the_headline_and_not_among_the_details(answered):
-    assert f"2 faces are in view; {RULE}." in headline(answered)
-    assert "can be chosen under Face" in headline(answered)
+    assert f"may not be the one speaking: {RULE}." in headline(answered)
+    assert "choose it under Face" in headline(answered)
     assert not any("faces are in view" in note.value for note in answered.info)
     next(t for t in answered.toggle if t.label == "Face").set_value(False).run()
     assert "mmer-warnings" not in headline(answered), "nobody's face counts"

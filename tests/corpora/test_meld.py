@@ -68,6 +68,22 @@ def test_official_split_and_dialogues_come_from_the_tables(meld):
     assert any("MELD_Dyadic" in n or "dya" in n for n in manifest.notes)
 
 
+def test_a_table_saved_by_a_spreadsheet_program_is_read(tmp_path, sound):
+    header = "Sr No.;UTTERANCE;Speaker;Emotion;Sentiment;Dialogue_ID;Utterance_ID"
+    lines = [
+        "1;Hi!;Ross;joy;positive;0.0;0.0",
+        "2;Oh; no;Ross;anger;negative;0.0;1.0",
+        "3;Go;Amy;sadness;;0.0;2.0",
+    ]
+    file = tmp_path / "train_sent_emo.csv"
+    file.write_bytes("\r\n".join([header, *lines]).encode("utf-16"))
+    add_clips(tmp_path, sound, "train/dia0_utt0.wav", "train/dia0_utt2.wav")
+    manifest = corpora.read(f"meld:{tmp_path}")
+    assert manifest.ids == ["train_dia0_utt0", "train_dia0_utt2"]
+    assert manifest.table["path"].tolist() == ["train/dia0_utt0.wav", "train/dia0_utt2.wav"]
+    assert "it has 8 cells and the header has 7" in dict(manifest.problems)["train_sent_emo.csv line 3"]
+
+
 def test_words_with_a_mangled_encoding_are_repaired(meld):
     assert corpora.read(f"meld:{meld}").table["text"].tolist()[1] == "It’s me."
 

@@ -447,7 +447,7 @@ class TestCommand:
         assert list(json.loads(capsys.readouterr().out)["encoders"]) == ["mel_cnn", "lld"]
 
     def test_words_are_recognised_if_asked(self, clips, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr(speech, "transcribe", lambda waveform: SimpleNamespace(text="hm"))
+        monkeypatch.setattr(speech, "transcribe", lambda waveform: SimpleNamespace(text="hm", left_out=""))
         store = ("--store", str(tmp_path / "s"))
         assert command(clips, "text=bert:random_init=0", "--transcribe", *store) == 0
         assert "speech recognition was asked for the words of 1 of them" in capsys.readouterr().out

@@ -60,7 +60,7 @@ class Sound:
         mix = np.concatenate(self._mix)
         sound = mix
         if self._channels:
-            channels = np.concatenate(self._channels, axis=1)
+            channels = np.nan_to_num(np.concatenate(self._channels, axis=1)[:, : len(mix)]).clip(-1.0, 1.0)
             best = better_channel(channels, mix[: channels.shape[1]]) if channels.shape[1] else None
             if best is not None:
                 sound = np.zeros_like(mix)
@@ -88,31 +88,33 @@ class Sound:
                 self._fill(min(due, self._most) - self.written)
         clean = self._clean(frame)
         kind = (clean.format.name, clean.layout.name, clean.sample_rate)
-        if self._resampler is None or kind != self._format:
+        if kind != self._format or (self._resampler is None and self._apart is None):
             self.flush()
-            # Without the option a float mix is the sum of the channels: louder than the same sound recorded
-            # in one.
-            self._resampler = av.AudioResampler(
-                format="flt", layout="mono", rate=SAMPLE_RATE, options={"rematrix_maxval": "1.0"}
-            )
-            self._keep_apart(clean)
+            self._start_resampling(clean)
             self._format = kind
-        for piece in self._resampler.resample(clean):
-            self._write(piece.to_ndarray()[0])
-        if self._apart is not None:
-            self._add_apart(self._apart.resample(clean))
+        self._resample(clean)
 
     def flush(self) -> None:
         """Write what the resampler still holds."""
-        if self._resampler is not None:
-            for piece in self._resampler.resample(None):
-                self._write(piece.to_ndarray()[0])
-        if self._apart is not None:
-            self._add_apart(self._apart.resample(None))
+        self._resample(None)
         self._resampler = self._apart = None
 
-    def _keep_apart(self, frame: AudioFrame) -> None:
-        """Keep the channels of this frame and those like it; another number of them on the way ends that."""
+    def _resample(self, frame: AudioFrame | None) -> None:
+        """Write the mix and keep the channels of a frame; None stands for what the resamplers still hold."""
+        if self._apart is not None:
+            pieces = [piece.to_ndarray() for piece in self._apart.resample(frame)]
+            self._channels.extend(pieces)
+            if self._resampler is None:
+                for left, right in pieces:
+                    self._write((left + right) / 2)
+        if self._resampler is not None:
+            for piece in self._resampler.resample(frame):
+                self._write(piece.to_ndarray()[0])
+
+    def _start_resampling(self, frame: AudioFrame) -> None:
+        """For this frame and those like it: one resampler for the mix, one that keeps the channels; two
+        channels need only the second. Another number of channels on the way ends the keeping.
+        """
         count = frame.layout.nb_channels
         if self._count is None:
             self._count = count if count > 1 else 0
@@ -121,13 +123,12 @@ class Sound:
             self._channels.clear()
         if self._count:
             self._apart = av.AudioResampler(format="fltp", layout=frame.layout.name, rate=SAMPLE_RATE)
-
-    def _add_apart(self, pieces: list[AudioFrame]) -> None:
-        room = self._most - sum(piece.shape[1] for piece in self._channels)
-        for piece in pieces:
-            samples = np.nan_to_num(piece.to_ndarray()[:, : max(room, 0)]).clip(-1.0, 1.0)
-            self._channels.append(samples.astype(np.float32))
-            room -= samples.shape[1]
+        if self._apart is None or frame.layout.name != "stereo":
+            # Without the option a float mix is the sum of the channels: louder than the same sound recorded
+            # in one.
+            self._resampler = av.AudioResampler(
+                format="flt", layout="mono", rate=SAMPLE_RATE, options={"rematrix_maxval": "1.0"}
+            )
 
     def _fill(self, count: int) -> None:
         """Write silence."""
