@@ -18,6 +18,7 @@ from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.inference.card import write_card
 from mmer_core.inference.record import FUSION_FILE, Calibration, computed, model_record
 from mmer_core.labels import EMOTIONS, Modality
+from mmer_core.media.language import ENGLISH
 from mmer_core.uncertainty import out_of_distribution
 from mmer_core.uncertainty.selective_prediction import COVERAGE
 from recipes.bundle.card import DRAWN, LICENCE, LIMITS, MEASURES
@@ -87,7 +88,8 @@ class StepResult:
         options = self.report["encoder_options"]
         files = {k: self.work / v for k, v in options.items() if k in checkpoint.FILE_OPTIONS}
         spec = encoders.create(self.report["encoder"], **{**options, **files}).spec
-        return computed(self.report["encoder"], options, spec)
+        language = ENGLISH if spec.modality is Modality.TEXT else None
+        return computed(self.report["encoder"], options, spec, language)
 
 
 def read_report(work: Path, name: str) -> dict[str, Any]:

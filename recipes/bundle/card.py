@@ -15,8 +15,8 @@ LIMITS = (
     "(anger, fear) and calm reading (disgust).",
     "It recognises far less in a corpus outside its training data, and your recordings are such: its "
     "temperature rises with the distance from the training data.",
-    "Words are English: in other languages the transcript and its reading are unreliable. Voices were "
-    "German and North American English.",
+    "Words are English: speech and text in other languages are left out where they are known as such, which "
+    "single words often are not. Voices were German and North American English.",
     "Faces were collected from the web with noisy labels; a person agrees with those labels about two "
     "times in three.",
     "The three corpora show different people: how words, voice and face of one person depend on each "

@@ -18,6 +18,7 @@ from mmer_core.inference.answer import AVERAGE_SPEAKER
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
+from mmer_core.media.speech import Transcript
 from mmer_core.training.multitask import MultiTask
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 from tiny_model import DIM, THREE, make_clip, make_model, make_network
@@ -361,3 +362,45 @@ def test_another_face_can_be_followed_and_only_the_face_changes(model):
     )
     with pytest.raises(ValueError, match="2 can be chosen"):
         model.follow(observation, 2)
+
+
+def english_model() -> EmotionModel:
+    """A model that learned from English words."""
+    model = make_model()
+    model.record["modalities"]["text"]["language"] = "en"
+    return model
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("Ich bin heute so traurig", "the words look German; only English is read"),
+        ("asdf qwer zxcv", "the words are not English, or no words at all; only English is read"),
+        ("?!", "there are no words, only marks"),
+    ],
+)
+def test_words_that_a_model_of_english_cannot_read_are_left_out_with_the_reason(words, reason):
+    model = english_model()
+    observation = model.observe(make_clip(text=words))
+    prediction = model.fuse(observation)
+    assert Modality.TEXT not in prediction.used
+    assert prediction.modalities[Modality.TEXT].reason == reason
+    assert f"The words were left out: {reason}." in prediction.warnings
+    corrected = model.reword(observation, "I am so sad today")
+    assert Modality.TEXT in model.fuse(corrected).used
+    assert corrected.left_out == ""
+
+
+def test_a_model_of_another_language_reads_its_words():
+    model = make_model()
+    assert Modality.TEXT in model.fuse(model.observe(make_clip(text="Ich bin heute so traurig"))).used
+
+
+def test_foreign_speech_is_not_believed_and_the_answer_says_so(monkeypatch):
+    left_out = "the speech does not sound like English"
+    heard = Transcript("", (), 0.1, left_out)
+    monkeypatch.setattr(observation, "transcribe", lambda waveform, spoken: heard)
+    model = english_model()
+    found = model.observe(make_clip(text=None))
+    assert found.absent[Modality.TEXT] == left_out
+    assert any(left_out in warning for warning in model.fuse(found).warnings)

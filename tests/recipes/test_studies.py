@@ -11,7 +11,7 @@ from mmer_core.evaluation.folds import FoldPlan, make_folds
 from mmer_core.labels import Modality
 from mmer_core.media.face_crops import TEMPLATE, Detection
 from recipes.face.fer2013 import read_fer2013
-from recipes.studies import pairing, unpaired
+from recipes.studies import english_words, pairing, unpaired
 from recipes.studies.framing import measure_framing
 from recipes.studies.unpaired import LEARNED, REFERENCE, compare_pairings, paired_anew
 
@@ -75,3 +75,8 @@ def test_framing_is_measured_in_shares_of_the_picture(fer2013):
     assert measured["found"] == measured["searched"] == 5
     assert np.array(measured["landmarks"]) == pytest.approx(TEMPLATE, abs=0.002)
     assert measured["frame_per_box"] == pytest.approx(48 / 50, abs=0.01)
+
+
+def test_words_that_few_comments_have_are_not_known_as_english():
+    comments = ["lmao so true", "LMAO what", "lmao, that is so true", "so what", "hapax"]
+    assert english_words.frequent(comments) == ["lmao", "so"]
