@@ -206,7 +206,7 @@ def _scores(choice: Choice, predictions: pd.DataFrame) -> str:
     validation = (
         ""
         if math.isnan(choice.score[0])
-        else f", validation {choice.experiment.training.select_by} {choice.score[0]:.3f}"
+        else f", validation {choice.experiment.training.select_by} {abs(choice.score[0]):.3f}"
     )
     return f"accuracy {accuracy:.3f}{validation}, epoch {'/'.join(map(str, choice.best_epochs.values()))}"
 

@@ -176,7 +176,8 @@ def _session(file: Path) -> Any:
     options.intra_op_num_threads, options.inter_op_num_threads = 2, 1
     options.log_severity_level = 4
     options.add_session_config_entry("session.load_model_format", "ORT")
-    return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+    # by its path: given the bytes, the runtime would keep them beside the weights
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def _read_pieces(data: bytes) -> list[bytes]:

@@ -49,7 +49,7 @@ class TrainingConfig(JsonConfig):
     batch_size: int = 32
     epochs: int = 50
     patience: int = 10
-    select_by: Literal["accuracy", "ua", "macro_f1", "weighted_f1", "loss"] = "accuracy"
+    select_by: Literal["accuracy", "ua", "macro_f1", "weighted_f1", "loss"] = "loss"
     refit: bool = True
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.1

@@ -48,7 +48,7 @@ def test_training_does_not_touch_the_global_generator():
 
 
 def test_it_learns_what_can_be_learned():
-    _, fitted = trained(make_table(n=90), replace(QUICK, epochs=20))
+    _, fitted = trained(make_table(n=90), replace(QUICK, epochs=20, select_by="accuracy"))
     assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"] / 2
     assert fitted.score > 0.8
 
@@ -88,7 +88,7 @@ def test_other_parts_change_nothing(what):
 
 def test_the_weights_kept_are_those_of_the_best_epoch():
     table = make_table()
-    config = replace(QUICK, epochs=12, learning_rate=0.02)
+    config = replace(QUICK, epochs=12, learning_rate=0.02, select_by="accuracy")
     model, fitted = trained(table, config)
     assert fitted.score == max(row["validation_accuracy"] for row in fitted.history)
     logits = logits_of(model, InputSource(model, table, VALIDATION), torch.from_numpy(VALIDATION))

@@ -249,7 +249,7 @@ def test_a_loss_that_runs_away_is_said():
 
 class TestBestEpoch:
     def test_patience_ends_training(self):
-        best = BestEpoch(TrainingConfig(patience=2, epochs=50))
+        best = BestEpoch(TrainingConfig(patience=2, epochs=50, select_by="accuracy"))
         kept = []
         for epoch, score in enumerate([0.5, 0.6, 0.6, 0.55, 0.9], start=1):
             row = {"epoch": epoch, "validation_loss": 1.0, "validation_accuracy": score}
