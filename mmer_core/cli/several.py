@@ -65,12 +65,10 @@ def nothing_found(prediction: Prediction) -> str:
     """A sentence for a clip in which nothing was found, with what was looked for; "" for others."""
     from mmer_core.inference.observation import SWITCHED_OFF
 
-    reasons = {MODALITY_TITLES[m].lower(): own.reason for m, own in prediction.modalities.items()}
-    if prediction.used or set(reasons.values()) == {SWITCHED_OFF}:
+    absences = prediction.absences
+    if prediction.used or set(absences.values()) == {SWITCHED_OFF}:
         return ""
-    looked_for = "; ".join(
-        f"{title}: {str(reason).removeprefix('no words: ')}" for title, reason in reasons.items()
-    )
+    looked_for = "; ".join(f"{title}: {reason}" for title, reason in absences.items())
     return (
         f"nothing to read ({looked_for}): give a clip in which a person is seen or heard, or the words "
         "with --text"

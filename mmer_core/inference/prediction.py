@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmer_core.labels import Modality
+from mmer_core.labels import MODALITY_TITLES, Modality
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,15 @@ class Prediction:
     def used(self) -> tuple[Modality, ...]:
         """The modalities that are present and switched on."""
         return tuple(m for m, own in self.modalities.items() if own.present)
+
+    @property
+    def absences(self) -> dict[str, str]:
+        """{title of an absent modality, lower case: why}; the reason does not name the modality again."""
+        return {
+            MODALITY_TITLES[m].lower(): (own.reason or "nothing to go by").removeprefix("no words: ")
+            for m, own in self.modalities.items()
+            if not own.present
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The object that `predict --json` prints and the app lets a person download."""

@@ -13,12 +13,11 @@ from mmer_core.labels import Modality
 from mmer_core.media import upright
 from mmer_core.media.face_crops import CROP_SIDE, Detection, crop_face
 from mmer_core.media.face_tracks import Track, from_left, link, main_track, steady
-from mmer_core.media.yunet import Detector, yunet
+from mmer_core.media.yunet import SURE, Detector, yunet
 
 SMALL_PICTURE = 96  # pixels; a picture no larger may be a face already
 _FILLS = 0.65  # of a small picture's side: a face that large has no more around it than a crop
 
-_SURE = 0.75  # score from which a detection counts
 # of a picture's side, added around it where nothing was found: in close-ups the chin or forehead touches the
 # edge
 _BORDER = 0.25
@@ -147,7 +146,7 @@ def _how_to_look(frames: np.ndarray, usual: int, detect: Detector, *, found: boo
     """The smallest face to look for and by how many quarters to turn the frames, from a few of them."""
     few = frames[np.unique(np.linspace(0, len(frames) - 1, _LOOKS).round().astype(int))]
     for smallest in (usual,) if found else (usual, *(s for s in (_SMALL, _SMALLEST) if s < usual)):
-        looks = [[_sure(faces, smallest) for _, faces in upright.quarters(f, smallest, detect)] for f in few]
+        looks = [[_sure(faces, smallest) for faces in upright.quarters(f, smallest, detect)] for f in few]
         if any(map(any, looks)):
             turns = [upright.best_quarter(look) for look in looks if any(look)]
             return smallest, max(set(turns), key=turns.count)
@@ -157,7 +156,7 @@ def _how_to_look(frames: np.ndarray, usual: int, detect: Detector, *, found: boo
 def _in_any_direction(frame: np.ndarray, smallest: int, detect: Detector) -> list[Detection]:
     """Sure faces of a picture, upright or turned by quarters; one that is certainly upright is enough."""
     looks: list[list[Detection]] = []
-    for _, faces in upright.quarters(frame, smallest, detect):
+    for faces in upright.quarters(frame, smallest, detect):
         looks.append(_sure(faces, smallest))
         if len(looks) == 1 and max((face.score for face in looks[0]), default=0.0) >= upright.SURE:
             return looks[0]
@@ -166,7 +165,7 @@ def _in_any_direction(frame: np.ndarray, smallest: int, detect: Detector) -> lis
 
 def _sure(faces: Sequence[Detection], smallest: int) -> list[Detection]:
     return [
-        f for f in faces if f.score >= _SURE and f.sides.min() >= 0.6 * smallest and np.isfinite(f.box).all()
+        f for f in faces if f.score >= SURE and f.sides.min() >= 0.6 * smallest and np.isfinite(f.box).all()
     ]
 
 

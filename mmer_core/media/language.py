@@ -127,7 +127,7 @@ def foreign(text: str) -> str | None:
         it is in no language that is known.
     """
     plain = _plain(text)
-    words = words_of(text)
+    words = _WORD.findall(plain)
     if not words:
         return None
     ranked = _ranked(plain)

@@ -25,12 +25,12 @@ _FACE = 40  # pixels; the smallest face to find there
 _DIRECTIONS = 8
 
 
-def quarters(frame: np.ndarray, smallest: int, detect: Detector) -> Iterator[tuple[int, list[Detection]]]:
+def quarters(frame: np.ndarray, smallest: int, detect: Detector) -> Iterator[list[Detection]]:
     """The faces of a frame (H, W, 3) as it is and turned by one, two and three quarters counter-clockwise, in
     pixels of the frame as it is; their landmarks stay those of the upright face.
     """
     for turns in range(4):
-        yield turns, quarter(frame, smallest, detect, turns)
+        yield quarter(frame, smallest, detect, turns)
 
 
 def quarter(frame: np.ndarray, smallest: int, detect: Detector, turns: int) -> list[Detection]:

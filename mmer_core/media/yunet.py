@@ -15,6 +15,7 @@ from mmer_core.media.face_crops import Detection
 WEIGHTS = Path(__file__).parent / "weights" / "face_detection_yunet_2023mar_int8bq.onnx"
 #: Finds faces in a frame (H, W, 3) uint8 RGB; the second argument is the smallest side to find, pixels.
 Detector = Callable[[np.ndarray, int], list[Detection]]
+SURE = 0.75  # score from which a detection counts
 _SMALLEST = 12.0  # pixels of a face in what the network sees; it finds smaller ones, but not surely
 _USUAL = 480  # pixels of the longer side that the network sees, where smaller faces are not asked for
 _ENLARGED = 320  # pixels; a smaller frame is enlarged to this

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.labels import Modality
 from ui.text import plain, sentence_case
 from ui.theme import OUTLINE
 
@@ -21,11 +21,7 @@ _ADVICE = {
 
 def reasons(prediction: Prediction) -> list[str]:
     """Why each modality is absent: "voice: the sound is silent"."""
-    return [
-        f"{MODALITY_TITLES[m].lower()}: {(own.reason or 'nothing to go by').removeprefix('no words: ')}"
-        for m, own in prediction.modalities.items()
-        if not own.present
-    ]
+    return [f"{title}: {reason}" for title, reason in prediction.absences.items()]
 
 
 def show_nothing(prediction: Prediction, notes: Sequence[str]) -> None:

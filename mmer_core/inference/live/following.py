@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from mmer_core.media.face_crops import Detection
-from mmer_core.media.yunet import Detector, yunet
+from mmer_core.media.yunet import SURE, Detector, yunet
 
-SURE = 0.75  # score from which a detection counts, as in `media.faces`
 _SMALLEST = 0.12  # of the picture's shorter side; who sits at a camera is larger
 # pixels that the surroundings of a face are scaled to: a face of about 80, which the detector finds in 10 ms
 _NEAR_SIDE = 160

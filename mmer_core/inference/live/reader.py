@@ -130,8 +130,11 @@ class LiveReader:
         features, reason = None, "nobody is speaking"
         if sum(b - a for a, b in spoken) >= self.settings.least_speech:
             start, stop = spoken[0][0] - voice_activity.MARGIN, spoken[-1][1] + voice_activity.MARGIN
-            part = window[max(0, round(start * SAMPLE_RATE)) : round(stop * SAMPLE_RATE)]
-            found = self.model.observe(Clip("live", "", "audio", waveform=part), use={Modality.AUDIO})
+            begin = max(0, round(start * SAMPLE_RATE))
+            voices = tuple((a - begin / SAMPLE_RATE, b - begin / SAMPLE_RATE) for a, b in spoken)
+            part = window[begin : round(stop * SAMPLE_RATE)]
+            clip = Clip("live", "", "audio", waveform=part, voices=voices)
+            found = self.model.observe(clip, use={Modality.AUDIO})
             features = found.features.get(Modality.AUDIO)
             reason = found.absent.get(Modality.AUDIO, reason)
         with self._lock:
