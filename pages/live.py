@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Source, choose
 from ui.analyze.cards import show_promises
+from ui.analyze.ordinary_voice import ordinary_voice, usual
 from ui.live.devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
 from ui.live.visit import LiveVisit, live_visit
 from ui.model_choice import choose_model, usable_modalities
 from ui.models import model_loader, show_loading
 from ui.page import PAGES, frame
 from ui.text import listed
+
+if TYPE_CHECKING:
+    from mmer_core.inference.emotion_model import EmotionModel
 
 NOTICE = (
     "Picture and sound go to the machine that runs this app and are read as they come. Nothing is "
@@ -60,6 +65,14 @@ def controls(visit: LiveVisit) -> None:
     )
 
 
+def compare(visit: LiveVisit, model: EmotionModel) -> None:
+    """Let the voice be compared with the person's ordinary one, here or on Analyze given or removed."""
+    workers = visit.prepare(model)
+    if not visit.running:
+        ordinary_voice(model)
+    workers.reader.compare(usual(model))
+
+
 def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
     """Picture on the left, answer on the right, evidence below."""
     from ui.live.answer import show_live_answer, show_live_evidence
@@ -94,8 +107,9 @@ with frame("Live"):
             st.markdown(promise(live_modalities()))
             st.info(NOTICE, icon=":material/shield_person:")
             choose_model()
-    if ready:
-        visit.prepare(model_loader().wait())
+    with st.container():
+        if ready:
+            compare(visit, model_loader().wait())
     with st.container(horizontal=True, vertical_alignment="center"):
         start_button(visit.running, disabled=not ready, on_event=visit.take)
         if ready and visit.running:

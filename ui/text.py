@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent
@@ -99,6 +100,13 @@ def contribution_sentence(prediction: Prediction, modality: Modality) -> str:
     if own.temperature < NOTICEABLE:
         return sentence
     return f"{sentence} Made less certain: it is unlike what the model learned from."
+
+
+def against_sentence(baseline: Baseline | None) -> str:
+    """What a voice was compared with: "Read against 10 s of this person's voice."; "" for the average."""
+    if baseline is None:
+        return ""
+    return f"Read against {round(baseline.seconds)} s of this person's voice."
 
 
 def missing_sentence(entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifest", help="a CSV file; path is relative to it; path or text may be empty")
     add_model_arguments(parser)
+    parser.add_argument(
+        "--baseline",
+        choices=("none", "own"),
+        default="none",
+        help="what a voice is compared with: the average training speaker (none, the default), or all of the "
+        "speaker's own clips in the manifest (own), which looks at test clips, though not at their labels; "
+        "for models that compare",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -25,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mmer_core.cli.reading import refuse_empty, tell_left_out
     from mmer_core.inference import record
-    from mmer_core.inference.evaluate import evaluate, read_items
+    from mmer_core.inference.evaluate import evaluate
+    from mmer_core.inference.items import read_items
     from mmer_core.inference.shipped import folder_of
 
     folder = record.model_folder(folder_of(args.checkpoint))
@@ -43,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         folder,
         items,
         skipped=skipped,
+        baseline=args.baseline,
         jobs=args.jobs,
         device=args.device,
         progress=progress,
@@ -69,6 +79,7 @@ def describe(result: Evaluation) -> str:
     ]
     for name, counts in zip(data["labels"], data["confusion"], strict=True):
         lines.append(f"{name:<10}" + "".join(f"{count:>9}" for count in counts))
+    lines += ["", f"Compared with: {data['baseline']}"] if data["baseline"] else []
     lines += ["", f"{data['n']} scored, {len(data['skipped'])} skipped, {data['seconds']:.1f} s"]
     lines += [f"  {row['id']}: {row['reason']}" for row in data["skipped"]]
     return "\n".join(lines)

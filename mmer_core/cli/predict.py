@@ -45,6 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=parse_modality,
         help="switch off text, audio or visual; repeatable",
     )
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="FILE",
+        type=Path,
+        help="a sound or clip in which the person of the clips speaks as usual, about ten seconds: the voice "
+        "is compared with it, in place of the average training speaker; repeatable",
+    )
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -82,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
     model = load_model(args.checkpoint, args.device)
     loaded = time.perf_counter()
     use = [m for m in model.modalities if m not in args.without]
-    observation = model.observe(clip, use=use)
+    baseline = model.baseline(args.baseline) if args.baseline else {}
+    observation = model.with_baseline(model.observe(clip, use=use), baseline)
     prediction = model.fuse(observation, use)
     prediction.timings.update({"decode": decoded - started, "load": loaded - decoded})
     if args.json:
@@ -141,5 +151,12 @@ def describe(prediction: Prediction, heard: str = "") -> str:
         else:
             text = f"not used: {own.reason}"
         lines.append(f"  {title:<17} {text}")
-    lines += [f"\nNote: {note}" for note in prediction.notes]
+    lines += [f"\nNote: {_with_flag(note)}" for note in prediction.notes]
     return "\n".join(lines)
+
+
+def _with_flag(note: str) -> str:
+    """The note, with the option by which a person can follow it."""
+    from mmer_core.inference.answer import AVERAGE_SPEAKER
+
+    return f"{note.removesuffix('.')} (--baseline FILE)." if note == AVERAGE_SPEAKER else note

@@ -8,14 +8,15 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmer_core.cli.reading import SHOWN
-from mmer_core.labels import MODALITY_TITLES
+from mmer_core.labels import MODALITY_TITLES, Modality
 
 if TYPE_CHECKING:
+    from mmer_core.inference.baseline import Baseline
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.prediction import Prediction
 
@@ -30,10 +31,11 @@ def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
 
     files = list(_files(paths))
     model = load_model(args.checkpoint, args.device)
+    baseline = model.baseline(args.baseline) if args.baseline else {}
     listed: list[dict[str, Any]] = []
     failed = 0
     for file in files:
-        answer = _answer(model, file, args)
+        answer = _answer(model, file, args, baseline)
         failed += isinstance(answer, str)
         if args.json:
             row = {"error": answer} if isinstance(answer, str) else answer.to_json()
@@ -75,14 +77,16 @@ def nothing_found(prediction: Prediction) -> str:
     )
 
 
-def _answer(model: EmotionModel, file: Path, args: argparse.Namespace) -> Prediction | str:
+def _answer(
+    model: EmotionModel, file: Path, args: argparse.Namespace, baseline: Mapping[Modality, Baseline]
+) -> Prediction | str:
     """The prediction for one file, or the reason why there is none."""
     from mmer_core.media import loading
 
     use = [m for m in model.modalities if m not in args.without]
     try:
         clip = loading.load_clip(file).after(args.before)
-        return model.fuse(model.observe(clip, use=use), use)
+        return model.fuse(model.with_baseline(model.observe(clip, use=use), baseline), use)
     except (loading.MediaError, OSError) as error:
         return f"not read: {error}"
 

@@ -10,15 +10,16 @@ from mmer_core.evaluation.attribution import shapley_values
 from mmer_core.inference.observation import SWITCHED_OFF, Observation
 from mmer_core.inference.prediction import Prediction, UnimodalPrediction, as_probabilities
 from mmer_core.inference.scoring import Scores
-from mmer_core.labels import Modality, in_order, subset_name, subsets
+from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
 from mmer_core.uncertainty.warnings import basis, warnings
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
 
+AVERAGE = "the average training speaker"
 AVERAGE_SPEAKER = (
-    "The model was trained on features standardised by speaker; a single clip does not tell its speaker's "
-    "usual range, so that of the average training speaker was used."
+    f"The voice was read against {AVERAGE}; ten seconds of this person's ordinary voice make it more "
+    "reliable."
 )
 
 
@@ -36,6 +37,7 @@ def answer(
     winner = int(fused.argmax())
     contributions = shapley_values(present, lambda s: float(scores.of(in_order(s))[winner]))
     about = tuple(_warnings(model, observation, present))
+    against = _compared_with(model, observation, present)
     return Prediction(
         label=model.labels[winner],
         probability=float(fused[winner]),
@@ -43,12 +45,13 @@ def answer(
         modalities=_unimodal(model, observation, scores, use, contributions),
         subsets={subset_name(s): as_probabilities(scores.of(s), model.labels) for s in subsets(present)},
         contributions={m: contributions.get(m, 0.0) for m in model.modalities},
-        notes=(*observation.clip.notes, *basis(present), *about),
+        notes=(*observation.clip.notes, *basis(present), *about, *_comparison(against)),
         timings={**observation.timings, "fuse": time.perf_counter() - started},
         model=model.identity,
         unsure_below=model.unsure_below,
         coverage=model.coverage,
         warnings=about,
+        baseline=_told(against),
     )
 
 
@@ -78,5 +81,27 @@ def _warnings(model: EmotionModel, observation: Observation, present: Sequence[M
     yield from warnings(observation.clip, features, model.detectors, model.encoders)
     if observation.left_out:
         yield f"The words were left out: {observation.left_out}."
-    if any(m in model.input_scaling for m in present):
-        yield AVERAGE_SPEAKER
+
+
+def _compared_with(
+    model: EmotionModel, observation: Observation, present: Sequence[Modality]
+) -> dict[Modality, str]:
+    """{modality: what it was compared with} for those that are standardised by speaker."""
+    return {m: str(observation.baseline.get(m, AVERAGE)) for m in present if m in model.input_scaling}
+
+
+def _told(against: Mapping[Modality, str]) -> str:
+    """What the modalities were compared with as a part of a sentence; "" for none."""
+    if len(set(against.values())) < 2:
+        return next(iter(against.values()), "")
+    return ", ".join(f"{MODALITY_TITLES[m].lower()}: {what}" for m, what in against.items())
+
+
+def _comparison(against: Mapping[Modality, str]) -> Iterator[str]:
+    """What each was compared with, as sentences."""
+    for modality, what in against.items():
+        title = MODALITY_TITLES[modality].lower()
+        if modality is Modality.AUDIO and what == AVERAGE:
+            yield AVERAGE_SPEAKER
+        else:
+            yield f"The {title} {'were' if modality is Modality.TEXT else 'was'} read against {what}."

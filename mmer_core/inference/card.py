@@ -7,8 +7,10 @@ What a record's `card` may hold, all of it optional:
     figures: {name: nested figures}, by a modality, "fused", "cross_validation", "out_of_distribution" or any
         other name; {"what": where it was scored, "subsets": {subset: {n, accuracy, ua, ...}}} becomes a table
     tried: {modality: [{recipe, figure: value}]}, and measures: {modality: what those figures are}
-    fusion: {weights: {subset: {modality: w}}, priors: {modality: {label: p}}, temperature_slopes: {modality:
-        slope}}
+    strangers: {modality: {corpus: {n, ua, accuracy, confidence, ece, cross_entropy, ...}, "mean": ...}} of
+        corpora that were left out of training whole
+    baseline: {modality: {what was known of the speaker: the means of these scores}}
+    fusion: {weights: {subset: {modality: w}}, priors: {modality: {label: p}}}
     training: the request that it was trained by
 """
 
@@ -37,6 +39,13 @@ _SCORES = {
     "weighted_f1": "weighted F1",
     "ece": "ECE",
 }
+_STRANGERS = {
+    "ua": "UA",
+    "accuracy": "accuracy",
+    "confidence": "confidence",
+    "ece": "ECE",
+    "cross_entropy": "cross-entropy",
+}
 _WITH_SECTIONS = ("fused", "out_of_distribution")  # figures that have a section of their own
 
 
@@ -52,6 +61,7 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
             *([f"**Licence:** {record['licence']}."] if record.get("licence") else []),
         ],
         "Needs": _needs(record),
+        "Strangers": _strangers(card),
         "Modalities": [text for name in record["modalities"] for text in _modality(name, record)],
         "Recipes that were tried": [text for name in card.get("tried", {}) for text in _tried(name, card)],
         "Fusion": _fusion(record),
@@ -81,6 +91,39 @@ def _needs(record: Mapping[str, Any]) -> list[str]:
     )
     lines += record.get("needs", ())
     return [_bullets(lines)] if lines else []
+
+
+def _strangers(card: Mapping[str, Any]) -> list[str]:
+    """Scores on corpora that were left out of training, and what a speaker's baseline is worth there."""
+    if not card.get("strangers"):
+        return []
+    texts = [
+        "The figures to expect: each corpus was left out of training whole and read by a model that learned "
+        "from the others, one clip at a time, at a temperature fitted on the others. Confidence is the mean "
+        "probability of the answers; accuracy should equal it.",
+        _table(
+            ("", "corpus left out", "n", *_STRANGERS.values()),
+            [
+                (MODALITY_TITLES[Modality(name)], corpus, f"{row.get('n', '')}", *_stranger_scores(row))
+                for name, corpora in card["strangers"].items()
+                for corpus, row in corpora.items()
+            ],
+        ),
+    ]
+    for name, known in card.get("baseline", {}).items():
+        texts += [
+            f"{MODALITY_TITLES[Modality(name)]}: the same, mean over the corpora, by what is known of the "
+            "speaker: nothing; up to three of their neutral clips (ordinary); all their clips, unlabelled.",
+            _table(
+                ("known", *_STRANGERS.values()),
+                [(what.replace("_", " "), *_stranger_scores(row)) for what, row in known.items()],
+            ),
+        ]
+    return texts
+
+
+def _stranger_scores(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{row[key]:.3f}" for key in _STRANGERS)
 
 
 def _modality(name: str, record: Mapping[str, Any]) -> list[str]:
@@ -194,13 +237,6 @@ def _out_of_distribution(card: Mapping[str, Any]) -> list[str]:
             "gets a warning. How often that happens:"
         )
         texts.append(_table(("", "inputs", "n", "warned of"), rows))
-    for name, slope in card.get("fusion", {}).get("temperature_slopes", {}).items():
-        if slope:
-            texts.append(
-                f"{MODALITY_TITLES[Modality(name)]}: the logits are divided by 1 + {slope:.2f} for each unit "
-                "of distance beyond 1, the usual one of the training data (distance-scaled temperature), "
-                "fitted on unseen speakers and on corpora left out whole."
-            )
     return texts
 
 

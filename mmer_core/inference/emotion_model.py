@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +20,12 @@ from mmer_core.inference import observation as observations
 from mmer_core.inference import record as records
 from mmer_core.inference import storage
 from mmer_core.inference.answer import answer
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.observation import Observation, Progress
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.record import GIVEN, Calibration, why_missing
-from mmer_core.inference.scoring import InputScaling, Scores, SubsetScorer
+from mmer_core.inference.scoring import InputScaling, Scores, SubsetScorer, with_rows
+from mmer_core.inference.speaker import speaker_baseline
 from mmer_core.labels import Modality, in_order, subsets
 from mmer_core.training import device as devices
 from mmer_core.training.multitask import Network
@@ -40,8 +42,8 @@ class EmotionModel:
         encoders: {modality: encoder} of what can be computed from a clip.
         record: see `record.model_record`.
         detectors: {modality: detector} fitted on the encoders' features of the training data.
-        input_scaling: {modality: (mean, sd)} of D numbers each, of the average training speaker, where the
-            network was trained on features that were standardised by speaker.
+        input_scaling: {modality: that of the average training speaker} where the network was trained on
+            features that were standardised by speaker.
         folder: where the encoders' files named in the record lie.
         device: of the network.
 
@@ -73,7 +75,8 @@ class EmotionModel:
         self.name: str = record["name"]
         self.labels: tuple[str, ...] = tuple(record["labels"])
         self.calibration = Calibration.from_json(record["calibration"])
-        self.detectors, self.input_scaling = dict(detectors or {}), dict(input_scaling or {})
+        self.detectors = dict(detectors or {})
+        self.input_scaling = with_rows(input_scaling or {}, self.encoders)
         self.scorer = SubsetScorer(
             self.network, self.labels, self.calibration, self.detectors, self.input_scaling
         )
@@ -98,22 +101,7 @@ class EmotionModel:
         """
         place = str(devices.resolve(device))
         folder = records.model_folder(Path(folder).expanduser())
-        record = records.read(folder)
-        network, input_scaling = storage.read_network(folder, record)
-        found = {
-            m: records.build_encoder(folder, record, m, place)
-            for m in network.modalities
-            if record["modalities"][m.value]["encoder"] != GIVEN
-        }
-        return cls(
-            network,
-            found,
-            record,
-            detectors=storage.read_detectors(folder, record),
-            input_scaling=input_scaling,
-            folder=folder,
-            device=place,
-        )
+        return cls(**storage.read(folder, records.read(folder), place), folder=folder, device=place)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder, which is created: model.json last, README.md from its card.
@@ -163,6 +151,7 @@ class EmotionModel:
         use: Collection[Modality] | None = None,
         *,
         text: str | None = None,
+        baseline: Mapping[Modality, Baseline] | None = None,
     ) -> Prediction:
         """The answer to one clip.
 
@@ -170,13 +159,15 @@ class EmotionModel:
             clip: decoded, or a file; None for `text` alone.
             use: modalities that count; all by default.
             text: the words, instead of a transcript.
+            baseline: how the speaker usually is, see `baseline`.
 
         Raises:
             MediaError: nothing can be read from the file.
             CheckpointError: none of the model's modalities can be computed from a clip.
-            ValueError: neither a clip nor a text.
+            ValueError: neither a clip nor a text, or a baseline of another model.
         """
-        return self.fuse(self.observe(observations.as_clip(clip, text), use=use), use)
+        observation = self.observe(observations.as_clip(clip, text), use=use)
+        return self.fuse(self.with_baseline(observation, baseline or {}), use)
 
     def observe(
         self, clip: Clip, *, progress: Progress | None = None, use: Collection[Modality] | None = None
@@ -207,15 +198,7 @@ class EmotionModel:
         Args:
             context: the turns before them, oldest first; by default those of the observation.
         """
-        clip = observation.clip.with_text(text)
-        clip = clip if context is None else clip.after(context)
-        transcribed = observation.transcribed and clip.text == observation.clip.text
-        found = self._encode_again(observation, Modality.TEXT, clip)
-        readers = [m for m, encoder in self.encoders.items() if encoder.spec.reads_dialogue]
-        for modality in readers if context is not None else ():
-            if modality is not Modality.TEXT:
-                found = self._encode_again(found, modality, clip)
-        return replace(found, transcribed=transcribed)
+        return observations.reword(observation, self.encoders, text, context, language=self.language)
 
     def follow(self, observation: Observation, person: int) -> Observation:
         """The same observation with the face of another person, counted from 0 at the left in `Clip.people`;
@@ -224,17 +207,41 @@ class EmotionModel:
         Raises:
             ValueError: there is no such person.
         """
-        people = observation.clip.people
-        if not 0 <= person < len(people):
-            raise ValueError(
-                f"there is no face number {person + 1}: {len(people)} can be chosen, counted from the left"
-            )
-        clip = replace(observation.clip, faces=people[person])
-        return self._encode_again(observation, Modality.VISUAL, clip)
+        return observations.follow(observation, self.encoders.get(Modality.VISUAL), person)
 
-    def _encode_again(self, observation: Observation, modality: Modality, clip: Clip) -> Observation:
-        encoder = self.encoders.get(modality)
-        return observations.encode_again(observation, clip, modality, encoder, language=self.language)
+    @property
+    def takes_baseline(self) -> tuple[Modality, ...]:
+        """The modalities that are compared with how the speaker usually is, where that is known."""
+        return tuple(m for m in self.encoders if m in self.input_scaling)
+
+    def baseline(
+        self, clips: Iterable[Clip | str | Path] | Clip | str | Path, ordinary: bool = True
+    ) -> dict[Modality, Baseline]:
+        """How a speaker usually is, from clips (or files) of theirs; these are encoded.
+
+        Args:
+            clips: one or several.
+            ordinary: they speak ordinarily in them, without much emotion; False for clips of any kind.
+
+        Raises:
+            MediaError: nobody is heard in them, or for less than 2 s, or a file cannot be read.
+            ValueError: the model compares with no baseline.
+        """
+        if not self.takes_baseline:
+            raise ValueError(f"{self.name} compares nobody with how they usually sound: give no baseline")
+        taking = {m: self.encoders[m] for m in self.takes_baseline}
+        return speaker_baseline(clips, taking, language=self.language, ordinary=ordinary)
+
+    def with_baseline(self, observation: Observation, baseline: Mapping[Modality, Baseline]) -> Observation:
+        """The same observation, to be compared with this baseline in place of any other; nothing is encoded.
+
+        Raises:
+            ValueError: the baseline is of another model.
+        """
+        fitting = {m: baseline[m] for m in self.takes_baseline if m in baseline}
+        for modality, own in fitting.items():
+            self.input_scaling[modality].towards(own)
+        return replace(observation, baseline=fitting)
 
     def subset_probabilities(
         self, observation: Observation, chosen: Sequence[Collection[Modality]]
@@ -251,7 +258,7 @@ class EmotionModel:
         found = self._answers.get(observation)
         if found is None:
             present = [m for m in self.modalities if m in observation.features]
-            found = self.scorer.scores(observation.features, [(), *subsets(present)])
+            found = self.scorer.scores(observation.features, [(), *subsets(present)], observation.baseline)
             self._answers[observation] = found
         return found
 

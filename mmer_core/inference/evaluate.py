@@ -10,33 +10,29 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from mmer_core import corpora, metrics
-from mmer_core.clip import Dialogue
-from mmer_core.corpora.manifest import Manifest
+from mmer_core import metrics
+from mmer_core.clip import Clip
+from mmer_core.inference.answer import AVERAGE
+from mmer_core.inference.baseline import Baseline, described
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.items import Item, Skipped, class_of
 from mmer_core.inference.observation import Observation
-from mmer_core.labels import EMOTIONS, Modality, canonical_label, subset_name, subsets
+from mmer_core.inference.windows import length
+from mmer_core.labels import Modality, subset_name, subsets
 from mmer_core.media.loading import MediaError, load_clip, text_clip
 
+Comparison = Literal["own", "none"]
+#: What a speaker is compared with where their own clips are the baseline.
+OWN = "each speaker's own clips of the corpus, test clips without their labels"
 #: Below this, starting more processes costs more than it saves.
 ITEMS_PER_JOB = 20
-
-
-@dataclass(frozen=True)
-class Item:
-    """One row of a manifest: a file, or words, or both, and where they stand in a conversation."""
-
-    id: str
-    label: str
-    path: Path | None = None
-    text: str | None = None
-    dialogue: Dialogue | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +46,6 @@ class Answer:
     probabilities: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Skipped:
-    id: str
-    reason: str
-
-
 @dataclass
 class Evaluation:
     """
@@ -65,6 +55,7 @@ class Evaluation:
         answers: one for each item that could be scored.
         skipped: the others, with the reason.
         seconds: duration of the evaluation.
+        baseline: what the voices were compared with; "" for a model that does not compare.
     """
 
     labels: tuple[str, ...]
@@ -72,6 +63,7 @@ class Evaluation:
     answers: list[Answer] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     seconds: float = 0.0
+    baseline: str = ""
 
     def confusion(self, subset: str) -> np.ndarray:
         """(C, C) counts over the items that have at least one modality of the subset."""
@@ -89,6 +81,7 @@ class Evaluation:
         table = {name: metrics.scores(self.confusion(name)) for name in names}
         return {
             "labels": list(self.labels),
+            "baseline": self.baseline,
             "n": len(self.answers),
             "subsets": {
                 name: {k: None if math.isnan(v) else round(v, 6) for k, v in row.items()}
@@ -100,30 +93,12 @@ class Evaluation:
         }
 
 
-def read_items(spec: str, labels: Sequence[str]) -> tuple[list[Item], list[Skipped]]:
-    """The rows of a corpus (see `corpora.read`) for a model, and those that its reader left out, with the
-    reason. Labels of tables and folders that are among the model's `labels` stay what they are (calm).
-    """
-    options: dict[str, Any] = {}
-    reader = corpora.reader_of(spec)
-    if reader == "csv":
-        options["labels"] = ",".join(dict.fromkeys((*labels, *EMOTIONS)))
-    elif reader == "folder":
-        options["own_labels"] = True
-    return items_of(corpora.read(spec, **options))
-
-
-def items_of(manifest: Manifest) -> tuple[list[Item], list[Skipped]]:
-    """The rows of a manifest, and those that its reader left out, with the reason."""
-    skipped = [Skipped(p.id, p.reason) for p in manifest.skipped]
-    return [Item(u.id, u.label, u.path, u.text, u.dialogue) for u in manifest.utterances()], skipped
-
-
 def evaluate(
     folder: str | Path,
     items: Sequence[Item],
     *,
     skipped: Iterable[Skipped] = (),
+    baseline: Comparison = "none",
     jobs: int = 1,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
@@ -134,73 +109,126 @@ def evaluate(
         folder: of the model, or of a run.
         items: what to score; their labels are mapped to the model's classes, see `class_of`.
         skipped: rows that the reader of the manifest already had to leave out.
+        baseline: "own": what a speaker says in `items` is, without its labels, the baseline of all their
+            clips; this looks at test clips, and a figure must say so. "none": the average training speaker.
         jobs: processes; each loads the model once and computes in one thread.
         device: of the model.
         progress: called with the number of items done.
 
     Raises:
         CheckpointError, EncoderUnavailable: the model cannot be loaded.
+        ValueError: `baseline` is "own", but the model compares with none, or no item names its speaker.
     """
     started = time.perf_counter()
     model = EmotionModel.load(folder, device)
+    tasks = _tasks(model, items, baseline)
     result = Evaluation(model.labels, model.modalities, skipped=list(skipped))
-    jobs = max(1, min(jobs, len(items) // ITEMS_PER_JOB))
-    outcomes = (
-        (score(model, item) for item in items) if jobs == 1 else _in_parallel(folder, device, items, jobs)
+    result.baseline = _told(model, items, baseline)
+    jobs, own = max(1, min(jobs, len(items) // ITEMS_PER_JOB, len(tasks))), baseline == "own"
+    given = ([items[i] for i in task] for task in tasks)
+    found = (
+        (score_together(model, some, own=own) for some in given)
+        if jobs == 1
+        else _in_parallel(folder, device, given, jobs, own)
     )
-    for done, outcome in enumerate(outcomes, start=1):
+    outcomes: dict[int, Answer | Skipped] = {}
+    for task, scored in zip(tasks, found, strict=True):
+        outcomes |= zip(task, scored, strict=True)
+        if progress is not None:
+            progress(len(outcomes))
+    for _, outcome in sorted(outcomes.items()):
         if isinstance(outcome, Answer):
             result.answers.append(outcome)
         else:
             result.skipped.append(outcome)
-        if progress is not None:
-            progress(done)
     result.seconds = time.perf_counter() - started
     return result
 
 
-def class_of(label: str, labels: Sequence[str]) -> int:
-    """The index among a model's classes of the one that a corpus's label stands for: that of the same name,
-    or else the one that the table of aliases takes for the same emotion (happy for joy).
-
-    Raises:
-        ValueError: there is none.
-    """
-    own = {name.strip().lower(): i for i, name in reversed(list(enumerate(labels)))}
-    key = label.strip().lower()
-    same = _emotion(key)
-    if key in own:
-        return own[key]
-    if same in own:
-        return own[same]
-    found = next(
-        (i for i, name in enumerate(labels) if same and _emotion(name.strip().lower()) == same), None
-    )
-    if found is None:
-        raise ValueError(f"the label {label!r} is none of the model's classes: {', '.join(labels)}")
-    return found
+def _tasks(model: EmotionModel, items: Sequence[Item], baseline: Comparison) -> list[list[int]]:
+    """The items that are scored together: one by one, or those of a speaker."""
+    if baseline == "none":
+        return [[i] for i in range(len(items))]
+    if not model.takes_baseline:
+        raise ValueError(f"{model.name} compares nobody with how they usually sound: choose --baseline none")
+    if not any(item.speaker for item in items):
+        raise ValueError("no row names its speaker: add the column speaker, or choose --baseline none")
+    groups: dict[str | int, list[int]] = {}
+    for i, item in enumerate(items):
+        groups.setdefault(item.speaker or i, []).append(i)
+    return list(groups.values())
 
 
-def _emotion(label: str) -> str:
-    """The emotion that a label stands for in the table of aliases; "" for none."""
-    try:
-        return canonical_label(label)
-    except ValueError:
+def _told(model: EmotionModel, items: Sequence[Item], baseline: Comparison) -> str:
+    """What the voices are compared with."""
+    if not model.takes_baseline:
         return ""
+    if baseline == "none":
+        return AVERAGE
+    unknown = sum(not item.speaker for item in items)
+    rest = f"; {AVERAGE} for {unknown} without a speaker" if unknown else ""
+    return f"{OWN} ({len({item.speaker for item in items if item.speaker})} speakers{rest})"
 
 
 def score(model: EmotionModel, item: Item) -> Answer | Skipped:
     """The model's answers to one item, or why there are none."""
+    return score_together(model, [item], own=False)[0]
+
+
+def score_together(model: EmotionModel, items: Sequence[Item], *, own: bool) -> list[Answer | Skipped]:
+    """The model's answers to each of some items, or why there are none.
+
+    Args:
+        own: they are all of one speaker, and their features together are the baseline of each; nothing else
+            of the clips is kept meanwhile. A speaker without a name is nobody in particular.
+    """
+    seen = [_seen(model, item) for item in items]
+    own = own and bool(items[0].speaker)
+    baseline = _baseline(model, [s for s in seen if isinstance(s, _Seen)]) if own else {}
+    return [
+        s if isinstance(s, Skipped) else _answer(model, item.id, s, baseline)
+        for item, s in zip(items, seen, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was found in an item, without its clip: its class, its length and its features."""
+
+    truth: int
+    seconds: float
+    observation: Observation
+
+
+def _seen(model: EmotionModel, item: Item) -> _Seen | Skipped:
     try:
         truth = class_of(item.label, model.labels)
         clip = text_clip(item.text or "") if item.path is None else load_clip(item.path, text=item.text)
     except (ValueError, MediaError) as error:
         return Skipped(item.id, str(error))
-    observation = model.observe(replace(clip, dialogue=item.dialogue))
+    found = model.observe(replace(clip, dialogue=item.dialogue))
+    return _Seen(truth, length(clip), replace(found, clip=Clip(clip.name, clip.digest, clip.kind)))
+
+
+def _baseline(model: EmotionModel, seen: Sequence[_Seen]) -> dict[Modality, Baseline]:
+    """How a speaker is in all that was found of them."""
+    found = {}
+    for modality in model.takes_baseline:
+        there = [s for s in seen if modality in s.observation.features]
+        if there:
+            rows = [s.observation.features[modality] for s in there]
+            found[modality] = Baseline.of(rows, sum(s.seconds for s in there), described(modality))
+    return found
+
+
+def _answer(
+    model: EmotionModel, name: str, seen: _Seen, baseline: dict[Modality, Baseline]
+) -> Answer | Skipped:
+    observation = model.with_baseline(seen.observation, baseline)
     answers = answer_subsets(model, observation)
     if not answers:
-        return Skipped(item.id, "; ".join(f"{m}: {reason}" for m, reason in observation.absent.items()))
-    return Answer(item.id, truth, answers)
+        return Skipped(name, "; ".join(f"{m}: {reason}" for m, reason in observation.absent.items()))
+    return Answer(name, seen.truth, answers)
 
 
 def answer_subsets(model: EmotionModel, observation: Observation) -> dict[str, np.ndarray]:
@@ -216,13 +244,13 @@ _worker: dict[str, EmotionModel] = {}  # one per process: the model that this pr
 
 
 def _in_parallel(
-    folder: str | Path, device: str, items: Sequence[Item], jobs: int
-) -> Iterator[Answer | Skipped]:
+    folder: str | Path, device: str, tasks: Iterable[Sequence[Item]], jobs: int, own: bool
+) -> Iterator[list[Answer | Skipped]]:
     context = multiprocessing.get_context("spawn")  # threads of torch and onnxruntime do not survive a fork
     with ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_start_worker, initargs=(folder, device)
     ) as pool:
-        yield from pool.map(_score_in_worker, items, chunksize=4)
+        yield from pool.map(partial(_score_in_worker, own), tasks, chunksize=1 if own else 4)
 
 
 def _start_worker(folder: str | Path, device: str) -> None:
@@ -230,5 +258,5 @@ def _start_worker(folder: str | Path, device: str) -> None:
     _worker["model"] = EmotionModel.load(folder, device)
 
 
-def _score_in_worker(item: Item) -> Answer | Skipped:
-    return score(_worker["model"], item)
+def _score_in_worker(own: bool, items: Sequence[Item]) -> list[Answer | Skipped]:
+    return score_together(_worker["model"], items, own=own)

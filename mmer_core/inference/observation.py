@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders.base import EncoderUnavailable, ModalityEncoder
+from mmer_core.inference.baseline import Baseline
 from mmer_core.labels import Modality
 from mmer_core.media.faces import find_faces
 from mmer_core.media.language import ENGLISH, foreign, says_something
@@ -35,6 +36,8 @@ class Observation:
         segments: the stretches of speech that were recognised, with their times; they stay when a person
             corrects the words.
         left_out: why words that were said or typed do not count (another language); empty if they do.
+        baseline: {modality: how the speaker usually is}, which the answer compares with; where there is none,
+            with the average training speaker. See `EmotionModel.with_baseline`.
     """
 
     clip: Clip
@@ -44,6 +47,7 @@ class Observation:
     transcribed: bool = False
     segments: tuple[Segment, ...] = ()
     left_out: str = ""
+    baseline: Mapping[Modality, Baseline] = field(default_factory=dict)
 
 
 def as_clip(clip: Clip | str | Path | None, text: str | None) -> Clip:
@@ -106,6 +110,37 @@ def observe(
     transcribed = bool(transcript.text.strip())
     return Observation(
         clip, features, absent, watch.seconds, transcribed, transcript.segments, left_out=left_out
+    )
+
+
+def reword(
+    observation: Observation,
+    encoders: Mapping[Modality, ModalityEncoder],
+    text: str,
+    context: Sequence[str] | None = None,
+    *,
+    language: str | None = None,
+) -> Observation:
+    """See `EmotionModel.reword`."""
+    clip = observation.clip.with_text(text)
+    clip = clip if context is None else clip.after(context)
+    transcribed = observation.transcribed and clip.text == observation.clip.text
+    found = encode_again(observation, clip, Modality.TEXT, encoders.get(Modality.TEXT), language=language)
+    for modality, encoder in encoders.items() if context is not None else ():
+        if encoder.spec.reads_dialogue and modality is not Modality.TEXT:
+            found = encode_again(found, clip, modality, encoder, language=language)
+    return replace(found, transcribed=transcribed)
+
+
+def follow(observation: Observation, encoder: ModalityEncoder | None, person: int) -> Observation:
+    """See `EmotionModel.follow`."""
+    people = observation.clip.people
+    if not 0 <= person < len(people):
+        raise ValueError(
+            f"there is no face number {person + 1}: {len(people)} can be chosen, counted from the left"
+        )
+    return encode_again(
+        observation, replace(observation.clip, faces=people[person]), Modality.VISUAL, encoder
     )
 
 

@@ -57,6 +57,9 @@ class Prediction:
         unsure_below: the probability below which an answer of this model is called unsure; 0 if the model
             states none.
         coverage: share of held-out answers that reached it; 0 if the model does not say.
+        baseline: what the voice (or whatever is standardised by speaker) was compared with, as a part of a
+            sentence: "12 s of the speaker's own voice", "the average training speaker"; "" for models that do
+            not compare, and where nothing was compared.
     """
 
     label: str
@@ -71,6 +74,7 @@ class Prediction:
     unsure_below: float = 0.0
     coverage: float = 0.0
     warnings: tuple[str, ...] = ()
+    baseline: str = ""
 
     @property
     def unsure(self) -> bool:
@@ -111,6 +115,7 @@ class Prediction:
             },
             "subsets": {name: _rounded(p) for name, p in self.subsets.items()},
             "contributions": {m.value: round(v, 6) for m, v in self.contributions.items()},
+            "baseline": self.baseline,
             "notes": list(self.notes),
             "timings": {k: round(v, 3) for k, v in self.timings.items()},
             "model": self.model,

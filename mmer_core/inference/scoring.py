@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.features.batch import collate
 from mmer_core.fusion.base import FusionNetwork
 from mmer_core.fusion.layers import ModalityFeatures
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.record import Calibration
 from mmer_core.labels import Modality, subset_name
 from mmer_core.training.multitask import MultiTask, Network
@@ -20,17 +22,59 @@ from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 
 Subset = tuple[Modality, ...]
 Sample = Mapping[Modality, np.ndarray]
+#: How many rows the average training speaker counts as beside a speaker's own, where a model does not say:
+#: of encoders that give a rate of rows, and of those that give a vector.
+FRAME_ROWS, VECTOR_ROWS = 400.0, 8.0
 
 
 class InputScaling(NamedTuple):
-    """Mean and standard deviation, (D,) float32 each, that standardise features before the network."""
+    """What standardises features before the network: the average training speaker.
+
+    Attributes:
+        mean: (D,) float32.
+        sd: (D,) float32, standard deviation.
+        rows: k, how many feature rows the average speaker counts as beside those of a speaker's `Baseline`;
+            None where a model does not say, see `with_rows`.
+        ordinary_mean: (D,) float32 of the average speaker's ordinary, neutral speech; None if not known.
+        ordinary_sd: (D,) float32, its standard deviation.
+    """
 
     mean: np.ndarray
     sd: np.ndarray
+    rows: float | None = None
+    ordinary_mean: np.ndarray | None = None
+    ordinary_sd: np.ndarray | None = None
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(T, D) standardised."""
+    def __call__(self, features: np.ndarray, baseline: Baseline | None = None) -> np.ndarray:
+        """(T, D) standardised, by the speaker's own baseline as far as it goes if there is one."""
+        if baseline is not None:
+            return self.towards(baseline)(features)
         return (features - self.mean) / self.sd
+
+    def towards(self, baseline: Baseline) -> InputScaling:
+        """This scaling, moved to a speaker's own: with n rows of baseline, mean (n m_b + k m) / (n + k), and
+        the variance likewise. Ordinary speech stands for all that a speaker says by as much as it differs
+        from that in the average speaker.
+
+        Raises:
+            ValueError: the baseline has another number of features.
+        """
+        if baseline.ordinary and self.ordinary_mean is not None and self.ordinary_sd is not None:
+            mean = baseline.mean + (self.mean - self.ordinary_mean)
+            variance = baseline.variance * np.square(self.sd / self.ordinary_sd)
+            baseline = replace(baseline, mean=mean, variance=variance, ordinary=False)
+        rows = VECTOR_ROWS if self.rows is None else self.rows
+        return InputScaling(*baseline.shrunk(self.mean, self.sd, rows), rows + baseline.rows)
+
+
+def with_rows(
+    scaling: Mapping[Modality, InputScaling], encoders: Mapping[Modality, ModalityEncoder]
+) -> dict[Modality, InputScaling]:
+    """The scalings, with `FRAME_ROWS` or `VECTOR_ROWS` where the number of rows is not said."""
+    default = {m: VECTOR_ROWS if e.spec.rate is None else FRAME_ROWS for m, e in encoders.items()}
+    return {
+        m: s._replace(rows=default.get(m, VECTOR_ROWS)) if s.rows is None else s for m, s in scaling.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -79,28 +123,46 @@ class SubsetScorer:
     input_scaling: Mapping[Modality, InputScaling]
 
     @torch.inference_mode()
-    def scores(self, sample: Sample, subsets: Sequence[Subset]) -> Scores:
-        """Answers to one sample for each subset, with the weights of the modalities."""
-        answers, weights = self._answers([sample], subsets)
+    def scores(
+        self,
+        sample: Sample,
+        subsets: Sequence[Subset],
+        baseline: Mapping[Modality, Baseline] | None = None,
+    ) -> Scores:
+        """Answers to one sample for each subset, with the weights of the modalities.
+
+        Args:
+            baseline: of the speaker, where it is known.
+        """
+        answers, weights = self._answers([sample], subsets, [baseline or {}])
         shares = None if weights is None else dict(zip(subsets, weights[:, 0].cpu().numpy(), strict=True))
         return Scores(dict(zip(subsets, answers[:, 0], strict=True)), shares)
 
     @torch.inference_mode()
-    def probabilities(self, samples: Sequence[Sample], subsets: Sequence[Collection[Modality]]) -> np.ndarray:
+    def probabilities(
+        self,
+        samples: Sequence[Sample],
+        subsets: Sequence[Collection[Modality]],
+        baselines: Sequence[Mapping[Modality, Baseline]] | None = None,
+    ) -> np.ndarray:
         """(S, B, C) float64: the answers to B samples with each of S subsets of the modalities switched on;
         the class prior where nothing of a subset is present.
 
         Args:
             samples: {modality: (T, D)} of what is present in each.
             subsets: S of them, at least one.
+            baselines: of the speaker of each sample; empty, or none at all, where they are not known.
         """
-        return self._answers(samples, subsets)[0]
+        return self._answers(samples, subsets, baselines or [{}] * len(samples))[0]
 
     def _answers(
-        self, samples: Sequence[Sample], subsets: Sequence[Collection[Modality]]
+        self,
+        samples: Sequence[Sample],
+        subsets: Sequence[Collection[Modality]],
+        baselines: Sequence[Mapping[Modality, Baseline]],
     ) -> tuple[np.ndarray, Tensor | None]:
         """(S, B, C) float64 probabilities and (S, B, M) weights, if the network has any."""
-        inputs, device = self._read(samples), self._fusion.log_prior.device
+        inputs, device = self._read(samples, baselines), self._fusion.log_prior.device
         temperature = {
             m: torch.tensor(self.distance_temperatures(m, samples), device=device) for m in self.detectors
         }
@@ -108,11 +170,14 @@ class SubsetScorer:
         present = torch.stack([inputs[m].present.cpu() for m in self.network.modalities], 1)
         return self._calibrated(logits.double().cpu(), present, subsets).numpy(), weights
 
-    def _read(self, samples: Sequence[Sample]) -> dict[Modality, ModalityFeatures]:
+    def _read(
+        self, samples: Sequence[Sample], baselines: Sequence[Mapping[Modality, Baseline]]
+    ) -> dict[Modality, ModalityFeatures]:
         """Standardised features of B samples, on the network's device."""
+        scaling = self.input_scaling
         scaled = [
-            {m: self.input_scaling[m](x) if m in self.input_scaling else x for m, x in sample.items()}
-            for sample in samples
+            {m: scaling[m](x, baseline.get(m)) if m in scaling else x for m, x in sample.items()}
+            for sample, baseline in zip(samples, baselines, strict=True)
         ]
         batch = collate(scaled, self._fusion.dims)
         return self.network.read(batch.to(self._fusion.log_prior.device))

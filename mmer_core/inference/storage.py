@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mmer_core import checkpoint
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.inference.card import write_card
-from mmer_core.inference.record import FUSION_FILE, build_network
+from mmer_core.inference.record import FUSION_FILE, GIVEN, build_encoder, build_network
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import Modality
 from mmer_core.training.multitask import Network
@@ -24,6 +25,27 @@ if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
 
 SCALING = "input_scaling."  # prefix of the tensors that are not the network's
+
+
+def read(folder: Path, record: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """The parts of a model, as the arguments of `EmotionModel`.
+
+    Raises:
+        CheckpointError, EncoderUnavailable: see `EmotionModel.load`.
+    """
+    network, input_scaling = read_network(folder, record)
+    encoders = {
+        m: build_encoder(folder, record, m, device)
+        for m in network.modalities
+        if record["modalities"][m.value]["encoder"] != GIVEN
+    }
+    return {
+        "network": network,
+        "encoders": encoders,
+        "record": record,
+        "detectors": read_detectors(folder, record),
+        "input_scaling": input_scaling,
+    }
 
 
 def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict[Modality, InputScaling]]:
@@ -46,9 +68,25 @@ def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict
             "record describes: copy the whole model folder again"
         ) from error
     named = {name.removeprefix(SCALING).rpartition(".")[0] for name in scaling}
-    return network, {
-        Modality(m): InputScaling(scaling[f"{SCALING}{m}.mean"].numpy(), scaling[f"{SCALING}{m}.sd"].numpy())
-        for m in named
+    return network, {Modality(m): _scaling(scaling, m) for m in sorted(named)}
+
+
+def _scaling(tensors: Mapping[str, Tensor], modality: str) -> InputScaling:
+    """The scaling of a modality; older files do not say how many rows it counts as."""
+    prefix = f"{SCALING}{modality}."
+    own = {name: tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}
+    found: dict[str, Any] = {name.removeprefix(prefix): values for name, values in own.items()}
+    rows = found.pop("rows", None)
+    return InputScaling(**found, rows=None if rows is None else float(rows.reshape(-1)[0]))
+
+
+def scaling_tensors(scaling: Mapping[Modality, InputScaling]) -> dict[str, Tensor]:
+    """The tensors of scalings, beside those of the network in its file."""
+    return {
+        f"{SCALING}{modality}.{name}": torch.as_tensor(np.atleast_1d(value), dtype=torch.float32)
+        for modality, one in scaling.items()
+        for name, value in one._asdict().items()
+        if value is not None
     }
 
 
@@ -64,9 +102,7 @@ def write(model: EmotionModel, folder: Path) -> None:
     """Write all files of a model to `folder`, model.json last."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = dict(model.network.state_dict())
-    for modality, (mean, sd) in model.input_scaling.items():
-        tensors[f"{SCALING}{modality}.mean"] = torch.as_tensor(mean)
-        tensors[f"{SCALING}{modality}.sd"] = torch.as_tensor(sd)
+    tensors |= scaling_tensors(model.input_scaling)
     checkpoint.save_tensors(folder / FUSION_FILE, tensors)
     files = [FUSION_FILE]
     if model.detectors:

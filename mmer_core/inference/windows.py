@@ -86,7 +86,8 @@ def score_windows(model: EmotionModel, observation: Observation) -> Windows:
         {m: row for m, (rows, _) in parts.items() if (row := rows[i]) is not None} for i in range(count)
     ]
     chosen = list(subsets(m for m in model.modalities if any(m in sample for sample in samples)))
-    answers = model.scorer.probabilities(samples, chosen) if chosen else ()
+    baselines = [observation.baseline] * count
+    answers = model.scorer.probabilities(samples, chosen, baselines) if chosen else ()
     for subset, rows in zip(chosen, answers, strict=True):
         rows[[not any(m in sample for m in subset) for sample in samples]] = np.nan
     return Windows(

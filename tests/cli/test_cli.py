@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmer_core.cli import main
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.inference import timeline
+from mmer_core.inference import observation, timeline
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES, Modality
 from mmer_core.media import loading
-from tiny_model import make_clip, make_model
+from tiny_model import DIM, make_clip, make_model
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +144,72 @@ def test_predict_reads_the_clips_of_a_folder_and_counts_the_rest(files, capsys):
     assert f"left out of {files}: 1 × .txt" in captured.err
 
 
+class TestBaseline:
+    """`predict --baseline` and `evaluate --baseline`, with a model that compares voices."""
+
+    @pytest.fixture(autouse=True)
+    def comparing(self, monkeypatch):
+        mean, sd = np.full(DIM, 0.1, np.float32), np.full(DIM, 0.05, np.float32)
+        model = make_model("early", input_scaling={Modality.AUDIO: InputScaling(mean, sd, 2.0)})
+        monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+
+    @pytest.fixture(autouse=True)
+    def usual(self, monkeypatch, files):
+        """Files of an ordinary voice, read where a model reads a path."""
+        monkeypatch.setattr(
+            observation, "load_clip", lambda path, text=None: make_clip(len(Path(path).stem), text=text)
+        )
+        return ["--baseline", "usual.wav", "--baseline", "another.wav"]
+
+    def test_one_clip_is_compared_with_all_that_was_given(self, files, usual, capsys):
+        clip = str(files / "a.mp4")
+        assert main.main(["predict", clip, "--json"]) == 0
+        average = json.loads(capsys.readouterr().out)
+        assert main.main(["predict", clip, "--json", *usual]) == 0
+        own = json.loads(capsys.readouterr().out)
+        assert average["baseline"] == "the average training speaker"
+        assert own["baseline"] == "2 s of the speaker's own voice"
+        assert own["subsets"]["audio"] != average["subsets"]["audio"]
+        assert own["subsets"]["visual"] == average["subsets"]["visual"]
+        assert main.main(["predict", clip]) == 0
+        assert "Note: The voice was read against the average training speaker; " in (
+            out := capsys.readouterr().out
+        )
+        assert "(--baseline FILE)." in out
+        assert main.main(["predict", clip, *usual]) == 0
+        assert "Note: The voice was read against 2 s of the speaker's own voice." in capsys.readouterr().out
+
+    def test_several_are_compared_with_the_same_voice(self, files, usual, capsys):
+        assert main.main(["predict", str(files / "a.mp4"), str(files / "deep"), "--json", *usual]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert {row["baseline"] for row in listed} == {"2 s of the speaker's own voice"}
+
+    def test_too_little_of_it_is_one_sentence(self, files, usual, capsys):
+        assert main.main(["predict", str(files / "a.mp4"), *usual[:2]]) == 1
+        assert capsys.readouterr().err.startswith("error: only 1.0 s of voice are heard in clip.mp4, 2 s")
+
+    def test_evaluate_takes_each_speakers_own_clips(self, tmp_path, capsys):
+        table = tmp_path / "clips.csv"
+        table.write_text("id,path,text,label,speaker\n1,,so,joy,a\n2,,glad,joy,b\n3,,huh,anger,b\n")
+        assert main.main(["evaluate", str(table), "--baseline", "own"]) == 0
+        assert (
+            "Compared with: each speaker's own clips of the corpus, test clips without their labels (2"
+            in (capsys.readouterr().out)
+        )
+        assert main.main(["evaluate", str(table), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["baseline"] == "the average training speaker"
+
+    def test_the_help_says_that_test_clips_are_looked_at(self, capsys):
+        with pytest.raises(SystemExit):
+            main.main(["evaluate", "--help"])
+        assert "looks at test clips" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_baseline_for_a_model_that_compares_nobody_is_one_sentence(files, capsys):
+    assert main.main(["predict", str(files / "a.mp4"), "--baseline", "usual.wav"]) == 1
+    assert "tiny compares nobody with how they usually sound" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "said"), [(["--text", "hi"], "--text says what was said in one clip"), ([], "holds no video")]
 )
@@ -164,7 +232,6 @@ def test_predict_says_what_was_not_found_instead_of_frequencies(monkeypatch, cap
 
 
 def test_predict_says_what_it_heard_but_not_what_was_typed(monkeypatch, capsys, tmp_path):
-    from mmer_core.inference import observation
     from mmer_core.media.speech import Transcript
 
     monkeypatch.setattr(

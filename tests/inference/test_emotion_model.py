@@ -167,7 +167,7 @@ class TestGivenFeatures:
         assert "\n" not in str(caught.value)
 
 
-def test_features_are_scaled_as_in_training_with_a_warning():
+def test_features_are_scaled_as_in_training_with_a_note():
     mean, sd = np.full(DIM, 0.3, np.float32), np.full(DIM, 2.0, np.float32)
     plain, scaled = (
         make_model("early", input_scaling=scaling)
@@ -179,7 +179,8 @@ def test_features_are_scaled_as_in_training_with_a_warning():
     )
     prediction = scaled.fuse(seen)
     assert prediction.probabilities == pytest.approx(plain.fuse(by_hand).probabilities, abs=1e-6)
-    assert AVERAGE_SPEAKER in prediction.warnings
+    assert AVERAGE_SPEAKER in prediction.notes
+    assert AVERAGE_SPEAKER not in prediction.warnings
     assert AVERAGE_SPEAKER not in scaled.fuse(seen, {Modality.TEXT}).notes
 
 
@@ -292,6 +293,7 @@ def test_json_has_the_promised_keys(model):
         "modalities",
         "subsets",
         "contributions",
+        "baseline",
         "notes",
         "timings",
         "model",

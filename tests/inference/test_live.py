@@ -16,9 +16,11 @@ import pytest
 from media_factory import tone
 
 from mmer_core.clip import SAMPLE_RATE
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.live import LiveReader, LiveSettings, LiveWorkers
 from mmer_core.inference.live.following import FaceFollower
 from mmer_core.inference.live.sound import SoundFrames, SoundRing
+from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.media.faces import Detection
 from mmer_core.media.loading import load_upload
@@ -268,6 +270,28 @@ def test_a_switch_changes_the_answer_at_once(scene):
     assert alone.probabilities != everything.probabilities
     scene.reader.switch({TEXT, AUDIO, VISUAL})
     assert scene.reader.now().prediction.probabilities == everything.probabilities
+
+
+def test_a_voice_is_compared_with_how_the_speaker_usually_sounds_from_now_on():
+    scaling = InputScaling(np.full(DIM, 0.1, np.float32), np.full(DIM, 0.2, np.float32), 2.0)
+    model = make_model("early", input_scaling={AUDIO: scaling})
+    scene = Scene(model)
+    scene.play()
+    scene.reader.read_audio()
+    before = scene.reader.now().prediction
+    assert before.baseline == "the average training speaker"
+    usual = {AUDIO: Baseline(20, np.full(DIM, -0.3), np.full(DIM, 0.01), 10.0)}
+    scene.reader.compare(usual)
+    after = scene.reader.now().prediction
+    assert after.baseline == "10 s of the speaker's own voice"
+    expected = model.fuse(model.with_baseline(scene.reader.observation(), usual))
+    assert after.probabilities == expected.probabilities != before.probabilities
+    scene.reader.clear()
+    assert scene.reader.baseline is usual
+    scene.reader.compare({})
+    scene.play()
+    scene.reader.read_audio()
+    assert scene.reader.now().prediction.probabilities == before.probabilities
 
 
 def test_the_timeline_has_a_point_for_every_half_second(scene):

@@ -18,6 +18,7 @@ from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_upload, text_clip
+from ui.analyze.ordinary_voice import compared
 from ui.models import ModelLoader, ModelUnavailable
 from ui.text import sentence_case
 
@@ -104,8 +105,8 @@ class Analysis:
     def corrected(
         self, words: str, person: int | None, model: EmotionModel, context: tuple[str, ...] = ()
     ) -> Observation:
-        """The observation with these words and the face of this one of `Clip.people`; only what is new is
-        encoded.
+        """The observation with these words and the face of this one of `Clip.people`, compared with the
+        ordinary voice that the person gave, if any; only what is new is encoded.
 
         Args:
             words: as they were edited.
@@ -113,7 +114,9 @@ class Analysis:
             model: that reads them.
             context: the turns before the words, oldest first.
         """
-        observation = self.reworded(words, model, context)
+        return compared(self._with_face(self.reworded(words, model, context), person, model), model)
+
+    def _with_face(self, observation: Observation, person: int | None, model: EmotionModel) -> Observation:
         if person is None or person == self.main or person not in range(len(observation.clip.people)):
             return observation
         if person not in self._followed:

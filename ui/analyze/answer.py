@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -16,11 +16,22 @@ from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Timeline
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Analysis
-from ui.analyze.cards import context_box, show_face, show_unimodal, show_voice, transcript_box
+from ui.analyze.batch import outdated
+from ui.analyze.cards import (
+    Card,
+    card_places,
+    context_box,
+    show_face,
+    show_unimodal,
+    show_voice,
+    transcript_box,
+)
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
+from ui.analyze.files import several
 from ui.analyze.nothing import show_notes, show_nothing
+from ui.analyze.ordinary_voice import ordinary_voice
 from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
 from ui.export import offer_figure, offer_file
@@ -54,8 +65,9 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
         top, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
         over_time = st.container()
-        cards = _cards(model.modalities)
+        cards = card_places(model.modalities)
         left, aside = st.columns([3, 2], gap="medium")
+    _compare(analysis, model, cards)
     observation, person = _corrected(analysis, model, cards)
     with switches:
         use = _switches(analysis, observation, model) if observation.features else None
@@ -79,7 +91,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
         _show_bars(prediction, everything)
     for modality, card in cards.items():
         with card.evidence:
-            show_unimodal(prediction, modality)
+            show_unimodal(prediction, modality, observation.baseline.get(modality))
     _show_what_was_read(analysis, observation, cards)
     with over_time:
         if timeline is not None:
@@ -92,24 +104,19 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
         _show_times(prediction, analysis)
 
 
-@dataclass(frozen=True)
-class _Card:
-    """The two places of a modality's card: its prediction, and below it whatever it was made from."""
-
-    evidence: DeltaGenerator
-    source: DeltaGenerator
-
-
-def _cards(modalities: tuple[Modality, ...]) -> dict[Modality, _Card]:
-    found = {}
-    for modality, column in zip(modalities, st.columns(len(modalities), gap="small"), strict=True):
-        with column.container(border=True, height="stretch"):
-            found[modality] = _Card(st.container(), st.container())
-    return found
+def _compare(analysis: Analysis, model: EmotionModel, cards: Mapping[Modality, Card]) -> None:
+    """The ordinary voice, on the card of a voice. A table of several files, which stands outside, is made
+    anew with it.
+    """
+    if Modality.AUDIO in analysis.observation.features:
+        with cards[Modality.AUDIO].comparison:
+            ordinary_voice(model)
+        if several() and outdated():
+            st.rerun()
 
 
 def _corrected(
-    analysis: Analysis, model: EmotionModel, cards: Mapping[Modality, _Card]
+    analysis: Analysis, model: EmotionModel, cards: Mapping[Modality, Card]
 ) -> tuple[Observation, int | None]:
     """The observation with the words, the turns before them and the face that the person chose on the cards;
     and the face. A model that does not read one of them has no such control.
@@ -128,9 +135,7 @@ def _corrected(
     return analysis.corrected(words, person, model, context), person
 
 
-def _show_what_was_read(
-    analysis: Analysis, observation: Observation, cards: Mapping[Modality, _Card]
-) -> None:
+def _show_what_was_read(analysis: Analysis, observation: Observation, cards: Mapping[Modality, Card]) -> None:
     """The sound and the face, on the cards that read them."""
     if Modality.AUDIO in cards:
         with cards[Modality.AUDIO].source:

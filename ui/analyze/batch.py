@@ -15,6 +15,7 @@ from mmer_core.labels import MODALITY_TITLES
 from mmer_core.media.loading import display_name
 from ui.analyze.analysis import Source, attempt, choose, chosen
 from ui.analyze.nothing import reasons
+from ui.analyze.ordinary_voice import compared, kept_voice
 from ui.export import offer_table
 from ui.figure import percent
 from ui.models import ModelLoader
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mmer_core.inference.prediction import Prediction
 
 NOT_READ = "Not read"
-_ROWS = "batch-rows"
+_ROWS, _COMPARED = "batch-rows", "batch-compared"
 _TOLD = 5  # files whose reasons are told under the table
 _TALLEST = 8  # rows that are seen without scrolling
 _ROW = 35  # pixels
@@ -104,11 +105,13 @@ def _show_unread(sources: Sequence[Source], rows: Sequence[Row], selected: Sourc
 def _read(sources: Sequence[Source], loader: ModelLoader) -> list[Row]:
     """The rows, kept for this visit as long as their files are in the table."""
     model = loader.wait().identity["sha256"]
-    kept: Mapping[tuple[str, str], Row] = st.session_state.get(_ROWS, {})
-    rows = {key: kept[key] for s in sources if (key := (s.digest, model)) in kept}
+    voice = _voice()
+    kept: Mapping[tuple[str, str, str], Row] = st.session_state.get(_ROWS, {})
+    here = {s.digest for s in sources}
+    rows = {key: row for key, row in kept.items() if key[0] in here}
     place = st.empty()
     for i, source in enumerate(sources):
-        key = (source.digest, model)
+        key = (source.digest, model, voice)
         if key not in rows:
             told = f"{i + 1} of {len(sources)}: {display_name(source.name)}"
             place.progress(i / len(sources), text=told)
@@ -119,8 +122,18 @@ def _read(sources: Sequence[Source], loader: ModelLoader) -> list[Row]:
             )
             st.session_state[_ROWS] = dict(rows)
     place.empty()
-    st.session_state[_ROWS] = dict(rows)
-    return [rows[s.digest, model] for s in sources]
+    st.session_state[_ROWS], st.session_state[_COMPARED] = dict(rows), voice
+    return [rows[s.digest, model, voice] for s in sources]
+
+
+def outdated() -> bool:
+    """Whether the table that was shown last compares with another ordinary voice than the one kept now."""
+    return bool(st.session_state.get(_COMPARED, "") != _voice())
+
+
+def _voice() -> str:
+    voice = kept_voice()
+    return "" if voice is None else voice.digest
 
 
 def _tell(place: DeltaGenerator, share: float, told: str, step: str) -> None:
@@ -131,7 +144,8 @@ def _row_of(source: Source, loader: ModelLoader, progress: Callable[[str], None]
     found = attempt(source, loader, progress)
     if isinstance(found, str):
         return Row(NOT_READ, reason=found)
-    return row_of(loader.wait().fuse(found.observation), found.observation.clip.notes)
+    model = loader.wait()
+    return row_of(model.fuse(compared(found.observation, model)), found.observation.clip.notes)
 
 
 def row_of(prediction: Prediction, notes: Sequence[str] = ()) -> Row:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.clip import Clip
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.prediction import Prediction, UnimodalPrediction
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import KEPT, Analysis, turns_in
@@ -17,7 +20,7 @@ from ui.analyze.charts import describe, sound_picture, unimodal_bars
 from ui.analyze.intake import LONGEST_TEXT
 from ui.figure import STILL, percent
 from ui.page import ink
-from ui.text import contribution_sentence, sentence_case
+from ui.text import against_sentence, contribution_sentence, sentence_case
 from ui.theme import MODALITY_COLOURS, emotion_name
 
 _PROMISES = {
@@ -31,8 +34,30 @@ _SILENCE = 1e-4  # loudest sample; a picture of less is a solid block
 _SHORTEST_PICTURE = 1600  # samples, 0.1 s; below that a spectrogram shows nothing
 
 
-def show_unimodal(prediction: Prediction, modality: Modality) -> None:
-    """The upper part of a card: heading, unimodal prediction, contribution; or why there is none."""
+@dataclass(frozen=True)
+class Card:
+    """The places of a modality's card: its prediction, whatever it was made from, and what it may be compared
+    with.
+    """
+
+    evidence: DeltaGenerator
+    source: DeltaGenerator
+    comparison: DeltaGenerator
+
+
+def card_places(modalities: Sequence[Modality]) -> dict[Modality, Card]:
+    """Empty cards, side by side."""
+    found = {}
+    for modality, column in zip(modalities, st.columns(len(modalities), gap="small"), strict=True):
+        with column.container(border=True, height="stretch"):
+            found[modality] = Card(st.container(), st.container(), st.container())
+    return found
+
+
+def show_unimodal(prediction: Prediction, modality: Modality, baseline: Baseline | None = None) -> None:
+    """The upper part of a card: heading, unimodal prediction, contribution, and the baseline that it was
+    compared with, if any; or why there is none.
+    """
     own = prediction.modalities[modality]
     st.html(_heading(modality, _verdict(own)))
     if own.probabilities is None:
@@ -44,7 +69,7 @@ def show_unimodal(prediction: Prediction, modality: Modality) -> None:
         key=f"unimodal-{modality}",
         alt=f"{MODALITY_TITLES[modality]} alone. {describe(own.probabilities)}",
     )
-    st.caption(contribution_sentence(prediction, modality))
+    st.caption(" ".join((contribution_sentence(prediction, modality), against_sentence(baseline))).strip())
 
 
 def show_promises(modalities: Collection[Modality]) -> None:

@@ -54,18 +54,21 @@ def timeline_of(
         return None
     clip = observation.clip
     context = clip.dialogue.previous if clip.dialogue else ()
+    usual = tuple(baseline.fingerprint for baseline in observation.baseline.values())
     windows = _windows(
-        (clip.digest, clip.text or "", context, person, model.identity["sha256"]), observation, model
+        (clip.digest, clip.text or "", context, person, model.identity["sha256"], usual), observation, model
     )
     return fuse(model, windows, use)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False, scope="session")
 def _windows(
-    key: tuple[str, str, tuple[str, ...], int | None, str], _observation: Observation, _model: EmotionModel
+    key: tuple[str, str, tuple[str, ...], int | None, str, tuple[str, ...]],
+    _observation: Observation,
+    _model: EmotionModel,
 ) -> Windows:
-    """The windows of a clip, keyed by its digest, its words and the turns before them, the person followed
-    and the model.
+    """The windows of a clip, keyed by its digest, its words and the turns before them, the person followed,
+    the model and the baseline.
     """
     from mmer_core.inference.windows import score_windows
 

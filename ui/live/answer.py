@@ -18,7 +18,7 @@ from ui.live.charts import live_bars, live_timeline
 from ui.live.devices import device_sentences, no_connection_sentence
 from ui.live.stream import PATIENCE, playing
 from ui.live.visit import LiveVisit
-from ui.text import agreement_sentence, certainty, seconds, sentence_case
+from ui.text import against_sentence, agreement_sentence, certainty, seconds, sentence_case
 from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_name
 
 EVERY = 0.5  # seconds
@@ -56,7 +56,8 @@ def show_live_evidence(visit: LiveVisit) -> None:
     reader.switch(use)
     st.markdown("#### The last minute")
     st.html(live_timeline(reader.timeline(), moment.at, reader.settings.history, reader.model.labels))
-    st.caption(_delays(moment))
+    against = against_sentence(reader.baseline.get(Modality.AUDIO))
+    st.caption(" · ".join(filter(None, (_delays(moment), against))))
 
 
 def _workers(visit: LiveVisit) -> LiveWorkers:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE, Clip
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.live.findings import Findings
 from mmer_core.inference.live.following import FaceFollower
@@ -53,6 +54,7 @@ class LiveReader:
     ) -> None:
         self.model, self.settings, self.clock = model, settings or LiveSettings(), clock
         self.use: frozenset[Modality] = frozenset(model.modalities)
+        self.baseline: Mapping[Modality, Baseline] = {}
         self.paused = False
         self.picture_came = threading.Event()
         self._transcribe, self._voices = transcribe, voices
@@ -202,6 +204,14 @@ class LiveReader:
             self.use = frozenset(use)
             self._answer()
 
+    def compare(self, baseline: Mapping[Modality, Baseline]) -> None:
+        """Compare with how this speaker usually is from now on, see `EmotionModel.baseline`; with the average
+        training speaker where it is empty.
+        """
+        if baseline is not self.baseline:
+            self.baseline = baseline
+            self._answer()
+
     def keep(self) -> tuple[str, bytes] | None:
         """The last seconds as a file (name, content), MP4 or WAV; None if nothing came."""
         return as_file(self._kept.all(), self._sound.last(self.settings.kept), self._sound.end)
@@ -229,7 +239,8 @@ class LiveReader:
             m: reasons.get(m, "not in a live reading") for m in self.model.modalities if m not in features
         }
         clip = Clip("live", "", "video", text=words or None)
-        return Observation(clip, features, {**absent, **self.model.missing}, transcribed=True)
+        found = Observation(clip, features, {**absent, **self.model.missing}, transcribed=True)
+        return self.model.with_baseline(found, self.baseline)
 
     def _camera(self, at: float) -> bool | None:
         """Whether pictures come; None if none ever did."""
