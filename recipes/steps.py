@@ -12,12 +12,16 @@ from recipes.command import recipe_parser
 #: The large model's words come before the default one's, whose teacher they are; they need weights that only
 #: a hub or a local folder brings.
 BUNDLE_STEPS = ("out-of-distribution", "fuse", "large")
-STEPS = ("face", "voice", "large-words", "words", *BUNDLE_STEPS)
+STEPS = ("face", "face-votes", "voice", "large-words", "words", "more-words", *BUNDLE_STEPS)
+#: Instead of "large" where its weights are not at hand: the large model as it is, on the new default one.
+REFIT = "large-refit"
 
 
 def steps_parser(description: str, steps: Sequence[str]) -> argparse.ArgumentParser:
     """A command line with --out and --only."""
-    parser = recipe_parser(description, "fer2013, ravdess, emodb, tess, meld and goemotions")
+    parser = recipe_parser(
+        description, "fer2013, faces, ravdess, emodb, tess, voices, meld, goemotions and texts"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -25,7 +29,9 @@ def steps_parser(description: str, steps: Sequence[str]) -> argparse.ArgumentPar
         metavar="DIR",
         help="where the model goes (default: the shipped one's place); the large one goes beside it",
     )
-    parser.add_argument("--only", action="append", choices=steps, help="run only this step; repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=(*steps, REFIT), help="run only this step; repeatable"
+    )
     return parser
 
 
@@ -45,22 +51,31 @@ def run_step(name: str, data: Path, work: Path, out: Path, seed: int) -> None:
         EncoderUnavailable: pretrained weights cannot be had; the message says how.
     """
     from recipes.bundle import assemble, detectors, large
+    from recipes.bundle.refit import refit_large
     from recipes.face.train import train_face
+    from recipes.face.votes import train_face_votes
     from recipes.voice.train import train_voice
+    from recipes.words.more import train_more_words
     from recipes.words.train import train_words
 
     match name:
         case "face":
             train_face(data, work, seed)
+        case "face-votes":
+            train_face_votes(data, work, seed)
         case "voice":
             train_voice(data, work, seed)
         case "large-words":
             large.train_large_words(data, work, seed)
         case "words":
             train_words(data, work, seed)
+        case "more-words":
+            train_more_words(data, work, seed, out)
         case "out-of-distribution":
             detectors.fit_detectors(data, work, seed)
         case "fuse":
             assemble.bundle(work, out, seed)
         case "large":
             large.bundle_large(data, work, out.parent / LARGE_CHECKPOINT.name, out, seed)
+        case "large-refit":
+            refit_large(out.parent / LARGE_CHECKPOINT.name, out)

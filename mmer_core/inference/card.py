@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmer_core.inference.markdown import bullets, table
 from mmer_core.labels import MODALITY_TITLES, Modality
 
 AGAINST = "gain over the default model"  # a key of the large model's figures for words
@@ -67,10 +68,10 @@ def write_card(folder: Path, record: Mapping[str, Any]) -> Path:
         "Fusion": _fusion(record),
         "Figures": _other_figures(record),
         "Unusual inputs": _out_of_distribution(card),
-        "Limits": [_bullets(card["limits"])] if card.get("limits") else [],
-        "Not for": [_bullets(PROHIBITED)],
+        "Limits": [bullets(card["limits"])] if card.get("limits") else [],
+        "Not for": [bullets(PROHIBITED)],
         "Training": _training(card),
-        "Files": [_table(("file", "sha256"), [(f, f"`{d}`") for f, d in record.get("files", {}).items()])],
+        "Files": [table(("file", "sha256"), [(f, f"`{d}`") for f, d in record.get("files", {}).items()])],
     }
     parts = [
         text
@@ -90,7 +91,7 @@ def _needs(record: Mapping[str, Any]) -> list[str]:
         else []
     )
     lines += record.get("needs", ())
-    return [_bullets(lines)] if lines else []
+    return [bullets(lines)] if lines else []
 
 
 def _strangers(card: Mapping[str, Any]) -> list[str]:
@@ -101,7 +102,7 @@ def _strangers(card: Mapping[str, Any]) -> list[str]:
         "The figures to expect: each corpus was left out of training whole and read by a model that learned "
         "from the others, one clip at a time, at a temperature fitted on the others. Confidence is the mean "
         "probability of the answers; accuracy should equal it.",
-        _table(
+        table(
             ("", "corpus left out", "n", *_STRANGERS.values()),
             [
                 (MODALITY_TITLES[Modality(name)], corpus, f"{row.get('n', '')}", *_stranger_scores(row))
@@ -114,7 +115,7 @@ def _strangers(card: Mapping[str, Any]) -> list[str]:
         texts += [
             f"{MODALITY_TITLES[Modality(name)]}: the same, mean over the corpora, by what is known of the "
             "speaker: nothing; up to three of their neutral clips (ordinary); all their clips, unlabelled.",
-            _table(
+            table(
                 ("known", *_STRANGERS.values()),
                 [(what.replace("_", " "), *_stranger_scores(row)) for what, row in known.items()],
             ),
@@ -137,7 +138,7 @@ def _modality(name: str, record: Mapping[str, Any]) -> list[str]:
     texts = [f"### {MODALITY_TITLES[Modality(name)]} (`{name}`): {said}"]
     if sources := card.get("data", {}).get(name):
         rows = [(d["name"], f"{d['n']:,}", d["licence"]) for d in sources]
-        texts.append(_table(("training data", "utterances", "licence"), rows))
+        texts.append(table(("training data", "utterances", "licence"), rows))
     if figures := card.get("figures", {}).get(name):
         texts += _figures(figures)
     return texts
@@ -159,7 +160,7 @@ def _tried(name: str, card: Mapping[str, Any]) -> list[str]:
         for row in rows
     ]
     about = f"{MODALITY_TITLES[Modality(name)]}: {card.get('measures', {}).get(name, '')}".rstrip(": ")
-    return [about, _table(tuple(key.replace("_", " ") for key in columns), cells)]
+    return [about, table(tuple(key.replace("_", " ") for key in columns), cells)]
 
 
 def _fusion(record: Mapping[str, Any]) -> list[str]:
@@ -178,14 +179,14 @@ def _fusion(record: Mapping[str, Any]) -> list[str]:
         rows: list[tuple[str, ...]] = [
             (name, ", ".join(f"{m} {w:.2f}" for m, w in row.items())) for name, row in weights.items()
         ]
-        texts += ["Weights of the modalities in each subset:", _table(("subset", "weights"), rows)]
+        texts += ["Weights of the modalities in each subset:", table(("subset", "weights"), rows)]
     if priors := more.get("priors"):
         rows = [
             (MODALITY_TITLES[Modality(m)], *(f"{p:.3f}" for p in row.values())) for m, row in priors.items()
         ]
         texts += [
             "Class frequencies under which each modality answers:",
-            _table(("", *record["labels"]), rows),
+            table(("", *record["labels"]), rows),
         ]
     return texts
 
@@ -200,7 +201,7 @@ def _subset_table(subsets: Mapping[str, Mapping[str, Any]]) -> str:
         cells = [f"{row[k]:,}" if k == "n" else f"{row[k]:.3f}" for k in known]
         cells += [f"{100 * row['unsure'][k]:.0f} %" for k in ("coverage", "risk") if "unsure" in row]
         rows.append((name, *cells))
-    return _table(tuple(header), rows)
+    return table(tuple(header), rows)
 
 
 def _other_figures(record: Mapping[str, Any]) -> list[str]:
@@ -221,7 +222,7 @@ def _figures(figures: Any) -> list[str]:
             [f"Every subset of the modalities, scored on {figures['what']}."] if figures.get("what") else []
         )
         return [*said, _subset_table(subsets)]
-    return [_table(("figure", "value"), [(name, _number(value)) for name, value in _flat(figures)])]
+    return [table(("figure", "value"), [(name, _number(value)) for name, value in _flat(figures)])]
 
 
 def _out_of_distribution(card: Mapping[str, Any]) -> list[str]:
@@ -236,7 +237,7 @@ def _out_of_distribution(card: Mapping[str, Any]) -> list[str]:
             "An input whose features lie farther from the training data than nearly all held-out inputs "
             "gets a warning. How often that happens:"
         )
-        texts.append(_table(("", "inputs", "n", "warned of"), rows))
+        texts.append(table(("", "inputs", "n", "warned of"), rows))
     return texts
 
 
@@ -263,14 +264,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(
-        lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    )

@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mmer_core import checkpoint, encoders
 from mmer_core.fusion.product import ProductOfExperts
 from mmer_core.inference.card import write_card
 from mmer_core.inference.record import FUSION_FILE, Calibration, computed, model_record
+from mmer_core.inference.storage import SCALING
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.media.language import ENGLISH
 from mmer_core.uncertainty import out_of_distribution
 from mmer_core.uncertainty.selective_prediction import COVERAGE
+from recipes import left_out
 from recipes.bundle.card import DRAWN, LICENCE, LIMITS, MEASURES
-from recipes.bundle.held_out import HeldOut
+from recipes.bundle.held_out import MISMATCH, HeldOut
 from recipes.bundle.product import DRAWS, FittedProduct
 
 #: Name of each modality's files in the work folder, and its step of `python -m recipes`.
 FILES: dict[Modality, str] = {Modality.TEXT: "text", Modality.AUDIO: "voice", Modality.VISUAL: "face"}
 _STEPS = {"text": "words", "voice": "voice", "face": "face", "out_of_distribution": "out-of-distribution"}
+_STATISTICS = (".mean", ".std")  # of a head's inputs in training
 _HEAD = "expert."  # of a head's tensors in the files of the recipes
 
 
@@ -70,8 +74,7 @@ class StepResult:
         name = FILES[modality]
         report = read_report(work, name)
         figures = read_report(work, "out_of_distribution")["figures"][modality.value]
-        slope = report.get("temperature_slope", 0.0)
-        return cls(modality, work, report, figures, HeldOut.read(work / f"{name}_validation.parquet", slope))
+        return cls(modality, work, report, figures, HeldOut.read(work, name))
 
     @property
     def prior(self) -> np.ndarray:
@@ -82,6 +85,14 @@ class StepResult:
     def answered(self) -> np.ndarray:
         """(C,) class frequencies that it answers under."""
         return _frequencies(self.report.get("answer_prior", self.report["prior"]))
+
+    def strangers(self) -> dict[str, dict[str, Any]]:
+        """Scores on the corpora that were left out, see `left_out.strangers`; empty if none were."""
+        if not (self.work / f"{FILES[self.modality]}_strangers.parquet").is_file():
+            return {}  # what was held out of its training corpora stands in for them
+        return left_out.strangers(
+            self.held_out.corpora, self.prior, self.answered, list(self.held_out.lent.values())
+        )
 
     def entry(self) -> dict[str, Any]:
         """How the model builds the encoder, for the record."""
@@ -125,7 +136,7 @@ def bundle(
     results = {m: StepResult.read(m, folder) for m, folder in works.items()}
     held_out = {m: r.held_out for m, r in results.items()}
     priors, answered = ({m: getattr(r, name) for m, r in results.items()} for name in ("prior", "answered"))
-    product = FittedProduct(_network(results), seed, draws)
+    product = FittedProduct(_network(results), seed, draws, MISMATCH)
     halves = {m: part.halves(seed) for m, part in held_out.items()}
     first, second = ({m: parts[i] for m, parts in halves.items()} for i in (0, 1))
     product.fit(first, priors, answered)
@@ -146,7 +157,7 @@ def bundle(
     if needs:
         record["needs"] = needs
     own = {m: r for m, r in results.items() if variant is None or m in variant.works}
-    files = _write_files(product.network, own, out)
+    files = _write_files({**_tensors(product.network), **_scaling(results)}, own, out)
     checkpoint.write_record(out, record, files, variant.base if variant else None)
     write_card(out, checkpoint.read_record(out))
     return record
@@ -184,8 +195,13 @@ def _card(
 ) -> dict[str, Any]:
     """What people should read of the model; see `inference.card`."""
     network, tried = product.network, [m for m, r in results.items() if "tried" in r.report]
+    baseline = results[Modality.AUDIO].report.get("strangers", {})
     return {
         "limits": list(LIMITS),
+        "strangers": {m.value: scores for m, r in results.items() if (scores := r.strangers())},
+        "baseline": {
+            Modality.AUDIO.value: {known: rows["mean"] for known, rows in baseline.items() if "mean" in rows}
+        },
         "data": {m.value: r.report["data"] for m, r in results.items()},
         "figures": {
             **{m.value: r.report["figures"] for m, r in results.items()},
@@ -201,21 +217,36 @@ def _card(
                 m.value: dict(zip(EMOTIONS, np.round(r.answered, 4).tolist(), strict=True))
                 for m, r in results.items()
             },
-            "temperature_slopes": {
-                m.value: r.report.get("temperature_slope", 0.0) for m, r in results.items()
-            },
             "seed": product.seed,
         },
     }
 
 
-def _write_files(network: ProductOfExperts, results: Mapping[Modality, StepResult], out: Path) -> list[str]:
-    """Write the product's weights, and encoders' files and detectors of these modalities; returns names."""
-    out.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: t.half() if t.is_floating_point() and name.startswith("classifiers.") else t
+def _tensors(network: ProductOfExperts) -> dict[str, Tensor]:
+    """The product's weights, those of the heads in half precision but for their statistics."""
+    return {
+        name: t.half()
+        if t.is_floating_point() and name.startswith("classifiers.") and not name.endswith(_STATISTICS)
+        else t
         for name, t in network.state_dict().items()
     }
+
+
+def _scaling(results: Mapping[Modality, StepResult]) -> dict[str, Tensor]:
+    """By what the features of a modality are standardised before its head, where its recipe says so."""
+    return {
+        name: tensor
+        for m, r in results.items()
+        for name, tensor in checkpoint.load_tensors(r.work / f"{FILES[m]}.safetensors").items()
+        if name.startswith(SCALING)
+    }
+
+
+def _write_files(
+    tensors: Mapping[str, Tensor], results: Mapping[Modality, StepResult], out: Path
+) -> list[str]:
+    """Write the fusion's tensors, and encoders' files and detectors of these modalities; returns names."""
+    out.mkdir(parents=True, exist_ok=True)
     checkpoint.save_tensors(out / FUSION_FILE, tensors)
     names = [FUSION_FILE]
     for result in results.values():

@@ -1,7 +1,7 @@
-"""Fitting the product of experts to held-out logits of its experts, without paired data.
+"""Fitting the product of experts to what its experts say of corpora that they have not seen.
 
-Temperatures and weights are fitted on label-matched draws (see `held_out`); for the card on one half of the
-groups, to be scored on the other.
+Each expert's temperature is that of the left-out corpora, each counted alike; the weights are fitted on
+label-matched draws (see `held_out`), for the card on one half of the groups, to be scored on the other.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mmer_core.labels import Modality, subset_name, subsets
 from mmer_core.uncertainty import selective_prediction
 from mmer_core.uncertainty.calibration import fit_temperature, log_softmax
 from mmer_core.uncertainty.selective_prediction import threshold_at
+from recipes import left_out
 from recipes.bundle.held_out import HeldOut, matched_draws
 
 DRAWS = 20_000
@@ -34,11 +35,13 @@ class FittedProduct:
         temperatures: {subset of modalities: T}, by which its logits are divided after the product.
         seed: of the draws.
         draws: number of clips that are put together for each purpose.
+        mismatch: share of the utterances in draws of several modalities that show another emotion.
     """
 
     network: ProductOfExperts
     seed: int = 0
     draws: int = DRAWS
+    mismatch: float = 0.0
     temperatures: dict[str, float] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -51,26 +54,28 @@ class FittedProduct:
         """Fit temperatures and weights.
 
         Args:
-            held_out: logits of each expert.
+            held_out: what each expert says of corpora that it has not seen.
             priors: {modality: (C,) class frequencies that its expert was trained under}.
             answered: {modality: (C,) those that it answers under}; the same where not given.
         """
         network = self.network
         for i, modality in enumerate(network.modalities):
-            part, prior = held_out[modality], priors[modality]
-            frequency = np.bincount(part.labels, minlength=network.classes) / len(part.labels)
-            class_weight = np.where(frequency > 0, prior / np.maximum(frequency, 1e-9), 0.0)
-            log_prior = np.log((answered or {}).get(modality, prior))
+            prior = priors[modality]
+            frequencies = (answered or {}).get(modality, prior)
+            log_prior = np.log(frequencies)
             network.prior_shift[i] = torch.from_numpy(log_prior - np.log(prior))
             network.expert_log_prior[i] = torch.log_softmax(torch.from_numpy(log_prior), dim=0)
-            network.temperature[i] = fit_temperature(part.logits, part.labels, class_weight)
+            own = held_out[modality]
+            network.temperature[i] = left_out.fit_temperature(
+                [*own.corpora.values(), *own.lent.values()], prior, frequencies
+            )
         nothing = torch.zeros(1, len(network.modalities), dtype=torch.bool)
         network.log_prior.copy_(network.prior_of(nothing)[0])
         for subset in subsets(network.modalities):
             self.temperatures[subset_name(subset)] = 1.0
             if len(subset) > 1:
                 parts = {m: held_out[m] for m in subset}
-                drawn, labels = matched_draws(parts, self.prior(subset), self.draws, self.seed)
+                drawn, labels = matched_draws(parts, self.prior(subset), self.draws, self.seed, self.mismatch)
                 network.fit_weights(subset, drawn, labels)
                 probabilities, truth = self.probabilities(held_out, subset, self.seed)
                 temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-30)), truth)
@@ -99,7 +104,8 @@ class FittedProduct:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (N, C) and truth (N,) on matched draws with the class frequencies of the subset."""
         parts = {m: held_out[m] for m in subset}
-        drawn, labels = matched_draws(parts, self.prior(subset), self.draws, seed)
+        mismatch = self.mismatch if len(subset) > 1 else 0.0
+        drawn, labels = matched_draws(parts, self.prior(subset), self.draws, seed, mismatch)
         return np.exp(self.log_probabilities(drawn, subset)), labels.numpy()
 
     def unsure_below(self, held_out: Mapping[Modality, HeldOut]) -> float:

@@ -21,7 +21,9 @@ _JPEG_LUMINANCE = (
 )  # fmt: skip
 
 
-def augment(x: Tensor, side: int, strength: float, random: torch.Generator) -> Tensor:
+def augment(
+    x: Tensor, side: int, strength: float, random: torch.Generator, side_light: float = 0.0
+) -> Tensor:
     """Reframe, light and degrade pictures at random, in ranges that cover what face detectors and webcams do.
 
     Args:
@@ -29,12 +31,14 @@ def augment(x: Tensor, side: int, strength: float, random: torch.Generator) -> T
         side: side of the result in pixels, a multiple of 8.
         strength: 1 for the full ranges, 0 for mirror images only.
         random: what everything is drawn from.
+        side_light: share of the pictures that are lit from one side as well; FER2013 has few of them.
 
     Returns:
         (B, 1, side, side) float32 in [0, 1].
     """
     x = _reframe(x, side, strength, random)
     for change, chance in (
+        *(((_light_from_a_side, side_light),) if side_light else ()),
         (_light, 0.7),
         (_lose_detail, 0.12),
         (_blur, 0.08),
@@ -84,6 +88,15 @@ def _light(x: Tensor, random: torch.Generator) -> Tensor:
     contrast = torch.exp(_uniform(len(x), -0.35, 0.35, random)).view(shape)
     brightness = _uniform(len(x), -0.1, 0.1, random).view(shape)
     return ((x.clamp(1e-3, 1) ** gamma - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+
+
+def _light_from_a_side(x: Tensor, random: torch.Generator) -> Tensor:
+    """Brighten one edge and darken the opposite one, by up to 60 % and in any direction."""
+    angle = _uniform(len(x), 0, 2 * math.pi, random).view(-1, 1, 1, 1)
+    fall = _uniform(len(x), 0.1, 0.6, random).view(-1, 1, 1, 1)
+    line = torch.linspace(-1, 1, x.shape[-1])
+    slope = torch.cos(angle) * line + torch.sin(angle) * line[:, None]
+    return (x * (1 + fall * slope)).clamp(0, 1)
 
 
 def _lose_detail(x: Tensor, random: torch.Generator) -> Tensor:

@@ -49,6 +49,7 @@ class FaceTraining(JsonConfig):
         distillation: share of a teacher's probabilities in the targets, in [0, 1]; the labels are the rest
             (Hinton et al. 2015). Many labels of FER2013 are doubtful, and a network that learned them all
             says which.
+        side_light: share of the pictures that are lit from one side.
     """
 
     seed: int = 0
@@ -66,6 +67,7 @@ class FaceTraining(JsonConfig):
     held_out: float = 0.1
     small_until: float = 0.6
     distillation: float = 0.0
+    side_light: float = 0.0
     network: str = "residual"
     frozen: int = 0
 
@@ -131,7 +133,8 @@ class FaceBatches:
         strength = 0.25 + 0.75 * passed / config.gentle_until if gentle else 1.0
         side = _SMALL if passed < config.small_until else _FULL
         for index in torch.randperm(len(self.y), generator=random).split(config.batch):
-            x, target = augment(self.x[index], side, strength, random), targets[index]
+            x = augment(self.x[index], side, strength, random, config.side_light)
+            target = targets[index]
             if not gentle and passed < _NO_MIXUP_FROM:
                 x, target = self._mixed(x, target)
             yield FaceBatch(x, target)
@@ -155,6 +158,7 @@ def train_network(
     *,
     start: Callable[[], Mapping[str, Tensor]] = dict,
     teacher: Callable[[], Tensor] | None = None,
+    truth: Tensor | None = None,
     progress: Progress | None = None,
 ) -> tuple[FaceClassifier, Fitted]:
     """Train a network from its checkpoint on, or anew; the averaged weights of the last epoch are kept.
@@ -162,6 +166,7 @@ def train_network(
     Args:
         start: gives the weights to begin with, where there is no checkpoint; what it lacks stays random.
         teacher: see `FaceBatches`; not asked when the training has ended.
+        truth: (N, C) float32, what the held-out pictures are measured against; their labels by default.
 
     Returns:
         The network in evaluation mode, and how the training went; its history has the loss and the accuracy
@@ -176,16 +181,6 @@ def train_network(
         network.load_state_dict(network.state_dict() | dict(start()))
     for layer in [m for m in network.modules() if isinstance(m, nn.Conv2d)][: config.frozen]:
         layer.requires_grad_(False)
-    labels = torch.from_numpy(held_out.labels)
-
-    def validate(current: FaceClassifier) -> dict[str, float]:
-        logits = flip_logits(current, held_out.images)
-        accuracy = (logits.argmax(1) == labels).float().mean()
-        return {
-            "held_out_loss": functional.cross_entropy(logits, labels).item(),
-            "held_out_accuracy": accuracy.item(),
-        }
-
     batches = FaceBatches(pictures, config, teacher)
     loop = Loop(
         network,
@@ -200,9 +195,28 @@ def train_network(
             precision="fastest",
         ),
         schedule=config.schedule,
-        validate=validate,
+        validate=_validation(held_out, truth),
         seed=config.seed,
         checkpoint=checkpoint,
         identity=json.dumps(config.to_json(), sort_keys=True),
     )
     return network, loop.run(progress)
+
+
+def _validation(
+    held_out: LabelledFaces, truth: Tensor | None
+) -> Callable[[FaceClassifier], dict[str, float]]:
+    """Gives the loss and the accuracy of a network on the held-out pictures; see `train_network`."""
+    if truth is None:
+        truth = functional.one_hot(torch.from_numpy(held_out.labels), len(EMOTIONS)).float()
+    target = truth
+
+    def validate(network: FaceClassifier) -> dict[str, float]:
+        logits = flip_logits(network, held_out.images)
+        accuracy = (logits.argmax(1) == target.argmax(1)).float().mean()
+        return {
+            "held_out_loss": functional.cross_entropy(logits, target).item(),
+            "held_out_accuracy": accuracy.item(),
+        }
+
+    return validate

@@ -29,6 +29,7 @@ from mmer_core.training.inputs import InputSource, logits_of
 from mmer_core.uncertainty.calibration import fit_temperature, log_softmax
 from recipes.bundle.held_out import HeldOut
 from recipes.bundle.product import DRAWS, FittedProduct
+from recipes.left_out import LeftOut
 
 VIEWS = 4  # sets of draws; each training step takes one of them
 REFERENCE = "product of calibrated experts"
@@ -123,7 +124,8 @@ def product_logits(
     table, classes = study.table, len(study.table.labels)
     prior = np.bincount(table.y[fold.train], minlength=classes) / len(fold.train)
     groups, truth = table.groups[fold.validation].astype(str), table.y[fold.validation]
-    held_out = {m: HeldOut(v.astype(np.float32), truth, groups) for m, (v, _) in unimodal.items()}
+    parts = {m: LeftOut(v.astype(np.float32), truth, groups) for m, (v, _) in unimodal.items()}
+    held_out = {m: HeldOut({"validation": part}, {}) for m, part in parts.items()}
     product = FittedProduct(ProductOfExperts(table.dims, classes), study.seed, draws)
     product.fit(held_out, dict.fromkeys(unimodal, prior))
     test = {m: torch.from_numpy(z).float() for m, (_, z) in unimodal.items()}

@@ -1,4 +1,4 @@
-"""The shipped voice network: RAVDESS, EMO-DB and TESS, folds by speaker, training, figures.
+"""The shipped voice network: recordings of six corpora, training, speakers and corpora left out, figures.
 
 `python -m recipes.voice --data DIR --work DIR` trains it.
 """

@@ -11,9 +11,10 @@ from recipes.voice.train import train_voice
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line of this recipe."""
     parser = recipe_parser(
-        "Train the shipped voice network on RAVDESS, EMO-DB and TESS.", "ravdess, emodb and tess"
+        "Train the shipped voice network on RAVDESS, EMO-DB, TESS, ASED, nEMO and Polish words.",
+        "ravdess, emodb, tess and voices",
     )
-    parser.add_argument("--processes", type=int, default=2, metavar="N", help="folds trained at once")
+    parser.add_argument("--processes", type=int, default=2, metavar="N", help="recordings encoded at once")
     run_recipe(
         parser,
         argv,

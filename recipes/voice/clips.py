@@ -1,7 +1,8 @@
 """The recordings of the voice recipe, and a cache of their features.
 
-RAVDESS (Livingstone and Russo 2018), EMO-DB (Burkhardt et al. 2005) and TESS (Pichora-Fuller and Dupuis
-2020), as 16 kHz mono sound files.
+RAVDESS (Livingstone and Russo 2018), EMO-DB (Burkhardt et al. 2005), TESS (Pichora-Fuller and Dupuis 2020),
+ASED (Retta et al. 2022, Amharic), nEMO (Christop 2024, Polish) and single Polish words, as 16 kHz mono sound
+files.
 """
 
 from __future__ import annotations
@@ -9,30 +10,41 @@ from __future__ import annotations
 import multiprocessing
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import soundfile
 
 from mmer_core import corpora
-from mmer_core.clip import SAMPLE_RATE
+from mmer_core.clip import SAMPLE_RATE, Clip
+from mmer_core.encoders.backends.sound import heard
+from mmer_core.encoders.backends.speech_frames import RATE
 from mmer_core.encoders.voice_frames import VoiceFramesEncoder
+from mmer_core.inference.baseline import Baseline
 from mmer_core.labels import canonical_label
 from recipes.voice.augmentation import VARIATIONS, synthetic_sound
 
 _EMODB_MEN = ("03", "10", "11", "12", "15")  # the others, 08 09 13 14 16, are women
 #: A man and a woman tested in each fold.
 _EMODB_PAIRS = (("03", "08"), ("10", "09"), ("11", "13"), ("12", "14"), ("15", "16"))
+#: Corpora that are a folder with labels.csv (path, label7, speaker).
+_TABLES = {
+    "tess": Path("voices/tess_more"),
+    "ased": Path("voices/ased_amharic"),
+    "nemo": Path("voices/nemo_polish"),
+    "polish_words": Path("voices/polish_words"),
+}
 NOT_SPEECH = "nothing"  # the corpus of synthetic sounds without a voice
 _NOT_SPEECH_COUNT = 160
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-VARIANTS = 1 + len(VARIATIONS)  # of each recording; the first is the recording itself
-_VERSION = 1  # part of the cache's key; raise it when the features or a variation below change
+VARIANTS = ("as_recorded", "varied")  # of each recording
+_VERSION = 3  # part of the cache's key; raise it when the features or a variation below change
 
 
 @dataclass(frozen=True)
@@ -45,8 +57,8 @@ class VoiceClip:
         label: one of `EMOTIONS`; None for a sound without a voice.
         source_label: the label as the corpus has it ("calm").
         speaker: unique over all corpora ("ravdess-01").
-        corpus: "ravdess", "emodb", "tess" or `NOT_SPEECH`.
-        gender: "female", "male" or "none".
+        corpus: "ravdess", "emodb", "tess", "ased", "nemo", "polish_words" or `NOT_SPEECH`.
+        gender: "female", "male" or "none" where it is not told.
         fold: in which its speaker is tested; None for what is always trained on.
     """
 
@@ -61,8 +73,8 @@ class VoiceClip:
 
 
 def voice_clips(data: Path) -> list[VoiceClip]:
-    """All recordings of our emotions in data/ravdess (with its folds.json), data/emodb and
-    data/tess/<emotion>.
+    """All recordings of our emotions in data/ravdess (with its folds.json), data/emodb, data/tess/<emotion>
+    and the folders of data/voices.
 
     Raises:
         CorpusError: a corpus or the folds are missing.
@@ -82,6 +94,27 @@ def voice_clips(data: Path) -> list[VoiceClip]:
             for u in emodb.utterances()
         ),
         *(_clip(u, "tess", "YAF", "female", None) for u in tess.utterances()),
+        *(clip for corpus, folder in _TABLES.items() for clip in _listed(corpus, data / folder)),
+    ]
+
+
+def _listed(corpus: str, folder: Path) -> list[VoiceClip]:
+    """The recordings that the folder's labels.csv lists."""
+    table = folder / "labels.csv"
+    if not table.is_file():
+        raise corpora.CorpusError(f"{table} is missing: --data names the folder that holds the corpora")
+    return [
+        VoiceClip(
+            f"{corpus}-{Path(row.path).stem}",
+            folder / row.path,
+            canonical_label(row.label7),
+            row.original_label,
+            f"{corpus}-{row.speaker}",
+            corpus,
+            "none",
+            None,
+        )
+        for row in pd.read_csv(table, dtype=str, keep_default_na=False).itertuples()
     ]
 
 
@@ -111,13 +144,13 @@ def sounds_without_voice(count: int = _NOT_SPEECH_COUNT) -> list[VoiceClip]:
 
 
 def waveform_of(clip: VoiceClip, variant: int, seed: int = 0) -> np.ndarray:
-    """(N,) float32 at 16 kHz: the recording (variant 0) or one of its variations; the same for the same
-    arguments.
+    """(N,) float32 at 16 kHz: the recording (variant 0) or its variation (1), always the same.
 
     Raises:
         ValueError: the file is not 16 kHz mono.
     """
-    rng = np.random.default_rng([seed, variant, zlib.crc32(clip.id.encode())])
+    name = zlib.crc32(clip.id.encode())
+    rng = np.random.default_rng([seed, variant, name])
     if clip.path is None:
         sound = synthetic_sound(rng)
     else:
@@ -126,11 +159,11 @@ def waveform_of(clip: VoiceClip, variant: int, seed: int = 0) -> np.ndarray:
             raise ValueError(
                 f"{clip.path} is not 16 kHz mono: convert it, for example with ffmpeg -ac 1 -ar 16000"
             )
-    return VARIATIONS[variant - 1](sound, rng) if variant else sound
+    return VARIATIONS[name % len(VARIATIONS)](sound, rng) if variant else sound
 
 
 def fill_cache(clips: Sequence[VoiceClip], cache: Path, processes: int = 2) -> None:
-    """Compute the features of clips and variants that the cache lacks; stopped, it goes on where it was."""
+    """Compute the moments of clips and variants that the cache lacks; stopped, it goes on where it was."""
     jobs = [
         (clip, v, file) for clip in clips for v, file in enumerate(_files(clip, cache)) if not file.is_file()
     ]
@@ -139,7 +172,7 @@ def fill_cache(clips: Sequence[VoiceClip], cache: Path, processes: int = 2) -> N
     jobs[0][2].parent.mkdir(parents=True, exist_ok=True)
     for done, _ in enumerate(in_processes(_encode, jobs, processes, chunk=16), start=1):
         if done % 500 == 0 or done == len(jobs):
-            print(f"voice: features {done}/{len(jobs)}", flush=True)
+            print(f"voice: encoded {done}/{len(jobs)}", flush=True)
 
 
 def in_processes(
@@ -154,20 +187,19 @@ def in_processes(
         yield from pool.map(work, jobs, chunksize=chunk)
 
 
-def cached_features(clips: Sequence[VoiceClip], cache: Path) -> list[list[np.ndarray]]:
-    """For each clip its `VARIANTS` arrays (T, D) float16, from a cache that has been filled."""
-    return [[np.load(file) for file in _files(clip, cache)] for clip in clips]
+def cached_moments(clips: Sequence[VoiceClip], cache: Path) -> list[tuple[Baseline, ...]]:
+    """For each clip the moments of the frames of its `VARIANTS`, from a cache that has been filled."""
+    return [tuple(_moments(np.load(file)) for file in _files(clip, cache)) for clip in clips]
 
 
-def means_of(features: Sequence[Sequence[np.ndarray]], variants: Iterable[int]) -> np.ndarray:
-    """(N, V, D) float32: the mean over time of V variants of N clips' features."""
-    chosen = tuple(variants)
-    return np.stack([[row[v].astype(np.float32).mean(axis=0) for v in chosen] for row in features])
+def _moments(row: np.ndarray) -> Baseline:
+    count, (mean, variance) = int(row[0]), np.split(row[1:].astype(np.float64), 2)
+    return Baseline(count, mean, variance, count / RATE)
 
 
 def _files(clip: VoiceClip, cache: Path) -> list[Path]:
     folder = cache / f"{VoiceFramesEncoder.spec.fingerprint}-{_VERSION}"
-    return [folder / f"{clip.id}.{v}.npy" for v in range(VARIANTS)]
+    return [folder / f"{clip.id}.{v}.npy" for v in range(len(VARIANTS))]
 
 
 _encoder: list[VoiceFramesEncoder] = []  # one for each process, made at its first clip
@@ -177,8 +209,10 @@ def _encode(job: tuple[VoiceClip, int, Path]) -> None:
     clip, variant, path = job
     if not _encoder:
         _encoder.append(VoiceFramesEncoder(threads=1))
-    features = _encoder[0].encode_waveform(waveform_of(clip, variant))
+    waveform = waveform_of(clip, variant)
+    frames = _encoder[0].encode_waveform(heard(Clip(clip.id, clip.id, "audio", waveform=waveform)))
+    found = Baseline.of([frames], len(frames) / RATE)
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
-        np.save(file, features.astype(np.float16))
+        np.save(file, np.concatenate([[found.rows], found.mean, found.variance]).astype(np.float32))
     part.replace(path)

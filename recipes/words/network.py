@@ -130,6 +130,14 @@ def classifier_of(options: TextTraining, tensors: Mapping[str, Tensor]) -> TextC
     return classifier
 
 
+def between(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The tensors on the way from a network to what it became by going on with training, `share` of the way
+    (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). Their adapters have one rank and one
+    origin, so that each factor is averaged by itself and the rank stays.
+    """
+    return {name: (1 - share) * first[name] + share * second[name] for name in first}
+
+
 def average(trained: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean of several trainings that began at the same weights, by the names of `TextClassifier.tensors`
     (Wortsman et al. 2022, "Model soups").

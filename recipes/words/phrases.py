@@ -19,37 +19,41 @@ from recipes.words.network import HEAD_PREFIX, TextClassifier
 SHARES = tuple(round(0.05 * i, 2) for i in range(11))
 _C = 2.0  # inverse strength of the regularisation; 1 to 3 are alike on held-out dialogues
 _COMMENTS = 0.25  # weight of a comment; on held-out dialogues as good as none, on other comments far better
-# size of the feature that tells a comment: the larger, the less the regularisation holds its weights back
+_MORE = 1.0  # weight of an utterance of one more corpus
+# size of the feature that tells a corpus: the larger, the less the regularisation holds its weights back
 _FREE = 5.0
 _UNSEEN = -10.0  # logit of an emotion that the training part lacks
 
 
-def fit_phrases(classifier: TextClassifier, part: Utterances, comments: Utterances) -> Phrases:
+def fit_phrases(
+    classifier: TextClassifier, part: Utterances, comments: Utterances, more: Sequence[Utterances] = ()
+) -> Phrases:
     """Logistic regression on the utterances as they are and, as in the adapters' training, without
-    punctuation; and likewise, with less weight, on comments.
+    punctuation; and likewise, with less weight, on comments and on more corpora.
 
-    The class frequencies among the comments are learned by weights of their own, which are left out.
+    The class frequencies in each corpus but the first are learned by weights of their own, which are left
+    out; they also say which emotions a corpus lacks.
     """
     gone, encoder = classifier.options.unpunctuated, classifier.encoder
+    corpora = (part, comments, *more)
     texts = [
-        form
-        for corpus in (part, comments)
-        for form in (corpus.texts, list(map(without_punctuation, corpus.texts)))
+        form for corpus in corpora for form in (corpus.texts, list(map(without_punctuation, corpus.texts)))
     ]
     x = vstack([_one_hot(encoder, form) for form in texts])
-    labels = np.concatenate([np.tile(corpus.labels, 2) for corpus in (part, comments)])
+    labels = np.concatenate([np.tile(corpus.labels, 2) for corpus in corpora])
     weights = np.concatenate(
         [
             np.repeat([weight * (1 - gone), weight * gone], len(corpus))
-            for corpus, weight in ((part, 1.0), (comments, _COMMENTS))
+            for corpus, weight in zip(corpora, (1.0, _COMMENTS, *([_MORE] * len(more))), strict=True)
         ]
     )
-    is_comment = csr_matrix(_FREE * (np.arange(x.shape[0]) >= 2 * len(part))[:, None])
+    number = np.repeat(np.arange(len(corpora)), [2 * len(corpus) for corpus in corpora])
+    is_of = csr_matrix(_FREE * (number[:, None] == np.arange(1, len(corpora))))
     model = LogisticRegression(C=_C, max_iter=1000, tol=1e-3)
-    model.fit(hstack([x, is_comment]).tocsr(), labels, sample_weight=weights)
+    model.fit(hstack([x, is_of]).tocsr(), labels, sample_weight=weights)
     table = np.zeros((x.shape[1], len(EMOTIONS)), np.float32)
     bias = np.full(len(EMOTIONS), _UNSEEN, np.float32)
-    table[:, model.classes_], bias[model.classes_] = model.coef_.T[:-1], model.intercept_
+    table[:, model.classes_], bias[model.classes_] = model.coef_.T[: len(table)], model.intercept_
     return Phrases(table, bias)
 
 

@@ -107,16 +107,20 @@ class StageBatches:
         if self.in_dialogue:
             behind[: self.own] = rng.random(self.own) < self.in_dialogue
         rows = [self.rows[int(a), int(b)][i] for i, (a, b) in enumerate(zip(gone, behind, strict=True))]
-        shown = np.arange(self.own)
-        if self.replayed:
-            replay = rng.choice(len(self.labels) - self.own, self.replayed, replace=False)
-            shown = np.concatenate([shown, self.own + replay])
+        shown = self.shown(rng)
         # texts of like length together, so that little is padding, in another mixture each time
         order = shown[np.argsort([len(rows[i].tokens) for i in shown] + 4 * rng.random(len(shown)))]
         batches = [order[i : i + options.batch] for i in range(0, len(order), options.batch)]
         for which in rng.permutation(len(batches)):
             index = batches[which]
             yield TextBatch([rows[i] for i in index], index, behind[index])
+
+    def shown(self, rng: np.random.Generator) -> np.ndarray:
+        """Positions of the utterances that an epoch shows, drawn with `rng`."""
+        if not self.replayed:
+            return np.arange(self.own)
+        replay = rng.choice(len(self.labels) - self.own, self.replayed, replace=False)
+        return np.concatenate([np.arange(self.own), self.own + replay])
 
     def loss(self, classifier: TextClassifier, batch: TextBatch) -> Tensor:
         """`loss_of_logits` of the classifier's logits."""

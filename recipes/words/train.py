@@ -92,7 +92,7 @@ def train_words(data: Path, work: Path, seed: int = 0, options: TextTraining | N
     temperature = suite.temperature(predictor, in_dialogue)
     answered = halfway_to_equal(prior)  # people say things at other frequencies than MELD
     calibrated = partial(answering_under, temperature=temperature, trained=prior, answered=answered)
-    measured = _measure(work, report, dev, comments["test"], calibrated)
+    measured = measure(work, report, dev, comments["test"], calibrated)
     report |= {
         "phrases_share": share,
         "answer_prior": {name: float(value) for name, value in zip(EMOTIONS, answered, strict=True)},
@@ -136,15 +136,15 @@ def _with_phrases(
     return share, both, rows
 
 
-def _measure(
+def measure(
     work: Path,
     report: Mapping[str, Any],
     dev: Utterances,
     comments: Utterances,
     calibrated: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, Any]:
-    """Figures of the weights as they were written, on MELD's development part under all conditions, and on
-    comments; writes the raw logits of that part as it is.
+    """Figures of the weights as they were written to `work`, on MELD's development part under all conditions,
+    and on comments; writes the raw logits of that part as it is.
 
     Args:
         calibrated: raw logits to those that the shipped model answers with.

@@ -27,6 +27,7 @@ VARIANTS = [(name, {}) for name in fusion.names()] + [
     ("mmb", {"pooling": "cls"}),
     ("mmmla", {"pooling": "average", "max_frames": 4}),
     ("product", {"pooling": "stats", "heads": {"audio": {"name": "frames"}, "text": {"name": "words"}}}),
+    ("product", {"pooling": "mean", "heads": {"audio": {"name": "mean", "options": {"hidden": 16}}}}),
 ]
 each_model = pytest.mark.parametrize(
     ("name", "options"),

@@ -60,10 +60,10 @@ def test_rows_that_are_not_finite_are_left_out_and_nothing_else_is_no_baseline()
 def test_shrinkage_is_the_weighted_mean_of_both_and_grows_with_the_rows():
     for count in (1, 30):
         own = Baseline.of([rows(count)], 1.0)
-        mean, sd, total = InputScaling(MEAN, SD, 10.0).towards(own)
-        np.testing.assert_allclose(mean, (count * own.mean + 10 * MEAN) / (count + 10), rtol=1e-5)
-        np.testing.assert_allclose(sd**2, (count * own.variance + 10 * SD**2) / (count + 10), rtol=1e-5)
-        assert total == count + 10
+        found = InputScaling(MEAN, SD, 10.0).towards(own)
+        np.testing.assert_allclose(found.mean, (count * own.mean + 10 * MEAN) / (count + 10), rtol=1e-5)
+        np.testing.assert_allclose(found.sd**2, (count * own.variance + 10 * SD**2) / (count + 10), rtol=1e-5)
+        assert found.rows == count + 10
     far = [
         np.abs(InputScaling(MEAN, SD, 10.0).towards(replace(own, rows=count)).mean - own.mean).max()
         for count in (1, 10, 100, 10_000)
@@ -244,6 +244,67 @@ def test_each_sample_of_a_batch_has_its_own_baseline():
     compared = model.subset_probabilities(model.with_baseline(seen, OTHER), chosen)
     np.testing.assert_allclose(found[:, 0], plain, atol=1e-6)
     np.testing.assert_allclose(found[:, 1], compared, atol=1e-6)
+
+
+class TestOrdinarySpeech:
+    """A speaker's neutral speech stands for all that they say, by the difference in the average speaker."""
+
+    CALM, CALM_SD = MEAN - np.linspace(0.1, 0.5, DIM, dtype=np.float32), SD * np.float32(0.5)
+    KNOWN = InputScaling(MEAN, SD, 10.0, CALM, CALM_SD)
+
+    def ordinary(self, mean, sd, count=40):
+        return Baseline(count, mean.astype(float), np.square(sd, dtype=float), 5.0, ordinary=True)
+
+    @pytest.mark.parametrize("count", [1, 10_000])
+    def test_the_average_speakers_ordinary_speech_is_the_average_speaker(self, count):
+        found = self.KNOWN.towards(self.ordinary(self.CALM, self.CALM_SD, count))
+        np.testing.assert_allclose(found.mean, MEAN, atol=1e-5)
+        np.testing.assert_allclose(found.sd, SD, rtol=1e-5)
+        assert found.rows == 10 + count
+
+    def test_a_speaker_is_as_far_from_the_average_as_their_ordinary_speech(self):
+        found = self.KNOWN.towards(self.ordinary(self.CALM + 0.7, 2 * self.CALM_SD))
+        np.testing.assert_allclose(found.mean, MEAN + 0.7 * 40 / 50, rtol=1e-5)
+        np.testing.assert_allclose(found.sd**2, SD**2 * (4 * 40 + 10) / 50, rtol=1e-5)
+
+    def test_it_is_the_same_for_the_features(self):
+        own = self.ordinary(self.CALM + 0.7, self.CALM_SD)
+        np.testing.assert_array_equal(self.KNOWN(rows(3), own), self.KNOWN.towards(own)(rows(3)))
+
+    def test_speech_that_is_not_ordinary_stands_for_itself(self):
+        own, average = self.ordinary(self.CALM, self.CALM_SD), InputScaling(MEAN, SD, 10.0)
+        for scaling, baseline in ((self.KNOWN, replace(own, ordinary=False)), (average, own)):
+            found = scaling.towards(baseline)
+            np.testing.assert_allclose(found.mean, (40 * own.mean + 10 * MEAN) / 50, rtol=1e-5)
+            np.testing.assert_allclose(found.sd**2, (40 * own.variance + 10 * SD**2) / 50, rtol=1e-5)
+
+    def test_it_is_told_from_other_speech(self):
+        made = Baseline.of([rows(5)], 2.0, ordinary=True)
+        assert made.ordinary
+        assert not Baseline.of([rows(5)], 2.0).ordinary
+        assert made.fingerprint != Baseline.of([rows(5)], 2.0).fingerprint
+        assert (made + made).ordinary
+        assert not (made + Baseline.of([rows(5)], 2.0)).ordinary
+
+    def test_it_is_kept_in_the_file(self, tmp_path):
+        make(scaling={Modality.AUDIO: self.KNOWN}).save(tmp_path)
+        record = json.loads((tmp_path / "model.json").read_text())
+        _, scaling = storage.read_network(tmp_path, record)
+        for found, expected in zip(scaling[Modality.AUDIO], self.KNOWN, strict=True):
+            np.testing.assert_array_equal(found, expected)
+        assert scaling[Modality.AUDIO].ordinary_sd.dtype == np.float32
+        make().save(tmp_path / "without")
+        record = json.loads((tmp_path / "without" / "model.json").read_text())
+        _, scaling = storage.read_network(tmp_path / "without", record)
+        assert scaling[Modality.AUDIO].ordinary_mean is scaling[Modality.AUDIO].ordinary_sd is None
+
+    def test_a_model_answers_by_it(self):
+        model, seen = make(scaling={Modality.AUDIO: self.KNOWN}), make().observe(make_clip())
+        average = self.ordinary(self.CALM, self.CALM_SD)
+        same = model.fuse(model.with_baseline(seen, {Modality.AUDIO: average}))
+        assert same.probabilities == pytest.approx(model.fuse(seen).probabilities, abs=1e-5)
+        other = model.fuse(model.with_baseline(seen, {Modality.AUDIO: replace(average, ordinary=False)}))
+        assert other.probabilities != pytest.approx(same.probabilities, abs=1e-4)
 
 
 class TestRows:

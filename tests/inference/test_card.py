@@ -37,6 +37,35 @@ def test_data_licences_figures_and_prohibited_uses_are_in_it(record, tmp_path):
         assert f"{row['n']:,} | {100 * row['flagged']:.1f} %" in written
 
 
+SCORES = {"ua": 0.4811, "accuracy": 0.5, "confidence": 0.52, "ece": 0.061, "cross_entropy": 1.25}
+
+
+def test_corpora_that_were_left_out_come_first_among_the_figures(record, tmp_path):
+    record["card"]["strangers"] = {
+        "text": {"one": {"n": 1200, **SCORES, "recall": {"joy": 0.5}, "temperature": 1.5}, "mean": SCORES},
+        "audio": {"emodb": {"n": 454, **SCORES}},
+    }
+    record["card"]["baseline"] = {"audio": {"nothing": SCORES, "own_clips": SCORES | {"ua": 0.6}}}
+    written = text_of(tmp_path, record)
+    assert written.index("## Strangers") < written.index("## Modalities")
+    assert "|  | corpus left out | n | UA | accuracy | confidence | ECE | cross-entropy |" in written
+    scores = "0.481 | 0.500 | 0.520 | 0.061 | 1.250 |"
+    assert f"| Words | one | 1200 | {scores}" in written
+    assert f"| Words | mean |  | {scores}" in written
+    assert f"| Voice | emodb | 454 | {scores}" in written
+    assert f"| nothing | {scores}" in written
+    assert "| own clips | 0.600 | 0.500 |" in written
+    assert "Voice: the same, mean over the corpora, by what is known of the speaker" in written
+
+
+@pytest.mark.parametrize("strangers", [{}, None])
+def test_without_such_corpora_there_is_no_such_section(record, tmp_path, strangers):
+    record["card"] |= {"strangers": strangers, "baseline": {"audio": {"nothing": SCORES}}}
+    written = text_of(tmp_path, record)
+    assert "## Strangers" not in written
+    assert "what is known of the speaker" not in written
+
+
 def test_recipes_that_were_not_chosen_are_in_it(record, tmp_path):
     record["card"]["tried"] = {
         "visual": [

@@ -1,9 +1,13 @@
 """The shipped models are whole, state their facts, and open."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from mmer_core import checkpoint
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
+from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.card import AGAINST
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.shipped import load_model
@@ -46,14 +50,46 @@ def test_the_large_model_fits_the_default_one_and_is_worth_its_size():
     assert "comments" in gains, "it says how it does where it may be worse"
 
 
-def test_the_voices_temperature_rises_with_the_distance_and_calibrates_unseen_corpora(shipped):
-    card, detectors = shipped.record["card"], shipped.detectors
-    slopes = {m.value: pytest.approx(one.temperature_slope, abs=1e-4) for m, one in detectors.items()}
-    assert slopes == card["fusion"]["temperature_slopes"]
-    assert detectors[Modality.AUDIO].temperature_slope > 0
-    for figures in card["figures"]["audio"]["unseen_corpora"].values():
-        assert figures["ece_scaled"] < figures["ece"]
-        assert figures["cross_entropy_scaled"] < figures["cross_entropy"]
+def test_the_voice_is_read_against_an_average_speaker_whose_ordinary_speech_is_known(shipped):
+    assert shipped.takes_baseline == (Modality.AUDIO,)
+    scaling = shipped.input_scaling[Modality.AUDIO]
+    assert scaling.rows > 0
+    for part in (scaling.mean, scaling.sd, scaling.ordinary_mean, scaling.ordinary_sd):
+        assert part.shape == (shipped.encoders[Modality.AUDIO].spec.dim,)
+        assert np.isfinite(part).all()
+    assert (scaling.sd > 0).all()
+    assert (scaling.ordinary_sd > 0).all()
+    average = Baseline(
+        4000, scaling.ordinary_mean.astype(float), scaling.ordinary_sd.astype(float) ** 2, 96.0
+    )
+    found = scaling.towards(replace(average, ordinary=True))
+    np.testing.assert_allclose(found.mean, scaling.mean, atol=1e-3)
+
+
+def test_no_temperature_rises_with_the_distance(shipped):
+    assert set(shipped.detectors) == set(shipped.modalities)
+    assert {one.temperature_slope for one in shipped.detectors.values()} == {0}
+    assert "temperature_slopes" not in shipped.record["card"]["fusion"]
+
+
+@pytest.mark.parametrize("modality", ["text", "audio", "visual"])
+def test_the_card_says_how_well_strangers_are_read_and_how_sure_it_is_of_them(shipped, modality):
+    strangers = dict(shipped.record["card"]["strangers"][modality])
+    mean = strangers.pop("mean")
+    assert len(strangers) >= 2
+    for key in ("ua", "accuracy", "confidence", "ece", "cross_entropy"):
+        assert mean[key] == pytest.approx(np.mean([row[key] for row in strangers.values()]), abs=1e-3)
+    assert all(row["n"] >= 20 for row in strangers.values())
+    assert mean["ua"] > 2 / len(EMOTIONS)
+    assert mean["confidence"] == pytest.approx(mean["accuracy"], abs=0.1)
+
+
+def test_the_card_says_what_knowing_the_speaker_is_worth(shipped):
+    card = shipped.record["card"]
+    known = card["baseline"]["audio"]
+    assert known["nothing"]["ua"] == pytest.approx(card["strangers"]["audio"]["mean"]["ua"], abs=1e-3)
+    assert known["nothing"]["ua"] < known["ordinary"]["ua"]
+    assert known["nothing"]["ua"] < known["own_clips"]["ua"]
 
 
 def test_a_shipped_model_is_found_by_name():

@@ -13,7 +13,7 @@ from recipe_runs import (
     SHORT_TEXT,
     train_shallow,
     train_voice,
-    use_one_sound,
+    use_few_sounds,
     use_published,
     use_shallow_minilm,
     use_tiny_faces,
@@ -45,7 +45,7 @@ def fer2013(once: Make) -> Path:
 
 @pytest.fixture(scope="session")
 def voices(once: Make) -> Path:
-    """ravdess, emodb and tess."""
+    """ravdess, emodb, tess and voices."""
     return once("voices", write_voices)
 
 
@@ -92,11 +92,11 @@ def trained_words(once: Make, texts: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_voice(once: Make, voices: Path) -> Path:
-    """A work folder after the voice recipe, with one synthetic sound instead of 160."""
+    """A work folder after the voice recipe, with one synthetic sound instead of 160, and small corpora."""
 
     def make(work: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            use_one_sound(patch)
+            use_few_sounds(patch)
             train_voice(voices, work)
 
     return once("voice", make)

@@ -5,25 +5,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from encoders.published import publish
-from safetensors.torch import save_file
+from recipe_steps import EVEN, MEAN_HEAD, use_small_mpnet, write_steps, write_words
 
 from mmer_core import checkpoint
 from mmer_core.encoders import EncoderUnavailable, mpnet
-from mmer_core.encoders.backends.bert_network import BertNetwork
-from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, save_network
-from mmer_core.encoders.backends.face_network import FaceNetwork
-from mmer_core.encoders.mpnet import MpnetEncoder
 from mmer_core.inference import shipped
 from mmer_core.inference.card import AGAINST, PROHIBITED, write_card
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.media.loading import text_clip
 from mmer_core.uncertainty import out_of_distribution
-from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
+from recipes import left_out
 from recipes.bundle.assemble import bundle
 from recipes.bundle.card import LIMITS
 from recipes.bundle.large import bundle_large, compare
@@ -33,75 +27,6 @@ pytestmark = pytest.mark.long
 
 C = len(EMOTIONS)
 DRAWS = 500
-VOICE_DIM = 650
-
-
-def write_step(work: Path, name: str, dim: int, head: str, **report: object) -> None:
-    """The files of a step: its report, and its logits on held-out inputs."""
-    rng = np.random.default_rng(len(name))
-    table = pd.DataFrame(
-        {"label": [EMOTIONS[i % C] for i in range(140)], "group": [f"g{i % 20}" for i in range(140)]}
-    )
-    table[[f"logit_{e}" for e in EMOTIONS]] = rng.normal(size=(140, C)) + 2 * np.eye(C)[np.arange(140) % C]
-    table["distance"] = rng.uniform(0.5, 2, 140)
-    table.to_parquet(work / f"{name}_validation.parquet")
-    record = {
-        "dim": dim,
-        "head": {"name": head, "options": {}},
-        "encoder_options": {},
-        "data": [{"name": name, "n": 140, "licence": "none"}],
-        "seed": 0,
-        "prior": dict.fromkeys(EMOTIONS, 1 / C),
-        "figures": {
-            "held_out": {"n": 140, **dict.fromkeys(("accuracy", "ua", "macro_f1", "weighted_f1"), 0.5)}
-        },
-        "tried": [{"recipe": f"{name} | plain", "held_out": 0.6125}],
-    }
-    (work / f"{name}.json").write_text(json.dumps(record | report))
-
-
-def write_words(work: Path, encoder: str, dim: int, seed: int) -> None:
-    torch.manual_seed(seed)
-    tensors = {"expert.layers.1.weight": torch.randn(C, dim), "expert.layers.1.bias": torch.zeros(C)}
-    save_file(tensors, work / "text.safetensors")
-    options = {"delta": "text.safetensors", "context": 8}
-    write_step(work, "text", dim, "words", encoder=encoder, encoder_options=options)
-
-
-def detector(dim: int) -> MahalanobisDetector:
-    rng = np.random.default_rng(dim)
-    return MahalanobisDetector.fit(*(rng.normal(size=(n, dim)).astype(np.float32) for n in (50, 20)))
-
-
-def write_steps(work: Path) -> None:
-    """The files of all steps."""
-    (work / "large").mkdir(parents=True)
-    torch.manual_seed(0)
-    face = FaceEnsemble([FaceNetwork()])
-    save_network(face, work / "face.safetensors")
-    weights = {"weights": "face.safetensors"}
-    write_step(work, "face", face.dim, "frames", encoder="face_cnn", encoder_options=weights)
-    expert = {"expert.linear.weight": torch.randn(C, VOICE_DIM), "expert.linear.bias": torch.zeros(C)}
-    save_file(expert, work / "voice.safetensors")
-    write_step(work, "voice", VOICE_DIM, "frames", encoder="voice_frames", temperature_slope=0.5)
-    write_words(work, "minilm", 384, seed=1)
-    write_words(work / "large", "mpnet", mpnet.TINY.width, seed=2)
-    dims = {Modality.TEXT: 384, Modality.AUDIO: VOICE_DIM, Modality.VISUAL: face.dim}
-    out_of_distribution.save(work, {m: detector(dim) for m, dim in dims.items()})
-    figures = {m.value: {"held out": {"n": 20, "flagged": 0.0}} for m in dims}
-    (work / "out_of_distribution.json").write_text(json.dumps({"figures": figures}))
-
-
-def use_small_mpnet(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """A tiny network in the place of MPNet, in MMER_MODELS."""
-    torch.manual_seed(0)
-    tensors = {}
-    for name, tensor in BertNetwork(mpnet.TINY).state_dict().items():
-        theirs = next((theirs for theirs, ours in mpnet._NAMES.items() if ours in name), "")
-        tensors[name.replace(mpnet._NAMES[theirs], theirs) if theirs else name] = tensor
-    folder.mkdir(exist_ok=True)
-    publish(tensors, folder, patch, MpnetEncoder)
-    patch.setattr(MpnetEncoder, "needs", (MpnetEncoder.weights,))
 
 
 @pytest.fixture
@@ -129,7 +54,7 @@ def test_the_default_model_answers_and_its_record_says_how_it_is_built(bundled):
     model = EmotionModel.load(bundled / "default")
     assert model.record["schema"] == 2
     assert model.record["fusion"]["name"] == "product"
-    assert model.record["fusion"]["options"]["heads"]["audio"] == {"name": "frames", "options": {}}
+    assert model.record["fusion"]["options"]["heads"]["audio"] == {"name": "mean", "options": MEAN_HEAD}
     assert set(model.record["files"]) == {
         "fusion.safetensors",
         "text.safetensors",
@@ -142,6 +67,33 @@ def test_the_default_model_answers_and_its_record_says_how_it_is_built(bundled):
     assert set(model.detectors) == {Modality.TEXT, Modality.AUDIO, Modality.VISUAL}
     prediction = model.predict(text="I am so happy for you.")
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
+
+
+def test_the_voice_is_read_against_the_average_speaker_of_its_step(bundled):
+    model, step = EmotionModel.load(bundled / "default"), bundled / "work" / "voice.safetensors"
+    assert set(model.input_scaling) == {Modality.AUDIO}
+    found, made = model.input_scaling[Modality.AUDIO]._asdict(), checkpoint.load_tensors(step)
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, made[f"input_scaling.audio.{name}"].numpy())
+    expert = model.network.classifiers[Modality.AUDIO]
+    assert torch.equal(expert.mean, made["expert.mean"]), "in full precision, as it was measured"
+    assert torch.equal(expert.linear.weight, made["expert.linear.weight"].half().float())
+
+
+def test_its_card_has_the_scores_of_the_corpora_that_were_left_out(bundled):
+    record = checkpoint.read_record(bundled / "default")
+    card, written = record["card"], (bundled / "default" / "README.md").read_text(encoding="utf-8")
+    assert {m: list(rows) for m, rows in card["strangers"].items()} == {
+        m: ["first", "second", "mean"] for m in ("text", "audio", "visual")
+    }
+    apart = left_out.read(bundled / "work" / "voice_strangers.parquet")
+    assert card["strangers"]["audio"] == left_out.strangers(apart, EVEN, EVEN)
+    temperature = left_out.fit_temperature(list(apart.values()), EVEN, EVEN)
+    assert card["fusion"]["temperatures"]["audio"] == pytest.approx(temperature, rel=1e-5)
+    voice = json.loads((bundled / "work" / "voice.json").read_text(encoding="utf-8"))["strangers"]
+    assert card["baseline"] == {"audio": {k: voice[k]["mean"] for k in ("nothing", "ordinary")}}
+    assert "## Strangers" in written
+    assert f"| second | 210 | {card['strangers']['text']['second']['ua']:.3f} |" in written
 
 
 def test_the_same_steps_give_the_same_model(bundled, tmp_path):
@@ -158,7 +110,6 @@ def test_its_card_has_limits_data_figures_and_recipes(bundled, tmp_path):
     assert all(digest in card for digest in record["files"].values())
     assert "| text | 140 | none |" in card
     assert "| face \\| plain | 0.6125 |" in card
-    assert "1 + 0.50 for each unit" in card
     assert "## Needs" not in card
     assert set(record["card"]["figures"]) == {"text", "audio", "visual", "fused", "out_of_distribution"}
     assert set(record["card"]["figures"]["fused"]["subsets"]) == set(record["calibration"]["temperatures"])
@@ -179,6 +130,7 @@ def test_the_large_model_brings_only_its_words_and_takes_the_rest_from_the_defau
     assert set(large.detectors) == set(Modality) - {Modality.METADATA}
     assert large.detectors[Modality.TEXT].mean.shape == (mpnet.TINY.width,)
     assert large.identity != default.identity
+    assert set(record["card"]["strangers"]) == {"audio", "visual"}, "its words were on no corpus left out"
     clip = text_clip("I am so happy for you.")
     assert large.predict(clip).probabilities != default.predict(clip).probabilities
 

@@ -10,7 +10,7 @@ from mmer_core.labels import Modality
 from mmer_core.uncertainty import out_of_distribution
 from recipes.bundle import detectors
 from recipes.bundle.detectors import cut_up, fit_detectors
-from recipes.voice.clips import sounds_without_voice
+from recipes.voice.clips import cached_moments, sounds_without_voice, voice_clips
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("tiny_faces", "shallow_minilm")]
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("tiny_faces", "shallow_m
 @pytest.fixture
 def work(trained_face, trained_words, trained_voice, tmp_path):
     """The results of all recipes in one folder."""
-    shutil.copytree(trained_voice, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*_folds"))
+    shutil.copytree(trained_voice, tmp_path, dirs_exist_ok=True)
     for folder, names in (
         (trained_face, ("face.safetensors",)),
         (trained_words, ("text.json", "text.safetensors")),
@@ -50,14 +50,23 @@ def test_every_modality_gets_a_detector_and_figures(data, work):
     counts = {m: {kind: row["n"] for kind, row in rows.items()} for m, rows in report["figures"].items()}
     assert counts == {
         "text": {"held out": 10, "letters at random": 8},
-        "audio": {"held out": 18, "sounds without a voice": 1},
+        "audio": {"held out": 12, "sounds without a voice": 2},
         "visual": {"held out": 10, "cut-up faces": 8, "noise": 8},
     }
     assert all(0 <= row["flagged"] <= 1 for rows in report["figures"].values() for row in rows.values())
     found = out_of_distribution.load(work)
-    slope = json.loads((work / "voice.json").read_text())["temperature_slope"]
-    assert found[Modality.AUDIO].temperature_slope == pytest.approx(slope, abs=1e-6)
-    assert found[Modality.TEXT].temperature_slope == 0
+    assert set(found) == {Modality.TEXT, Modality.AUDIO, Modality.VISUAL}
+    assert {one.temperature_slope for one in found.values()} == {0}, "its corpora choose the temperature"
+
+
+def test_the_voices_held_out_are_those_of_one_fold_with_their_variations(voices, trained_voice):
+    found = detectors.voice_vectors(voices, trained_voice, np.random.default_rng(0))
+    clips = voice_clips(voices)
+    held_out = [c for c in clips if c.fold == 0]
+    assert len(found.held_out) == 2 * len(held_out) == 2 * (8 + 4)
+    assert len(found.training) == 2 * (len(clips) - len(held_out))
+    (recorded, varied), *_ = cached_moments(held_out, trained_voice / "cache")
+    np.testing.assert_array_equal(found.held_out[:2], np.stack([recorded.mean, varied.mean]))
 
 
 def test_without_the_encoders_it_says_what_to_run(data, tmp_path):

@@ -125,7 +125,7 @@ def voice_table(card: Mapping[str, Any]) -> str:
     corpus was left out of training; "" where the card does not separate them.
     """
     audio = figures_of(card).get("audio", {})
-    corpora, apart = audio.get("cross_validation", {}), audio.get("unseen_corpora", {})
+    corpora, apart = audio.get("cross_validation", {}), card.get("strangers", {}).get("audio", {})
     rows = []
     for name, language in _LANGUAGES.items():
         figures = corpora.get(name, {}) | ({_APART: apart[name]} if name in apart else {})
@@ -135,25 +135,6 @@ def voice_table(card: Mapping[str, Any]) -> str:
             for title, row in groups
         ]
     return table(("Corpus", "Language", "Voices of", "n", "UA, %"), rows) if rows else ""
-
-
-def temperature_sentence(card: Mapping[str, Any]) -> str:
-    """The loss on recordings that are unlike the training data, and the temperature against it; "" where the
-    card does not state it.
-    """
-    apart = figures_of(card).get("audio", {}).get("unseen_corpora", {})
-    if not apart:
-        return ""
-    errors = [
-        f"from {row['ece']:.2f} to {row['ece_scaled']:.2f} for {in_words(name)}"
-        for name, row in apart.items()
-    ]
-    return (
-        "Recordings of a corpus that was left out of training are recognised far less often; yours "
-        "are such. So the voice's probabilities are made less certain "
-        "the farther a recording lies from the training data (a temperature that grows with the distance): "
-        f"that takes their calibration error (ECE) {' and '.join(errors)}."
-    )
 
 
 def unlabelled_sentence(card: Mapping[str, Any]) -> str:

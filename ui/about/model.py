@@ -16,7 +16,6 @@ from ui.about.certainty import (
     risk_lines,
     risk_sentence,
     risk_subsets,
-    temperature_sentence,
     threshold_label,
     unlabelled_sentence,
     unlike_table,
@@ -32,6 +31,7 @@ from ui.about.model_card import (
     part_table,
     subset_figures,
 )
+from ui.about.strangers import baseline_sentence, strangers_table
 from ui.export import offer_figure
 from ui.figure import CONFIG, STILL, subset_title
 from ui.model_choice import describe_model
@@ -52,6 +52,7 @@ def show_shipped(folder: Path) -> None:
     card = record["card"]
     st.caption(f"{record['name']} {record['version']} · {sentence_case(record['licence'])}")
     st.markdown(data_table(card))
+    _show_strangers(card)
     _show_modalities(card)
     _show_fused(card)
     _show_certainty(card, float(record["calibration"]["unsure_below"]))
@@ -123,6 +124,19 @@ def _show_whole_card(folder: Path, title: str) -> None:
             st.markdown(card_body(card.read_text(encoding="utf-8")))
 
 
+def _show_strangers(card: Mapping[str, Any]) -> None:
+    """The scores to expect of people and places that were in no training data."""
+    if found := strangers_table(card):
+        st.markdown("##### On people and places it has not met")
+        st.caption(
+            "Your clips are such. Each corpus was left out of training whole and then read by a model that "
+            "learned from the others, one clip at a time, in per cent: UA is the mean over the emotions of "
+            "how many were found, right how many answers were, says how sure they were on average. ECE is "
+            f"the calibration error, 0 at best. {baseline_sentence(card)}".strip()
+        )
+        st.markdown(found)
+
+
 def _show_modalities(card: Mapping[str, Any]) -> None:
     """Each modality alone: which emotions it finds, and its scores."""
     st.markdown("##### Which emotions each finds on its own")
@@ -139,8 +153,8 @@ def _show_modalities(card: Mapping[str, Any]) -> None:
             offer_figure(chart, f"model-{name}-emotions")
     st.markdown("##### Scores on its own")
     st.caption(
-        "In per cent, on data that was not in training; where the corpus names the people, on "
-        "other people. "
+        "In per cent, on data that was not in training but of the same corpora, so better than you can "
+        "expect; where the corpus names the people, on other people. "
         "UA is the mean over the emotions of how many were found, so that rare ones count as much; "
         "F1 is weighted by how often each occurs."
     )
@@ -193,6 +207,5 @@ def _show_fairness(card: Mapping[str, Any]) -> None:
     """The differences between groups of people, as far as the data names them."""
     if voices := voice_table(card):
         st.markdown("##### For whom it works better")
-        sentences = f"{unlabelled_sentence(card)} {temperature_sentence(card)}".strip()
-        st.caption(f"The voice alone, cross-validation by speaker. {sentences}")
+        st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(card)}")
         st.markdown(voices)

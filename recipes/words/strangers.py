@@ -1,0 +1,100 @@
+"""How a network reads corpora that it was not trained on: right and sure enough, without the turns before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mmer_core import metrics
+from mmer_core.labels import EMOTIONS
+from mmer_core.uncertainty.calibration import answering_under, log_softmax, negative_log_likelihood
+from recipes.words.corpora import Utterances
+from recipes.words.more_corpora import own_classes
+
+STEPS = tuple(round(0.25 * i, 2) for i in range(5))  # of the way from the trained frequencies to equal ones
+TEMPERATURES = tuple(round(0.7 + 0.1 * i, 1) for i in range(19))
+
+
+class Read(NamedTuple):
+    """A corpus and the raw logits (N, C) of a network that had not learned it."""
+
+    utterances: Utterances
+    logits: np.ndarray
+
+
+class Answering(NamedTuple):
+    """How raw logits become answers.
+
+    Attributes:
+        temperature: that they are divided by.
+        step: of the way from the trained class frequencies to equal ones, 0 to 1.
+    """
+
+    temperature: float
+    step: float
+
+    def frequencies(self, trained: np.ndarray) -> np.ndarray:
+        """(C,) class frequencies that are answered under."""
+        return (1 - self.step) * trained + self.step / len(trained)
+
+    def answers(self, logits: np.ndarray, trained: np.ndarray) -> np.ndarray:
+        """(N, C) calibrated logits of raw ones (N, C) under the frequencies `trained` (C,)."""
+        return answering_under(logits, self.temperature, trained, self.frequencies(trained))
+
+
+def corpus_scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Scores of calibrated logits (N, C) for labels (N,): n, ua over the emotions that the labels have (all
+    seven may be answered), accuracy, ece, cross_entropy in nats, mean confidence, recall and the share of
+    each emotion among the answers.
+    """
+    probabilities = np.exp(log_softmax(logits))
+    answers, own = probabilities.argmax(1), own_classes(labels)
+    confusion = metrics.confusion_matrix(labels, answers, len(EMOTIONS))
+    recall = np.diag(confusion) / np.maximum(1, confusion.sum(1))
+    said = confusion.sum(0) / len(labels)
+    return {
+        "n": len(labels),
+        "ua": round(float(recall[own].mean()), 4),
+        "accuracy": round(float((answers == labels).mean()), 4),
+        "ece": round(float(metrics.expected_calibration_error(probabilities, labels)), 4),
+        "cross_entropy": round(negative_log_likelihood(logits, labels), 4),
+        "confidence": round(float(probabilities.max(1).mean()), 4),
+        "recall": {e: round(float(r), 4) for e, r, has in zip(EMOTIONS, recall, own, strict=True) if has},
+        "answered": {e: round(float(s), 4) for e, s in zip(EMOTIONS, said, strict=True)},
+    }
+
+
+def mean_scores(read: Mapping[str, Read], answering: Answering, trained: np.ndarray) -> dict[str, float]:
+    """Means over the corpora, each counted once, of ua, accuracy, ece and cross_entropy."""
+    scored = [corpus_scores(answering.answers(r.logits, trained), r.utterances.labels) for r in read.values()]
+    names = ("ua", "accuracy", "ece", "cross_entropy")
+    return {name: round(float(np.mean([row[name] for row in scored])), 4) for name in names}
+
+
+def best_answering(
+    read: Mapping[str, Read], trained: np.ndarray, steps: tuple[float, ...] = STEPS
+) -> Answering:
+    """The temperature and step with the least mean cross-entropy over the corpora, each counted once."""
+
+    def loss(answering: Answering) -> float:
+        return sum(
+            negative_log_likelihood(answering.answers(r.logits, trained), r.utterances.labels)
+            for r in read.values()
+        )
+
+    return min((Answering(t, step) for t in TEMPERATURES for step in steps), key=loss)
+
+
+def write_read(path: Path, read: Mapping[str, Read]) -> None:
+    """Write a table: id, corpus, label, group, logit_<emotion>."""
+    tables = []
+    for name, (part, logits) in read.items():
+        labels = [EMOTIONS[i] for i in part.labels]
+        table = pd.DataFrame({"id": part.ids, "corpus": name, "label": labels, "group": part.groups})
+        table[[f"logit_{emotion}" for emotion in EMOTIONS]] = logits.astype(np.float32)
+        tables.append(table)
+    pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
