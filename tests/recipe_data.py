@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,23 @@ PHRASES = {
     "joy": ["This is wonderful, I love it!", "Hooray, we won!", "I am so happy for you."],
     "sadness": ["I miss her so much.", "My dog died yesterday.", "I feel lonely and I cry."],
     "surprise": ["Oh my God, you are pregnant?", "What? I can't believe it!", "Wow, I did not expect that!"],
+}
+
+
+class VoiceTable(NamedTuple):
+    """A corpus of voices that is a folder with labels.csv."""
+
+    speakers: tuple[str, ...]
+    emotions: tuple[str, ...]
+    language: str
+    ending: str
+
+
+VOICE_TABLES = {
+    "tess_more": VoiceTable(("OAF",), ("neutral", "fear", "joy", "sadness"), "en", "ogg"),
+    "ased_amharic": VoiceTable(("g01s01", "g02s02"), ("neutral", "anger", "joy"), "am", "ogg"),
+    "nemo_polish": VoiceTable(("EB0", "KZ1"), ("neutral", "anger", "fear", "joy", "surprise"), "pl", "flac"),
+    "polish_words": VoiceTable(("m1",), ("anger", "sadness"), "pl", "ogg"),
 }
 GOEMOTIONS_LABELS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
 
@@ -92,7 +110,9 @@ def write_faces(folder: Path) -> None:
 
 
 def write_voices(folder: Path) -> None:
-    """Two actors of RAVDESS in two folds, four speakers of EMO-DB, TESS; the pitch says the emotion."""
+    """Two actors of RAVDESS in two folds, four speakers of EMO-DB, TESS, and the corpora with a labels.csv;
+    the pitch says the emotion.
+    """
     for actor in (1, 2):
         for emotion in range(1, 9):
             name = f"03-01-{emotion:02d}-01-01-01-{actor:02d}.flac"
@@ -103,6 +123,20 @@ def write_voices(folder: Path) -> None:
             beep(folder / "emodb" / f"{speaker}a01{letter}a.flac", 150 + 100 * i + int(speaker))
     for i, emotion in enumerate(("angry", "sad")):
         beep(folder / "tess" / emotion / f"YAF_back_{emotion}.flac", 300 + 100 * i)
+    for name, corpus in VOICE_TABLES.items():
+        write_voice_table(folder / "voices" / name, corpus)
+
+
+def write_voice_table(folder: Path, corpus: VoiceTable) -> None:
+    """labels.csv and a recording of each emotion by each speaker."""
+    rows = []
+    for k, speaker in enumerate(corpus.speakers):
+        for emotion in corpus.emotions:
+            path = f"audio/{speaker}_{emotion}_1.{corpus.ending}"
+            beep(folder / path, 110 + 90 * EMOTIONS.index(emotion) + 7 * k)
+            rows.append((path, emotion, emotion.upper(), speaker, corpus.language))
+    columns = ["path", "label7", "original_label", "speaker", "language"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "labels.csv", index=False)
 
 
 def beep(path: Path, hertz: float, seconds: float = 0.4) -> None:

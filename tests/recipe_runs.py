@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,8 +47,7 @@ SHORT_TEXT = TextTraining(
     writes_soft_labels=True,
     recipes=TextTraining().recipes[2:3],
 )
-VOICE_OPTIONS = {"dim": 16, "widths": [4, 8]}
-VOICE_TRAINING = VoiceTraining(epochs=2, batch=8)
+VOICE_TRAINING = VoiceTraining(members=1, hidden=8, iterations=5, epochs=1, batch=32)
 
 
 class TinyFace(FaceClassifier):
@@ -117,12 +117,11 @@ def train_shallow(data: Path, work: Path, options: TextTraining) -> None:
         words.train_words(data, work, seed=3, options=options)
 
 
-def use_one_sound(patch: pytest.MonkeyPatch) -> None:
-    for module in ("train", "folds"):
-        patch.setattr(f"recipes.voice.{module}.sounds_without_voice", lambda count=1: sounds_without_voice(1))
+def use_few_sounds(patch: pytest.MonkeyPatch) -> None:
+    """One synthetic sound, and a corpus of four utterances is measured already."""
+    patch.setattr("recipes.voice.train.sounds_without_voice", lambda: sounds_without_voice(1))
+    patch.setattr("recipes.left_out.corpora.FEWEST", 4)
 
 
-def train_voice(data: Path, work: Path, seeds: int = 2) -> dict[str, object]:
-    return voice.train_voice(
-        data, work, training=VOICE_TRAINING, options=VOICE_OPTIONS, processes=1, seeds=seeds
-    )
+def train_voice(data: Path, work: Path, seeds: int = 2) -> dict[str, Any]:
+    return voice.train_voice(data, work, training=VOICE_TRAINING, processes=1, seeds=seeds)

@@ -50,7 +50,7 @@ def test_the_frames_may_come_in_any_order_and_number(network):
     torch.testing.assert_close(network(x[1:], no_pad(x[1:]))[0], expected[1])
 
 
-def test_half_of_the_answer_is_the_linear_ones_and_half_the_mean_of_the_members(network):
+def test_a_third_of_the_answer_is_the_linear_ones_and_the_rest_the_mean_of_the_members(network):
     means = torch.randn(4, DIM)
     x = (means - network.mean) / network.std
     members = [
@@ -58,7 +58,7 @@ def test_half_of_the_answer_is_the_linear_ones_and_half_the_mean_of_the_members(
         for first, second in zip(network.first, network.second, strict=True)
     ]
     apart = torch.stack([m.log_softmax(-1) for m in members]).mean(0)
-    expected = (network.linear(x).log_softmax(-1) + apart) / 2
+    expected = network.linear(x).log_softmax(-1) / 3 + 2 * apart / 3
     torch.testing.assert_close(network.answer(means), expected)
     assert network.members(x).shape == (3, 4, C)
 
