@@ -138,9 +138,9 @@ def report(
 
 def _figures(parts: Parts, logits: VoteLogits, answer: Answering) -> dict[str, Any]:
     return {
+        "agreement with the votes": agreement(answer(logits.labelled[parts.voted]), parts.public.shares),
         "public_test": figures(answer(logits.labelled), parts.labelled.labels),
         "held_out": figures(answer(logits.held_out), parts.held_out.faces.labels),
-        "agreement with the votes": agreement(answer(logits.labelled[parts.voted]), parts.public.shares),
         "agreement with the votes, held out": agreement(answer(logits.held_out), parts.held_out.shares),
         "photographs": strangers_figures(answer(logits.photographs), parts.photographs.labels),
     }

@@ -12,10 +12,12 @@ import torch
 from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, load_network, save_network
 from mmer_core.encoders.backends.face_mobile import FaceMobileNet
 from mmer_core.labels import EMOTIONS
-from mmer_core.uncertainty.calibration import answering_under, halfway_to_equal
+from mmer_core.uncertainty.calibration import halfway_to_equal
+from recipes import left_out
 from recipes.face import photographs, votes
 from recipes.face.augmentation import augment
 from recipes.face.evaluation import flip_logits
+from recipes.face.ferplus import read_voted
 from recipes.face.photographs import read_photographs, strangers_figures
 from recipes.face.training import FaceBatches, FaceTraining, train_network
 from recipes.face.votes import Epochs, train_face_votes
@@ -110,14 +112,12 @@ def test_the_tables_hold_the_logits_of_both_ensembles(work, report, voted):
         assert rows["id"][0] == "photographs/img/0.png"
         expected = flip_logits(load_network(work / f"{network}.safetensors"), found.images).numpy()
         assert rows[names].to_numpy() == pytest.approx(expected, abs=1e-4)
-    validation = pd.read_parquet(work / "face_validation.parquet")
-    answers = answering_under(
-        validation[names].to_numpy(),
-        report["temperature"],
-        *(np.array(list(report[key].values())) for key in ("prior", "answer_prior")),
-    )
-    right = np.array([EMOTIONS[i] for i in answers.argmax(1)]) == validation["label"]
-    assert report["figures"]["public_test"]["accuracy"] == pytest.approx(right.mean())
+    (votes_one_by_one,) = left_out.read(work / "face_validation.parquet").values()
+    public = read_voted(voted, 3)[2]
+    assert len(votes_one_by_one) == round(10 * public.shares.sum())
+    counts = np.bincount(votes_one_by_one.labels, minlength=len(EMOTIONS))
+    assert counts == pytest.approx(10 * public.shares.sum(0), abs=0.5)
+    assert set(votes_one_by_one.groups) == set(public.faces.digests)
 
 
 @pytest.mark.usefixtures("tiny_faces")
