@@ -15,6 +15,8 @@ BUNDLE_STEPS = ("out-of-distribution", "fuse", "large")
 STEPS = ("face", "face-votes", "voice", "large-words", "words", "more-words", *BUNDLE_STEPS)
 #: Instead of "large" where its weights are not at hand: the large model as it is, on the new default one.
 REFIT = "large-refit"
+#: Words in other languages; measured, and not part of the shipped model.
+LANGUAGES = "languages"
 
 
 def steps_parser(description: str, steps: Sequence[str]) -> argparse.ArgumentParser:
@@ -30,7 +32,7 @@ def steps_parser(description: str, steps: Sequence[str]) -> argparse.ArgumentPar
         help="where the model goes (default: the shipped one's place); the large one goes beside it",
     )
     parser.add_argument(
-        "--only", action="append", choices=(*steps, REFIT), help="run only this step; repeatable"
+        "--only", action="append", choices=(*steps, REFIT, LANGUAGES), help="run only this step; repeatable"
     )
     return parser
 
@@ -55,6 +57,7 @@ def run_step(name: str, data: Path, work: Path, out: Path, seed: int) -> None:
     from recipes.face.train import train_face
     from recipes.face.votes import train_face_votes
     from recipes.voice.train import train_voice
+    from recipes.words.languages import train_languages
     from recipes.words.more import train_more_words
     from recipes.words.train import train_words
 
@@ -71,6 +74,8 @@ def run_step(name: str, data: Path, work: Path, out: Path, seed: int) -> None:
             train_words(data, work, seed)
         case "more-words":
             train_more_words(data, work, seed, out)
+        case "languages":
+            train_languages(data, work, seed)
         case "out-of-distribution":
             detectors.fit_detectors(data, work, seed)
         case "fuse":

@@ -40,8 +40,8 @@ def grey_faces(crops: np.ndarray) -> np.ndarray:
     seconds_per_clip=0.7,
 )
 class FaceCnnEncoder(TorchEncoder):
-    """This project's face networks, trained on FER2013 and FER+: their embeddings side by side, for each frame
-    in which the face was found.
+    """This project's face networks, trained on FER2013 and FER+: their embeddings side by side, for each
+    frame in which the face was found.
 
     A linear classifier for these features lies in the same file, as `head.weight` (7, D) and `head.bias`
     (7,).

@@ -117,10 +117,12 @@ class EmotionModel:
         return any(encoder.spec.reads_dialogue for encoder in self.encoders.values())
 
     @property
-    def language(self) -> str | None:
-        """Of the words that the model learned from, "en"; None if it is another or not known."""
-        found: str | None = self.record["modalities"].get(Modality.TEXT.value, {}).get("language")
-        return found
+    def languages(self) -> tuple[str, ...]:
+        """Codes of those whose words are read, "en" among them; typed words in others are left out. Empty
+        where they are not known, and every word is read.
+        """
+        entry = self.record["modalities"].get(Modality.TEXT.value, {})
+        return tuple(entry.get("languages") or filter(None, [entry.get("language")]))
 
     @property
     def unsure_below(self) -> float:
@@ -186,7 +188,7 @@ class EmotionModel:
         if not self.encoders:
             raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
         wanted = self.modalities if use is None else use
-        found = observations.observe(clip, self.encoders, wanted, progress, language=self.language)
+        found = observations.observe(clip, self.encoders, wanted, progress, languages=self.languages)
         return replace(found, absent={**found.absent, **self.missing})
 
     def reword(
@@ -198,7 +200,7 @@ class EmotionModel:
         Args:
             context: the turns before them, oldest first; by default those of the observation.
         """
-        return observations.reword(observation, self.encoders, text, context, language=self.language)
+        return observations.reword(observation, self.encoders, text, context, languages=self.languages)
 
     def follow(self, observation: Observation, person: int) -> Observation:
         """The same observation with the face of another person, counted from 0 at the left in `Clip.people`;
@@ -230,7 +232,7 @@ class EmotionModel:
         if not self.takes_baseline:
             raise ValueError(f"{self.name} compares nobody with how they usually sound: give no baseline")
         taking = {m: self.encoders[m] for m in self.takes_baseline}
-        return speaker_baseline(clips, taking, language=self.language, ordinary=ordinary)
+        return speaker_baseline(clips, taking, languages=self.languages, ordinary=ordinary)
 
     def with_baseline(self, observation: Observation, baseline: Mapping[Modality, Baseline]) -> Observation:
         """The same observation, to be compared with this baseline in place of any other; nothing is encoded.

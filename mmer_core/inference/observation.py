@@ -15,7 +15,7 @@ from mmer_core.encoders.base import EncoderUnavailable, ModalityEncoder
 from mmer_core.inference.baseline import Baseline
 from mmer_core.labels import Modality
 from mmer_core.media.faces import find_faces
-from mmer_core.media.language import ENGLISH, foreign, says_something
+from mmer_core.media.language import ENGLISH, LANGUAGES, foreign, says_something
 from mmer_core.media.loading import load_clip, text_clip
 from mmer_core.media.speech import Segment, SpeechUnavailable, Transcript, transcribe, with_voices
 
@@ -72,7 +72,7 @@ def observe(
     wanted: Collection[Modality],
     progress: Progress | None = None,
     *,
-    language: str | None = None,
+    languages: Collection[str] = (),
 ) -> Observation:
     """Find faces and recognise speech where an encoder needs them, and run every encoder that is wanted.
 
@@ -81,8 +81,9 @@ def observe(
         encoders: of the model.
         wanted: modalities to spend time on; the others are absent as switched off.
         progress: called with the name of each step as it starts: "faces", "speech", then modalities.
-        language: of the words that the model learned from, "en"; words in another are left out. None where
-            it is not known, and every word counts.
+        languages: codes of those whose words the model reads, "en" among them; words in another are left
+            out, and of speech all that are not English. Empty where they are not known, and every word
+            counts.
     """
     used = {m: encoder for m, encoder in encoders.items() if m in wanted}
     watch = _Stopwatch(progress)
@@ -105,7 +106,8 @@ def observe(
     left_out = transcript.left_out
     for modality, encoder in used.items():
         with watch.step(modality.value):
-            reason = encode_into(features, absent, clip, modality, encoder, language=language)
+            known = _spoken(languages) if listens else languages
+            reason = encode_into(features, absent, clip, modality, encoder, languages=known)
             left_out = left_out or reason
     transcribed = bool(transcript.text.strip())
     return Observation(
@@ -119,16 +121,17 @@ def reword(
     text: str,
     context: Sequence[str] | None = None,
     *,
-    language: str | None = None,
+    languages: Collection[str] = (),
 ) -> Observation:
     """See `EmotionModel.reword`."""
     clip = observation.clip.with_text(text)
     clip = clip if context is None else clip.after(context)
     transcribed = observation.transcribed and clip.text == observation.clip.text
-    found = encode_again(observation, clip, Modality.TEXT, encoders.get(Modality.TEXT), language=language)
+    known = _spoken(languages) if transcribed else languages
+    found = encode_again(observation, clip, Modality.TEXT, encoders.get(Modality.TEXT), languages=known)
     for modality, encoder in encoders.items() if context is not None else ():
         if encoder.spec.reads_dialogue and modality is not Modality.TEXT:
-            found = encode_again(found, clip, modality, encoder, language=language)
+            found = encode_again(found, clip, modality, encoder, languages=languages)
     return replace(found, transcribed=transcribed)
 
 
@@ -150,7 +153,7 @@ def encode_again(
     modality: Modality,
     encoder: ModalityEncoder | None,
     *,
-    language: str | None = None,
+    languages: Collection[str] = (),
 ) -> Observation:
     """The observation with a clip that differs in one modality; only that modality's encoder, if there is
     one, runs.
@@ -159,7 +162,7 @@ def encode_again(
         return replace(observation, clip=clip)
     features = {m: x for m, x in observation.features.items() if m != modality}
     absent = {m: reason for m, reason in observation.absent.items() if m != modality}
-    reason = encode_into(features, absent, clip, modality, encoder, language=language)
+    reason = encode_into(features, absent, clip, modality, encoder, languages=languages)
     left_out = reason if modality is Modality.TEXT else observation.left_out
     return replace(observation, clip=clip, features=features, absent=absent, left_out=left_out)
 
@@ -171,14 +174,14 @@ def encode_into(
     modality: Modality,
     encoder: ModalityEncoder,
     *,
-    language: str | None = None,
+    languages: Collection[str] = (),
 ) -> str:
     """Put the modality's features into `features`, or the reason why there are none into `absent`.
 
     Returns:
         Why words that are there do not count, "" if they do.
     """
-    reason = _unread(clip, language) if modality is Modality.TEXT else ""
+    reason = _unread(clip, languages) if modality is Modality.TEXT else ""
     if reason:
         absent[modality] = reason
         return reason
@@ -189,16 +192,26 @@ def encode_into(
     return ""
 
 
-def _unread(clip: Clip, language: str | None) -> str:
+def _unread(clip: Clip, languages: Collection[str]) -> str:
     """Why a model cannot read the words of a clip; "" if it can, or there are none."""
     text = clip.text or ""
     if text and not says_something(text):
         return "there are no words, only marks"
-    named = foreign(text) if language == ENGLISH else None
+    named = foreign(text) if ENGLISH in languages else None
     if named is None:
         return ""
+    known = [LANGUAGES.get(code, code) for code in languages]
+    if named in known:
+        return ""
     what = f"the words look {named}" if named else "the words are not English, or no words at all"
-    return f"{what}; only English is read"
+    if len(known) == 1:
+        return f"{what}; only English is read"
+    return f"{what}; only {', '.join(known[:-1])} and {known[-1]} are read"
+
+
+def _spoken(languages: Collection[str]) -> Collection[str]:
+    """Those of the languages that the speech recogniser knows, which is English alone."""
+    return [code for code in languages if code == ENGLISH]
 
 
 def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:

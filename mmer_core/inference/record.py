@@ -48,7 +48,11 @@ class Calibration(JsonConfig):
 
 
 def computed(
-    name: str, options: Mapping[str, Any], spec: EncoderSpec, language: str | None = None
+    name: str,
+    options: Mapping[str, Any],
+    spec: EncoderSpec,
+    language: str | None = None,
+    languages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The entry of a modality whose features a registered encoder computes from a clip.
 
@@ -57,10 +61,12 @@ def computed(
         options: as its factory takes them, as JSON values or text.
         spec: of the encoder with these options.
         language: of the words it was trained on, "en"; None if another, or not known.
+        languages: codes of all whose words it reads, where these are several, "en" first.
     """
     values = {k: str(v) if isinstance(v, Path) else v for k, v in options.items()}
     entry = {"encoder": name, "options": values, "dim": spec.dim, "fingerprint": spec.fingerprint}
-    return entry | ({"language": language} if language else {})
+    several = {"languages": list(languages)} if len(languages) > 1 else {}
+    return entry | ({"language": language} if language else {}) | several
 
 
 def given(dim: int, source: str) -> dict[str, Any]:

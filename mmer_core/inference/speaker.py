@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ def speaker_baseline(
     clips: Iterable[Clip | str | Path] | Clip | str | Path,
     encoders: Mapping[Modality, ModalityEncoder],
     *,
-    language: str | None = None,
+    languages: Collection[str] = (),
     ordinary: bool = True,
 ) -> dict[Modality, Baseline]:
     """{modality: baseline} of what is found in the clips, which are read one after the other.
@@ -31,7 +31,7 @@ def speaker_baseline(
     Args:
         clips: decoded, or files; one or several.
         encoders: of the modalities that are compared with a baseline.
-        language: as in `observation.observe`.
+        languages: as in `observation.observe`.
         ordinary: they are of ordinary, neutral speech.
 
     Raises:
@@ -43,7 +43,7 @@ def speaker_baseline(
     names, absent = [], dict[Modality, str]()
     for given in [clips] if isinstance(clips, Clip | str | Path) else clips:
         found = observations.observe(
-            observations.as_clip(given, None), encoders, tuple(encoders), language=language
+            observations.as_clip(given, None), encoders, tuple(encoders), languages=languages
         )
         names.append(display_name(found.clip.name))
         absent |= found.absent

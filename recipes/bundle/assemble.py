@@ -100,7 +100,7 @@ class StepResult:
         files = {k: self.work / v for k, v in options.items() if k in checkpoint.FILE_OPTIONS}
         spec = encoders.create(self.report["encoder"], **{**options, **files}).spec
         language = ENGLISH if spec.modality is Modality.TEXT else None
-        return computed(self.report["encoder"], options, spec, language)
+        return computed(self.report["encoder"], options, spec, language, self.report.get("languages", ()))
 
 
 def read_report(work: Path, name: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def train_more_words(
         *_known_rows(stages, trials, choice),
     ]
     _write_final(stages, choice, work / "text.safetensors")
-    report = describe(stages, prior)
+    report = describe(stages, prior, choice.new)
     answered = answering.frequencies(prior)
     calibrated = partial(answering_under, temperature=answering.temperature, trained=prior, answered=answered)
     figures = measure(work, report, corpora.dev, corpora.comments["test"], calibrated)
@@ -94,12 +94,14 @@ def train_more_words(
 
 
 def _write_final(stages: MoreStages, choice: Shares, path: Path) -> None:
-    """Train on all corpora, and write adapters, phrases and head in half precision."""
-    data, shipped = stages.data, stages.shipped
-    final = classifier_of(stages.text, between(shipped.tensors, stages.final().tensors(), choice.new))
+    """Train on all corpora if that was chosen; write adapters, phrases and head in half precision."""
+    data, tensors = stages.data, stages.shipped.tensors
+    if choice.new:
+        tensors = between(tensors, stages.final().tensors(), choice.new)
+    final = classifier_of(stages.text, tensors)
     table = fit_phrases(final, data.meld, data.comments["train"], tuple(data.more.values()))
-    tensors = join(final.tensors(), table, choice.phrases)
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, path)
+    written = join(final.tensors(), table, choice.phrases)
+    save_file({name: tensor.half().contiguous() for name, tensor in written.items()}, path)
 
 
 def _known_rows(stages: MoreStages, trials: Sequence[Trial], choice: Shares) -> list[dict[str, Any]]:

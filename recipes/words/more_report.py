@@ -11,11 +11,12 @@ import pandas as pd
 
 from mmer_core import metrics
 from mmer_core.labels import EMOTIONS
+from recipes.left_out import scores
 from recipes.words.more_corpora import SOURCES
 from recipes.words.more_stages import MoreStages
 from recipes.words.network import sentence_encoder
 from recipes.words.phrases import SHARES
-from recipes.words.strangers import STEPS, Answering, Read, best_answering, corpus_scores, mean_scores
+from recipes.words.strangers import STEPS, Answering, Read, best_answering, mean_scores
 
 HALFWAY = (0.5,)  # the step at which the words answered before
 _GOEMOTIONS = {"name": "GoEmotions, training part, comments with one label", "licence": "Apache-2.0"}
@@ -33,8 +34,7 @@ def stranger_row(recipe: str, read: Mapping[str, Read], trained: np.ndarray) -> 
     """
     answering = best_answering(read, trained, HALFWAY)
     scored = {
-        name: corpus_scores(answering.answers(r.logits, trained), r.utterances.labels)
-        for name, r in read.items()
+        name: scores(answering.answers(r.logits, trained), r.utterances.labels) for name, r in read.items()
     }
     found: dict[str, Any] = {"recipe": recipe, "temperature": answering.temperature}
     found |= {f"left_out_{k}": v for k, v in mean_scores(read, answering, trained).items()}
@@ -65,13 +65,6 @@ def best_phrases_share(
     return min(((share, loss(share)) for share in SHARES), key=lambda found: found[1])
 
 
-def corpus_losses(read: Mapping[str, Read], trained: np.ndarray) -> np.ndarray:
-    """(K,) cross-entropies of the corpora at the temperature and frequencies that are best for all."""
-    answering = best_answering(read, trained)
-    answers = [(answering.answers(r.logits, trained), r.utterances.labels) for r in read.values()]
-    return np.array([corpus_scores(logits, labels)["cross_entropy"] for logits, labels in answers])
-
-
 def answers_by_step(work: Path, read: Mapping[str, Read], trained: np.ndarray) -> list[dict[str, Any]]:
     """For each of `STEPS` from MELD's frequencies to equal ones, at the temperature that is best for the
     corpora that were left out: their mean scores, and those of the logits that were written for MELD's
@@ -86,7 +79,7 @@ def answers_by_step(work: Path, read: Mapping[str, Read], trained: np.ndarray) -
         dev = answering.answers(logits, trained)
         row: dict[str, Any] = {"step": step, "temperature": answering.temperature}
         row |= {f"left_out_{k}": v for k, v in mean_scores(read, answering, trained).items()}
-        row |= {f"dev_{k}": corpus_scores(dev, labels)[k] for k in ("ua", "accuracy", "ece", "cross_entropy")}
+        row |= {f"dev_{k}": scores(dev, labels)[k] for k in ("ua", "accuracy", "ece", "cross_entropy")}
         row["dev_weighted_f1"] = round(metrics.score_predictions(labels, dev)["weighted_f1"], 4)
         rows.append(row)
     return rows
@@ -97,23 +90,29 @@ def left_out_figures(
 ) -> dict[str, dict[str, Any]]:
     """{"<corpus>, left out": scores} as the words answer."""
     return {
-        f"{SOURCES[name].title}, left out": corpus_scores(
-            answering.answers(r.logits, trained), r.utterances.labels
-        )
+        f"{SOURCES[name].title}, left out": scores(answering.answers(r.logits, trained), r.utterances.labels)
         for name, r in read.items()
     }
 
 
-def describe(stages: MoreStages, trained: np.ndarray) -> dict[str, Any]:
-    """How to build encoder and head, and what they learned from; `trained` (C,) are the class frequencies
-    that the logits are under.
+def describe(stages: MoreStages, trained: np.ndarray, new: float) -> dict[str, Any]:
+    """How to build encoder and head, and what they learned from.
+
+    Args:
+        stages: of the training.
+        trained: (C,) class frequencies that the logits are under.
+        new: share of the way from the words before; without any nothing was learned from the further corpora.
     """
     data, text = stages.data, stages.text
     learned = [_MELD | {"n": len(data.meld)}, _GOEMOTIONS | {"n": len(data.comments["train"])}]
     learned += [
         {"name": source.title, "n": len(data.more[name]), "licence": source.licence}
         for name, source in SOURCES.items()
+        if new
     ]
+    further = (
+        f"{new:.0%} of the way to a further stage on six corpora" if new else "a further stage was no better"
+    )
     return {
         "encoder": text.encoder,
         "encoder_options": {"delta": "text.safetensors", "context": text.context},
@@ -122,7 +121,7 @@ def describe(stages: MoreStages, trained: np.ndarray) -> dict[str, Any]:
         "dim": sentence_encoder(text.encoder).spec.dim + len(EMOTIONS),
         "prior": {name: round(float(p), 6) for name, p in zip(EMOTIONS, trained, strict=True)},
         "data": learned,
-        "recipe": "further stage of the shipped words on six corpora, beside phrases",
+        "recipe": f"the words of the model before; {further}",
         "seed": stages.seed,
         "options": stages.options.to_json(),
         "command": f"python -m recipes.words --data DIR --work DIR --more --seed {stages.seed}",

@@ -10,11 +10,13 @@ import numpy as np
 
 from recipes.words.corpora import Predictor
 from recipes.words.more_corpora import GROUPS
-from recipes.words.more_report import best_phrases_share, corpus_losses, stranger_row, together
+from recipes.words.more_report import best_phrases_share, stranger_row, together
 from recipes.words.more_stages import NEW_SHARES, MoreStages
 from recipes.words.network import between, classifier_of
 from recipes.words.phrases import fit_phrases, mixed, phrase_predictor
 from recipes.words.strangers import Read
+
+MATERIAL = 0.01  # nats on strangers for which it is worth forgetting something
 
 
 @dataclass(frozen=True)
@@ -81,28 +83,20 @@ def choose_shares(trials: Sequence[Trial], prior: np.ndarray) -> Shares:
     """The shares with the least mean cross-entropy on the corpora that were left out, each at its best
     temperature and frequencies; `prior` (C,) are those that the logits are under.
 
-    Of those that are no worse by more than a standard error over the corpora the shortest way from the
-    shipped words is taken (Breiman et al. 1984): every step makes them forget what they know.
+    Of those that are no worse by more than `MATERIAL` the shortest way from the shipped words is taken:
+    every step makes them forget what they know.
     """
     phrases = left_out(trials)
     rows = [stranger_row("phrases alone, corpora left out", phrases, prior)]
-    losses: dict[tuple[float, float], np.ndarray] = {}
+    losses: dict[tuple[float, float], float] = {}
     for new in NEW_SHARES:
         network = left_out(trials, new)
-        share, _ = best_phrases_share(network, phrases, prior)
+        share, loss = best_phrases_share(network, phrases, prior)
         name = f"further stage, {new:.0%} of the way, corpora left out"
         rows += [
             stranger_row(name, network, prior),
             stranger_row(f"{name}, beside phrases ({share:.2f})", together(network, phrases, share), prior),
         ]
-        losses[new, share] = corpus_losses(together(network, phrases, share), prior)
-    best = min(losses, key=lambda shares: losses[shares].mean())
-    new, share = min(s for s in losses if _no_worse(losses[s], losses[best]))
+        losses[new, share] = loss
+    new, share = min(shares for shares, loss in losses.items() if loss <= min(losses.values()) + MATERIAL)
     return Shares(new, share, tuple(rows))
-
-
-def _no_worse(losses: np.ndarray, best: np.ndarray) -> bool:
-    """Whether the mean over K corpora is within a standard error of the best one's."""
-    more = losses - best
-    error = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
-    return bool(more.mean() <= error)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from mmer_core import metrics
 from mmer_core.labels import EMOTIONS
-from mmer_core.uncertainty.calibration import answering_under, log_softmax, negative_log_likelihood
+from mmer_core.uncertainty.calibration import answering_under, negative_log_likelihood
+from recipes.left_out import scores
 from recipes.words.corpora import Utterances
-from recipes.words.more_corpora import own_classes
 
 STEPS = tuple(round(0.25 * i, 2) for i in range(5))  # of the way from the trained frequencies to equal ones
 TEMPERATURES = tuple(round(0.7 + 0.1 * i, 1) for i in range(19))
@@ -46,31 +45,9 @@ class Answering(NamedTuple):
         return answering_under(logits, self.temperature, trained, self.frequencies(trained))
 
 
-def corpus_scores(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Scores of calibrated logits (N, C) for labels (N,): n, ua over the emotions that the labels have (all
-    seven may be answered), accuracy, ece, cross_entropy in nats, mean confidence, recall and the share of
-    each emotion among the answers.
-    """
-    probabilities = np.exp(log_softmax(logits))
-    answers, own = probabilities.argmax(1), own_classes(labels)
-    confusion = metrics.confusion_matrix(labels, answers, len(EMOTIONS))
-    recall = np.diag(confusion) / np.maximum(1, confusion.sum(1))
-    said = confusion.sum(0) / len(labels)
-    return {
-        "n": len(labels),
-        "ua": round(float(recall[own].mean()), 4),
-        "accuracy": round(float((answers == labels).mean()), 4),
-        "ece": round(float(metrics.expected_calibration_error(probabilities, labels)), 4),
-        "cross_entropy": round(negative_log_likelihood(logits, labels), 4),
-        "confidence": round(float(probabilities.max(1).mean()), 4),
-        "recall": {e: round(float(r), 4) for e, r, has in zip(EMOTIONS, recall, own, strict=True) if has},
-        "answered": {e: round(float(s), 4) for e, s in zip(EMOTIONS, said, strict=True)},
-    }
-
-
 def mean_scores(read: Mapping[str, Read], answering: Answering, trained: np.ndarray) -> dict[str, float]:
     """Means over the corpora, each counted once, of ua, accuracy, ece and cross_entropy."""
-    scored = [corpus_scores(answering.answers(r.logits, trained), r.utterances.labels) for r in read.values()]
+    scored = [scores(answering.answers(r.logits, trained), r.utterances.labels) for r in read.values()]
     names = ("ua", "accuracy", "ece", "cross_entropy")
     return {name: round(float(np.mean([row[name] for row in scored])), 4) for name in names}
 

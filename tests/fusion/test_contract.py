@@ -14,6 +14,7 @@ from synthetic_features import CLASSES, DIMS, make_batch, only, padded, separabl
 
 from mmer_core import fusion
 from mmer_core.features.batch import FeatureBatch
+from mmer_core.fusion.heads.mean import MeanNetwork
 from mmer_core.labels import Modality
 
 PRIOR = torch.tensor([0.4, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
@@ -48,6 +49,10 @@ def build(name, options, dims=DIMS, seed=0):
     model = fusion.create(name, dims=dims, classes=CLASSES, **options)
     model.fit_scaling(make_batch(40, dims=dims, seed=seed + 100))
     model.set_prior(PRIOR)
+    for head in (module for module in model.modules() if isinstance(module, MeanNetwork)):
+        scale = torch.arange(1, len(head.mean) + 1)  # as in make_batch; a head standardises by itself
+        head.mean.copy_(3 * scale)
+        head.std.copy_(scale)
     return model.eval()
 
 

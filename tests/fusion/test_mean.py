@@ -52,7 +52,7 @@ def test_the_frames_may_come_in_any_order_and_number(network):
 
 def test_a_third_of_the_answer_is_the_linear_ones_and_the_rest_the_mean_of_the_members(network):
     means = torch.randn(4, DIM)
-    x = (means - network.mean) / network.std
+    x = ((means - network.mean) / network.std).clamp(-3, 3)
     members = [
         second(torch.nn.functional.gelu(first(x)))
         for first, second in zip(network.first, network.second, strict=True)
@@ -87,3 +87,13 @@ def test_it_is_built_by_its_name_and_refuses_unknown_options():
     assert {"mean", "std", "linear.weight", "first.1.bias", "second.1.weight"} <= names
     with pytest.raises(ValueError, match="the head mean cannot be built with these options"):
         heads.create("mean", DIM, C, widths=[3])
+
+
+@torch.no_grad()
+def test_a_feature_that_lies_far_outside_the_training_data_does_not_decide_alone(network):
+    far = torch.zeros(1, 1, DIM)
+    far[0, 0, 0] = network.mean[0] + 3 * network.std[0]
+    farther = far.clone()
+    farther[0, 0, 0] += 100
+    pad = torch.zeros(1, 1, dtype=torch.bool)
+    torch.testing.assert_close(network(far, pad), network(farther, pad))

@@ -170,7 +170,10 @@ class TestHeads:
     @pytest.mark.parametrize(
         ("heads", "reason"),
         [
-            ({"text": {"name": "quantum"}}, "unknown head 'quantum': choose one of frames, voice, words"),
+            (
+                {"text": {"name": "quantum"}},
+                "unknown head 'quantum': choose one of frames, mean, voice, words",
+            ),
             ({"text": "frames"}, 'write {"name": "frames", "options": {}}'),
             ({"metadata": {"name": "frames"}}, "heads names metadata, which this network does not read"),
             ({"text": {"name": "words", "options": {"depth": 2}}}, "the head words cannot be built"),

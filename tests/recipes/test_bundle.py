@@ -21,6 +21,7 @@ from recipes import left_out
 from recipes.bundle.assemble import bundle
 from recipes.bundle.card import LIMITS
 from recipes.bundle.large import bundle_large, compare
+from recipes.bundle.refit import NOT_REFITTED, refit_large
 from recipes.words.corpora import read_goemotions, read_meld
 
 pytestmark = pytest.mark.long
@@ -172,6 +173,28 @@ def test_the_large_model_is_not_offered_beside_another_default_one(
     assert shipped.usable_models() == ("default",)
     with pytest.raises(checkpoint.CheckpointError, match="builds on another model"):
         EmotionModel.load(folder / "large")
+
+
+def test_the_large_model_goes_on_beside_another_default_one(bundled, small_mpnet, tmp_path):
+    folder = shutil.copytree(bundled, tmp_path / "changed")
+    write_words(folder / "work", "minilm", 384, seed=5)
+    bundle(folder / "work", folder / "default", draws=DRAWS, seed=1)
+    refit_large(folder / "large", folder / "default")
+    old, large, default = (
+        EmotionModel.load(path) for path in (bundled / "large", folder / "large", folder / "default")
+    )
+    clip = text_clip("I am so happy for you.")
+    said = [model.predict(clip, use=[Modality.TEXT]).probabilities for model in (old, large, default)]
+    assert said[1] == pytest.approx(said[0]), "its words stay as they were"
+    assert said[1] != pytest.approx(said[2])
+    assert torch.equal(large.network.weight, default.network.weight)
+    assert large.calibration.unsure_below == default.calibration.unsure_below
+    card = large.record["card"]
+    assert NOT_REFITTED in card["limits"]
+    assert "fused" not in card["figures"]
+    assert card["figures"]["text"] == old.record["card"]["figures"]["text"]
+    assert card["figures"]["visual"] == default.record["card"]["figures"]["visual"]
+    assert "come from `../default`" in (folder / "large" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

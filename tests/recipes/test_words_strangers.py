@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from mmer_core.labels import EMOTIONS
+from recipes.left_out import scores
 from recipes.words.corpora import Utterances
-from recipes.words.strangers import Answering, Read, best_answering, corpus_scores, mean_scores, write_read
+from recipes.words.strangers import Answering, Read, best_answering, mean_scores, write_read
 
 EQUAL = np.full(7, 1 / 7)
 
@@ -18,12 +19,12 @@ def utterances(labels):
 
 def test_ua_is_over_the_emotions_of_the_corpus_and_all_seven_may_be_answered():
     logits = np.log(np.full((4, 7), 0.05) + 0.65 * np.eye(7)[[1, 1, 4, 0]])
-    scores = corpus_scores(logits, np.array([1, 1, 4, 4]))
-    assert (scores["ua"], scores["accuracy"], scores["n"]) == (0.75, 0.75, 4)
-    assert scores["recall"] == {"anger": 1.0, "joy": 0.5}
-    assert scores["answered"]["neutral"] == 0.25
-    assert scores["confidence"] == pytest.approx(0.7, abs=1e-4)
-    assert scores["ece"] == pytest.approx(0.05, abs=1e-3)
+    found = scores(logits, np.array([1, 1, 4, 4]))
+    assert (found["ua"], found["accuracy"], found["n"]) == (0.75, 0.75, 4)
+    assert found["recall"] == {"anger": 1.0, "joy": 0.5}
+    assert found["answered"]["neutral"] == 0.25
+    assert found["confidence"] == pytest.approx(0.7, abs=1e-4)
+    assert found["ece"] == pytest.approx(0.05, abs=1e-3)
 
 
 def test_answers_are_best_at_the_temperature_and_frequencies_that_the_corpora_have():
