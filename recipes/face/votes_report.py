@@ -13,7 +13,6 @@ import numpy as np
 from mmer_core.encoders.backends.face_ensemble import FaceEnsemble
 from mmer_core.labels import EMOTIONS
 from mmer_core.uncertainty.calibration import (
-    answering_under,
     fit_temperature,
     halfway_to_equal,
     log_softmax,
@@ -22,6 +21,7 @@ from recipes.face.evaluation import figures, flip_logits
 from recipes.face.fer2013 import LabelledFaces
 from recipes.face.ferplus import VotedFaces, majority, one_by_one
 from recipes.face.photographs import Photographs, strangers_figures
+from recipes.left_out import Answering
 
 BEFORE = "mean of those shipped before the votes"
 AFTER = "mean of those shipped, after the votes"
@@ -63,19 +63,6 @@ class Parts:
     def voted(self) -> np.ndarray:
         """Which of `labelled` are in `public`, in the same order; (N,) bool."""
         return np.isin(self.labelled.digests, self.public.faces.digests)
-
-
-@dataclass(frozen=True)
-class Answering:
-    """From logits to answers: the temperature, the frequencies that were learned, those answered under."""
-
-    temperature: float
-    prior: np.ndarray
-    answered: np.ndarray
-
-    def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """(N, C) calibrated logits."""
-        return answering_under(logits, self.temperature, self.prior, self.answered)
 
 
 def agreement(answers: np.ndarray, shares: np.ndarray) -> dict[str, Any]:
@@ -130,7 +117,7 @@ def report(
             "before": _figures(parts, before, then),
             "photographs without a face": photographs.without_face.tolist(),
             "further temperature that fits the photographs": fit_temperature(
-                now(logits.photographs), photographs.labels
+                now.logits(logits.photographs), photographs.labels
             ),
         },
     }
@@ -138,11 +125,15 @@ def report(
 
 def _figures(parts: Parts, logits: VoteLogits, answer: Answering) -> dict[str, Any]:
     return {
-        "agreement with the votes": agreement(answer(logits.labelled[parts.voted]), parts.public.shares),
-        "public_test": figures(answer(logits.labelled), parts.labelled.labels),
-        "held_out": figures(answer(logits.held_out), parts.held_out.faces.labels),
-        "agreement with the votes, held out": agreement(answer(logits.held_out), parts.held_out.shares),
-        "photographs": strangers_figures(answer(logits.photographs), parts.photographs.labels),
+        "agreement with the votes": agreement(
+            answer.logits(logits.labelled[parts.voted]), parts.public.shares
+        ),
+        "public_test": figures(answer.logits(logits.labelled), parts.labelled.labels),
+        "held_out": figures(answer.logits(logits.held_out), parts.held_out.faces.labels),
+        "agreement with the votes, held out": agreement(
+            answer.logits(logits.held_out), parts.held_out.shares
+        ),
+        "photographs": strangers_figures(answer.logits(logits.photographs), parts.photographs.labels),
     }
 
 
