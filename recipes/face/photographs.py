@@ -18,6 +18,7 @@ from mmer_core.labels import EMOTIONS, canonical_label
 from mmer_core.media.faces import find_faces
 from mmer_core.uncertainty.calibration import log_softmax, negative_log_likelihood
 from recipes.face.evaluation import figures
+from recipes.left_out import LeftOut, write
 
 FOLDER = "faces/photographs"  # in the folder of --data
 CORPUS = "photographs"
@@ -98,14 +99,8 @@ def write_strangers(logits: np.ndarray, photographs: Photographs, path: Path) ->
     """Write the logits (N, C) of a network that has not seen the photographs: id, corpus, label, group,
     logit_<emotion>.
     """
-    columns: dict[str, Any] = {
-        "id": [f"{CORPUS}/{name}" for name in photographs.ids],
-        "corpus": CORPUS,
-        "label": [EMOTIONS[i] for i in photographs.labels],
-        "group": photographs.people,
-    }
-    columns |= {f"logit_{name}": logits[:, i] for i, name in enumerate(EMOTIONS)}
-    pd.DataFrame(columns).to_parquet(path, index=False)
+    part = LeftOut(logits, photographs.labels, photographs.people)
+    write(path, {CORPUS: part}, {CORPUS: [f"{CORPUS}/{name}" for name in photographs.ids]})
 
 
 def strangers_figures(answers: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

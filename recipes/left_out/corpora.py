@@ -4,7 +4,7 @@ measured of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,14 @@ class LeftOut:
         return LeftOut(self.logits[rows], self.labels[rows], self.groups[rows])
 
 
-def write(path: Path, corpora: Mapping[str, LeftOut]) -> None:
-    """Write a table: corpus, label, group, logit_<emotion>."""
+def write(path: Path, corpora: Mapping[str, LeftOut], ids: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Write a table: id where `ids` has them for each corpus, corpus, label, group, logit_<emotion>."""
     tables = []
     for name, part in corpora.items():
         labels = [EMOTIONS[i] for i in part.labels]
         table = pd.DataFrame({"corpus": name, "label": labels, "group": part.groups})
+        if ids is not None:
+            table.insert(0, "id", list(ids[name]))
         table[_LOGITS] = part.logits.astype(np.float32)
         tables.append(table)
     pd.concat(tables, ignore_index=True).to_parquet(path, index=False)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from mmer_core.labels import EMOTIONS
 from mmer_core.uncertainty.calibration import answering_under, negative_log_likelihood
-from recipes.left_out import scores
+from recipes.left_out import LeftOut, scores, write
 from recipes.words.corpora import Utterances
 
 STEPS = tuple(round(0.25 * i, 2) for i in range(5))  # of the way from the trained frequencies to equal ones
@@ -68,10 +66,7 @@ def best_answering(
 
 def write_read(path: Path, read: Mapping[str, Read]) -> None:
     """Write a table: id, corpus, label, group, logit_<emotion>."""
-    tables = []
-    for name, (part, logits) in read.items():
-        labels = [EMOTIONS[i] for i in part.labels]
-        table = pd.DataFrame({"id": part.ids, "corpus": name, "label": labels, "group": part.groups})
-        table[[f"logit_{emotion}" for emotion in EMOTIONS]] = logits.astype(np.float32)
-        tables.append(table)
-    pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
+    corpora = {
+        name: LeftOut(logits, part.labels, np.array(part.groups)) for name, (part, logits) in read.items()
+    }
+    write(path, corpora, {name: part.ids for name, (part, _) in read.items()})
