@@ -111,8 +111,10 @@ def open_page(browser: Browser, address: str, width: int, scheme: str) -> Page:
 
 
 def answer_sample(page: Page) -> None:
-    page.get_by_role("button", name="Speech").click()
-    page.get_by_text("What led to").wait_for()
+    page.get_by_role("button", name="Two people, one speaks").click()
+    if page.get_by_role("button", name="Read it on this computer").count():
+        page.get_by_role("button", name="Read it on this computer").click()
+    page.get_by_text("Where they disagree").wait_for()
 
 
 def save(page: Page, name: str, height: int) -> None:

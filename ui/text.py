@@ -7,6 +7,7 @@ from typing import Any
 
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.timeline import CONFIDENT
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent
 
@@ -35,9 +36,31 @@ CERTAINTY: tuple[tuple[float, str], ...] = (
     (0.9, "almost certain"),
     (0.7, "likely"),
     (0.5, "more likely than not"),
-    (0.35, "a lean, no more"),
+    (0.35, "only slightly likely"),
     (0.0, "little more than a guess"),
 )
+#: How a certainty stands before an emotion in a sentence.
+PERHAPS: tuple[tuple[float, str], ...] = (
+    (0.9, "almost certainly"),
+    (0.7, "very likely"),
+    (0.5, "probably"),
+    (0.35, "perhaps"),
+    (0.0, "at a guess"),
+)
+#: How somebody is who shows the emotion; a class without an entry is called by its name.
+ADJECTIVES: dict[str, str] = {
+    "anger": "angry",
+    "disgust": "disgusted",
+    "fear": "afraid",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprise": "surprised",
+    "boredom": "bored",
+    "frustration": "frustrated",
+    "excitement": "excited",
+    "contempt": "contemptuous",
+}
+_VERBS = {Modality.TEXT: "reads", Modality.AUDIO: "sounds", Modality.VISUAL: "looks"}
 GIVEN = "given"  # in place of an encoder: features that came with the corpus
 NOTICEABLE = 1.1  # temperature of a modality from which it is mentioned
 CLOSE, CLEAR = 0.10, 0.30  # margins between first and second, as probability
@@ -57,6 +80,42 @@ def margin_sentence(probabilities: Mapping[str, float]) -> str:
     if margin < CLEAR:
         return f"Ahead of {second} ({percent(probabilities[second])}), but not by much."
     return f"Clearly ahead of {second} ({percent(probabilities[second])})."
+
+
+def perhaps(probability: float) -> str:
+    """A probability as an adverb before an emotion: "probably"."""
+    return next(words for threshold, words in PERHAPS if probability >= threshold)
+
+
+def adjective(label: str) -> str:
+    """How somebody is who shows this emotion: "angry" for anger."""
+    return ADJECTIVES.get(label.lower(), label)
+
+
+def impression(prediction: Prediction) -> str:
+    """How it reads, sounds and looks, as the beginning of a sentence: "Sounds angry, looks neutral".
+
+    A modality whose own prediction is below `CONFIDENT` is not named; "" if none is left.
+    """
+    groups: dict[str, list[str]] = {}
+    for modality in prediction.used:
+        own = prediction.modalities[modality]
+        if modality in _VERBS and own.label and (own.probabilities or {})[own.label] >= CONFIDENT:
+            groups.setdefault(own.label, []).append(_VERBS[modality])
+    said = ", ".join(f"{listed(verbs)} {adjective(label)}" for label, verbs in groups.items())
+    return said[:1].upper() + said[1:]
+
+
+def basis_sentence(prediction: Prediction) -> str:
+    """What an answer rests on, heaviest first: "The voice counted for 52% of the answer, the words for 48%."
+    "" for one modality.
+    """
+    used = sorted(prediction.used, key=lambda m: -prediction.modalities[m].weight)
+    if len(used) < 2 or not any(prediction.modalities[m].weight for m in used):
+        return ""
+    shares = [(MODALITY_TITLES[m].lower(), percent(prediction.modalities[m].weight)) for m in used]
+    (first, most), rest = shares[0], [f"the {name} for {share}" for name, share in shares[1:]]
+    return sentence_case(", ".join([f"the {first} counted for {most} of the answer", *rest]))
 
 
 def agreement_sentence(prediction: Prediction) -> str:
@@ -88,7 +147,8 @@ def _say(names: list[str]) -> str:
 
 
 def contribution_sentence(prediction: Prediction, modality: Modality) -> str:
-    """The effect of a modality on the shown emotion: "Raised joy by 12 points; 34% of the decision's weight."
+    """The effect of a modality on the shown emotion: "Raised joy by 12 points; counted for 34% of the
+    answer."
 
     Where its input is unlike the training data, so that its probabilities were flattened, that is added.
     """
@@ -96,10 +156,10 @@ def contribution_sentence(prediction: Prediction, modality: Modality) -> str:
     moved = round(100 * prediction.contributions[modality])
     direction = "Raised" if moved > 0 else "Lowered" if moved < 0 else "Left"
     amount = f"by {abs(moved)} {'point' if abs(moved) == 1 else 'points'}" if moved else "where it was"
-    sentence = f"{direction} {prediction.label} {amount}; {percent(own.weight)} of the decision's weight."
+    sentence = f"{direction} {prediction.label} {amount}; counted for {percent(own.weight)} of the answer."
     if own.temperature < NOTICEABLE:
         return sentence
-    return f"{sentence} Made less certain: it is unlike what the model learned from."
+    return f"{sentence} Made less certain: it is unlike the training recordings."
 
 
 def against_sentence(baseline: Baseline | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -172,15 +172,21 @@ class EmotionModel:
         return self.fuse(self.with_baseline(observation, baseline or {}), use)
 
     def observe(
-        self, clip: Clip, *, progress: Progress | None = None, use: Collection[Modality] | None = None
+        self,
+        clip: Clip,
+        *,
+        progress: Progress | None = None,
+        use: Collection[Modality] | None = None,
+        found: Callable[[Observation], None] | None = None,
     ) -> Observation:
         """Find faces, recognise speech, and run every encoder; a modality that has nothing is absent with its
         reason.
 
         Args:
             clip: decoded input; its own text, if any, is used instead of speech recognition.
-            progress: called with the name of each step as it starts: "faces", "speech", then modalities.
+            progress: called with the name of each step as it starts: "speech", "faces" and the modalities.
             use: modalities to spend time on; the others are absent as switched off.
+            found: called with what has been read so far, after each modality but the last.
 
         Raises:
             CheckpointError: none of the model's modalities can be computed from a clip.
@@ -188,8 +194,10 @@ class EmotionModel:
         if not self.encoders:
             raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
         wanted = self.modalities if use is None else use
-        found = observations.observe(clip, self.encoders, wanted, progress, languages=self.languages)
-        return replace(found, absent={**found.absent, **self.missing})
+        seen = observations.observe(
+            clip, self.encoders, wanted, progress, languages=self.languages, found=found
+        )
+        return replace(seen, absent={**seen.absent, **self.missing})
 
     def reword(
         self, observation: Observation, text: str, context: Sequence[str] | None = None

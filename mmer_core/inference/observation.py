@@ -73,6 +73,7 @@ def observe(
     progress: Progress | None = None,
     *,
     languages: Collection[str] = (),
+    found: Callable[[Observation], None] | None = None,
 ) -> Observation:
     """Find faces and recognise speech where an encoder needs them, and run every encoder that is wanted.
 
@@ -80,20 +81,14 @@ def observe(
         clip: decoded input; its own text, if any, is used instead of speech recognition.
         encoders: of the model.
         wanted: modalities to spend time on; the others are absent as switched off.
-        progress: called with the name of each step as it starts: "faces", "speech", then modalities.
+        progress: called with the name of each step as it starts: "speech", "faces" and the modalities.
+        found: called with what has been read so far, after each modality but the last.
         languages: codes of those whose words the model reads, "en" among them; words in another are left
             out, and of speech all that are not English. Empty where they are not known, and every word
             counts.
     """
     used = {m: encoder for m, encoder in encoders.items() if m in wanted}
     watch = _Stopwatch(progress)
-    if (
-        clip.faces is None
-        and clip.frames is not None
-        and any(encoder.spec.needs_faces for encoder in used.values())
-    ):
-        with watch.step("faces"):
-            clip = find_faces(clip)
     transcript = Transcript("", (), 0.0)
     listens = Modality.TEXT in used and clip.text is None
     if clip.waveform is not None and (listens or any(e.spec.spoken_part for e in used.values())):
@@ -104,12 +99,19 @@ def observe(
     features: dict[Modality, np.ndarray] = {}
     absent = {m: SWITCHED_OFF for m in encoders if m not in wanted}
     left_out = transcript.left_out
-    for modality, encoder in used.items():
+    known = _spoken(languages) if listens else languages
+    # faces take longest, so what needs none is read, and told, before them
+    for modality, encoder in sorted(used.items(), key=lambda item: item[1].spec.needs_faces):
+        if encoder.spec.needs_faces and clip.faces is None and clip.frames is not None:
+            with watch.step("faces"):
+                clip = find_faces(clip)
         with watch.step(modality.value):
-            known = _spoken(languages) if listens else languages
             reason = encode_into(features, absent, clip, modality, encoder, languages=known)
             left_out = left_out or reason
+        if found is not None and len(features) + len(absent) < len(encoders):
+            found(Observation(clip, dict(features), dict(absent)))
     transcribed = bool(transcript.text.strip())
+    features = {m: features[m] for m in encoders if m in features}
     return Observation(
         clip, features, absent, watch.seconds, transcribed, transcript.segments, left_out=left_out
     )

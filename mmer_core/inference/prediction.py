@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,7 @@ class Prediction:
             "probability": round(self.probability, 6),
             "unsure": self.unsure,
             "unsure_below": self.unsure_below,
+            "coverage": self.coverage,
             "probabilities": _rounded(self.probabilities),
             "modalities": {
                 m.value: {
@@ -117,9 +118,29 @@ class Prediction:
             "contributions": {m.value: round(v, 6) for m, v in self.contributions.items()},
             "baseline": self.baseline,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
             "timings": {k: round(v, 3) for k, v in self.timings.items()},
             "model": self.model,
         }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Prediction:
+        """The prediction that `to_json` wrote; probabilities are rounded to six digits there."""
+        return cls(
+            label=found["label"],
+            probability=found["probability"],
+            probabilities=dict(found["probabilities"]),
+            modalities={Modality(m): UnimodalPrediction(**own) for m, own in found["modalities"].items()},
+            subsets={name: dict(p) for name, p in found["subsets"].items()},
+            contributions={Modality(m): v for m, v in found["contributions"].items()},
+            notes=tuple(found["notes"]),
+            timings=dict(found["timings"]),
+            model=dict(found["model"]),
+            unsure_below=found["unsure_below"],
+            coverage=found["coverage"],
+            warnings=tuple(found["warnings"]),
+            baseline=found["baseline"],
+        )
 
 
 def _rounded(probabilities: dict[str, float]) -> dict[str, float]:

@@ -13,11 +13,12 @@ from mmer_core.uncertainty.cartoon import is_cartoon
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 
 _UNLIKE = {
-    Modality.TEXT: "The words are",
-    Modality.AUDIO: "The sound is",
-    Modality.VISUAL: "The face is",
-    Modality.METADATA: "The place in the dialogue is",
+    Modality.TEXT: "These words are unlike those",
+    Modality.AUDIO: "This sound is unlike the recordings",
+    Modality.VISUAL: "This face is unlike the pictures",
+    Modality.METADATA: "This place in the dialogue is unlike those",
 }
+_READ = {Modality.METADATA: "dialogue"}
 
 
 def basis(present: Collection[Modality]) -> Iterator[str]:
@@ -51,9 +52,10 @@ def warnings(
     for modality, rows in features.items():
         score = detectors[modality].score(rows) if modality in detectors else 0.0
         if score > 1:
+            what = _READ.get(modality, MODALITY_TITLES[modality].lower())
             yield (
-                f"{_UNLIKE[modality]} unlike those the model learned from ({score:.1f} times the "
-                "usual limit): nothing is known of how well it reads such input."
+                f"{_UNLIKE[modality]} used in training ({score:.1f} times the usual limit), so the reading "
+                f"of the {what} may be unreliable."
             )
     for modality in features:
         if modality in encoders:

@@ -23,6 +23,7 @@ from mmer_core.media.speech import Transcript
 from tiny_model import make_clip, make_model
 from ui import models
 from ui.analyze.analysis import KEPT
+from ui.analyze.samples import samples
 
 HEARD = "what a day"
 
@@ -92,8 +93,13 @@ def shown(at: AppTest, prediction) -> bool:
 
 def test_the_empty_page_says_what_to_do(app):
     assert [t.value for t in app.title] == ["What emotion is in this clip?"]
-    assert any("Drop a clip, type a sentence or press a sample" in m.value for m in app.markdown)
-    assert list(cards(app)) == ["Words", "Voice", "Face"]
+    assert app.file_uploader
+    assert app.text_input
+    assert app.button(key="record").label == "Record"
+    assert [b.key for b in app.button if str(b.key).startswith("sample-")] == [
+        f"sample-{sample.id}" for sample in samples()
+    ]
+    assert all(sample.shows in captions(app) for sample in samples())
     assert not app.toggle
     assert not app.error
 
@@ -196,7 +202,7 @@ def test_what_was_said_before_is_read_with_the_words(app, small_video, model, mo
 
 def test_words_alone(app, model):
     app.text_input[0].set_value("I am so <b>glad</b>")
-    next(b for b in app.button if b.label == "Read").click().run()
+    next(b for b in app.button if b.label == "Analyze text").click().run()
     assert not app.exception
     (analysis,) = app.session_state["analyses"].values()
     assert shown(app, model.fuse(analysis.observation))
@@ -237,7 +243,7 @@ def test_a_bad_file_is_one_sentence_and_the_app_goes_on(app, data, small_video, 
     assert error.value.endswith(".")
     assert "Traceback" not in error.value
     assert not app.toggle
-    app.button(key="sample-A sentence").click().run()
+    app.button(key="sample-arrival").click().run()
     assert not app.error
     assert headline(app)
 
@@ -260,7 +266,7 @@ def test_a_fault_of_ours_is_one_sentence_too(app, small_video, model, monkeypatc
 
 
 def test_the_sample_clip_names_its_source(app):
-    button = next(b for b in app.button if b.label.startswith("Speech"))
+    button = app.button(key="sample-speech")
     assert "public domain" in button.help
     button.click().run()
     assert not app.exception
@@ -271,9 +277,8 @@ def test_the_sample_clip_names_its_source(app):
 def test_the_same_file_again_is_not_read_again(app, tmp_path, model):
     data = sound(tmp_path)
     upload(app, "tone.wav", data)
-    app.button(key="sample-A sentence").click().run()
+    app.button(key="sample-arrival").click().run()
     calls = model.encoders[Modality.AUDIO].calls
-    app.file_uploader[0].clear().run()
     upload(app, "other name.wav", data)
     assert model.encoders[Modality.AUDIO].calls == calls
     assert "other name" in captions(app)
@@ -282,7 +287,7 @@ def test_the_same_file_again_is_not_read_again(app, tmp_path, model):
 def test_only_the_last_few_analyses_are_kept(app):
     for i in range(KEPT + 2):
         app.text_input[0].set_value(f"sentence {i}")
-        next(b for b in app.button if b.label == "Read").click().run()
+        next(b for b in app.button if b.label == "Analyze text").click().run()
     assert [a.first_words for a in app.session_state["analyses"].values()] == [
         f"sentence {i}" for i in range(2, KEPT + 2)
     ]
@@ -302,7 +307,8 @@ def test_the_answer_is_still_there_after_a_look_at_another_page(app, small_video
 
 
 @pytest.mark.parametrize(
-    ("page", "title"), [("analyze", "What emotion is in this clip?"), ("about", "What the answers rest on")]
+    ("page", "title"),
+    [("analyze", "What emotion is in this clip?"), ("about", "About the model and its limits")],
 )
 def test_a_page_needs_nothing_that_only_the_door_sets_up(model, page, title):
     at = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=120)
@@ -387,7 +393,7 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_can_be_tried_again(
             models.model_loader().wait()
         assert str(error) in caplog.text, "the log has what happened"
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-        at.button(key="sample-A sentence").click().run()
+        at.button(key="sample-arrival").click().run()
         assert not at.exception
         assert at.error[0].value.startswith(sentence)
         monkeypatch.setattr(models, "load_model", lambda folder: make_model())

@@ -90,23 +90,23 @@ def test_several_files_become_a_table_and_the_first_is_shown(app, sound):
     assert len(headlines(app)) == 1
 
 
-def test_a_file_that_is_added_is_shown_and_none_is_read_twice(app, sound, model):
+def test_files_that_are_dropped_again_are_not_read_again(app, sound, model):
     drop(app, tone_wav=sound)
     calls = model.encoders[Modality.AUDIO].calls
-    drop(app, tone_wav=sound, face_png=picture_bytes("png"))
+    drop(app, face_png=picture_bytes("png"), tone_wav=sound)
     assert app.session_state["source"].name == "face.png"
     assert len(rows(app)) == 2
     assert model.encoders[Modality.AUDIO].calls == calls + 1  # the new one, which has no sound
     drop(app, tone_wav=sound)
     assert app.session_state["source"].name == "tone.wav"
     assert not rows(app)
-    app.file_uploader[0].set_value(None).run()
+    app.button(key="forget-clips").click().run()
     assert not headlines(app)
 
 
 def test_another_input_hides_the_table(app, sound):
     drop(app, tone_wav=sound, notes_txt=b"words")
-    app.button(key="sample-A sentence").click().run()
+    app.button(key="sample-arrival").click().run()
     assert not rows(app)
     assert not app.error
 

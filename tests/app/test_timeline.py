@@ -13,10 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from mmer_core.config import ROOT
 from mmer_core.inference import windows
+from mmer_core.inference.timeline import Cue
 from mmer_core.labels import Modality
 from mmer_core.media.speech import Segment, Transcript
 from tiny_model import make_clip, make_model
-from ui import headline, models
+from ui import models
+from ui.analyze import answer
 
 
 @pytest.fixture
@@ -110,15 +112,15 @@ def test_corrected_words_are_spread_over_the_speech(answered):
     assert row(answered, "Words")["y"] != before["y"]
 
 
-def test_what_changes_over_the_clip_stands_under_its_answer(app, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        headline, "changes_sentence", lambda timeline: f"It changes within {timeline.duration:.0f} s & more."
-    )
+def test_of_a_clip_that_changes_the_sequence_is_the_headline(app, tmp_path, monkeypatch):
+    turns = [Cue(0.0, 2.0, "sadness", 0.7), Cue(2.0, 4.0, "joy", 0.9)]
+    monkeypatch.setattr(answer, "changes", lambda timeline: turns)
     write_video(tmp_path / "long.mp4", seconds=4.0)
     at = give(app, "long.mp4", (tmp_path / "long.mp4").read_bytes())
-    assert any(
-        "It changes within 4 s &amp; more. See Over time, below." in h.proto.body for h in at.get("html")
-    )
+    said = next(h.proto.body for h in at.get("html") if "mmer-answer" in h.proto.body)
+    assert "Sadness → 😊 Joy</h2>" in said
+    assert "Sad from 0 to 2 s (70%), then happy from 2 to 4 s (90%)." in said
+    assert "Over the whole clip: " in said
 
 
 def test_it_says_that_windows_are_noisier(answered):
@@ -154,7 +156,8 @@ def test_what_has_no_course_has_no_timeline(app, kind, small_video):
     elif kind == "short":
         give(app, "clip.mp4", small_video.read_bytes())
     else:
-        app.button(key="sample-A sentence").click().run()
+        app.button(key="sample-arrival").click().run()
+        app.button(key="read-here").click().run()
     assert not app.exception
     assert not has_timeline(app)
     assert any(b.key == "report" for b in app.get("download_button"))

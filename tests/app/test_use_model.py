@@ -177,7 +177,7 @@ def test_any_modalities_are_read(trained, small_video, modalities):
     trained(modalities=modalities)
     at = use(open_page("results", run="mine"))
     go(at, "analyze")
-    assert ("Or type what someone said" in [t.label for t in at.text_input]) is (TEXT in modalities)
+    assert ("Type what someone said" in [t.label for t in at.text_input]) is (TEXT in modalities)
     run(at.file_uploader[0].upload("clip.mp4", small_video.read_bytes()))
     assert [t.label for t in at.toggle] == [
         {TEXT: "Words", AUDIO: "Voice", VISUAL: "Face"}[m] for m in modalities

@@ -16,6 +16,8 @@ from mmer_core.features.batch import collate
 from mmer_core.inference import observation
 from mmer_core.inference.answer import AVERAGE_SPEAKER
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.observation import Observation
+from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from mmer_core.media.speech import Transcript
@@ -284,6 +286,26 @@ def test_steps_are_told_and_timed(model):
     assert steps == list(observation.timings) == ["text", "audio", "visual"]
 
 
+def test_json_is_read_back(model):
+    model.calibration = replace(model.calibration, unsure_below=0.4, coverage=0.8)
+    told = model.fuse(model.observe(make_clip(sound=False))).to_json()
+    again = Prediction.from_json(json.loads(json.dumps(told)))
+    assert again.to_json() == told
+    assert again.used == (Modality.TEXT, Modality.VISUAL)
+    assert again.unsure == told["unsure"]
+
+
+def test_what_is_read_first_is_told_while_the_rest_is_read(model):
+    told: list[Observation] = []
+    steps: list[str] = []
+    whole = model.observe(make_clip(), progress=steps.append, found=told.append)
+    assert [tuple(o.features) for o in told] == [(Modality.TEXT,), (Modality.TEXT, Modality.AUDIO)]
+    assert model.fuse(told[0]).used == (Modality.TEXT,)
+    assert model.fuse(told[1]).modalities[Modality.VISUAL].probabilities is None
+    assert steps[-1] == "visual", "faces take longest, so they come last"
+    assert list(whole.features) == [m for m in model.encoders if m in whole.features]
+
+
 def test_json_has_the_promised_keys(model):
     data = json.loads(json.dumps(model.fuse(model.observe(make_clip(sound=False))).to_json()))
     promised = {
@@ -298,7 +320,7 @@ def test_json_has_the_promised_keys(model):
         "timings",
         "model",
     }
-    assert set(data) == promised | {"unsure", "unsure_below"}
+    assert set(data) == promised | {"unsure", "unsure_below", "coverage", "warnings"}
     assert data["modalities"]["audio"] == {
         "present": False,
         "reason": "the clip has no sound",
@@ -319,7 +341,7 @@ def test_what_is_unlike_the_training_data_is_said_of_the_modality_it_concerns():
     observation = near.observe(make_clip())
     assert not any("unlike" in note for note in near.fuse(observation).notes)
     (warning,) = far.fuse(observation).warnings
-    assert warning.startswith("The sound is unlike those the model learned from")
+    assert warning.startswith("This sound is unlike the recordings used in training")
     assert warning in far.fuse(observation).notes
     assert not any("unlike" in note for note in far.fuse(observation, {Modality.VISUAL}).notes)
 

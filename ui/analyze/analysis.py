@@ -6,10 +6,10 @@ import hashlib
 import logging
 import mimetypes
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -25,6 +25,7 @@ from ui.text import sentence_case
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.observation import Observation
+    from mmer_core.inference.prediction import Prediction
 
 KEPT = 4  # analyses per visit; an observation without its frames is a few megabytes
 _STRIP = 6  # frames kept for showing
@@ -40,7 +41,7 @@ class Source:
     Attributes:
         name: what to call it on the page.
         data: the file's bytes; None for text.
-        text: the words, for text-only input.
+        text: the words, for text-only input, or to go with the file instead of a transcript.
         origin: "upload", "recording", "live", "text" or "sample".
     """
 
@@ -56,8 +57,8 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of what was given, as in `Clip.digest`."""
-        return hashlib.sha256(self.data if self.data is not None else (self.text or "").encode()).hexdigest()
+        """sha256 of what was given; of a file without words, or of words alone, as in `Clip.digest`."""
+        return hashlib.sha256((self.data or b"") + (self.text or "").encode()).hexdigest()
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Analysis:
 
     @property
     def digest(self) -> str:
-        return self.observation.clip.digest
+        return self.source.digest
 
     @property
     def first_words(self) -> str:
@@ -165,21 +166,44 @@ def choose(source: Source | None) -> None:
 
 def latest(sha256: str | None = None) -> Analysis | None:
     """The analysis last made in this visit, by the model of this sha256 if one is given; None if none was."""
-    kept: dict[tuple[str, str], Analysis] = st.session_state.get(_ANALYSES, {})
+    kept = analyses()
     return next((a for (_, model), a in reversed(kept.items()) if sha256 in (None, model)), None)
 
 
-def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Analysis:
+def was_read(source: Source) -> bool:
+    """Whether this visit keeps an analysis of the source, by whichever model."""
+    return any(digest == source.digest for digest, _ in analyses())
+
+
+def analyses() -> dict[tuple[str, str], Analysis]:
+    """{(digest of a source, sha256 of a model): analysis} that this visit keeps, oldest first."""
+    kept: dict[tuple[str, str], Analysis] = st.session_state.setdefault(_ANALYSES, {})
+    return kept
+
+
+class Watcher(Protocol):
+    """Somebody to tell how an analysis goes on: the name of each step (see `text.STEPS`) as it starts."""
+
+    def __call__(self, step: str) -> None: ...
+
+    def knows(self, duration: float, reads: Collection[Modality]) -> None:
+        """The clip is this many seconds long, and the model reads these modalities."""
+
+    def found(self, prediction: Prediction) -> None:
+        """An answer from what has been read so far."""
+
+
+def analyse(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis:
     """Read and observe a source; the same bytes under the same model are not read twice.
 
     Args:
-        progress: called with the name of each step (see `text.STEPS`) as it starts.
+        progress: is told how it goes on.
 
     Raises:
         MediaError: nothing can be read from the source.
         ModelUnavailable: there is no model.
     """
-    kept: dict[tuple[str, str], Analysis] = st.session_state.setdefault(_ANALYSES, {})
+    kept = analyses()
     started = time.perf_counter()
     if not loader.ready:
         progress("models")
@@ -198,7 +222,7 @@ def analyse(source: Source, loader: ModelLoader, progress: Callable[[str], None]
     return analysis
 
 
-def attempt(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Analysis | str:
+def attempt(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis | str:
     """The analysis of a source, or one sentence that says why there is none.
 
     Raises:
@@ -224,12 +248,15 @@ def _sentence(reason: str, source: Source) -> str:
     return f"{reason.removesuffix('.')}." if named else sentence_case(reason)
 
 
-def _observe(source: Source, model: EmotionModel, progress: Callable[[str], None]) -> Analysis:
+def _observe(source: Source, model: EmotionModel, progress: Watcher) -> Analysis:
     progress("read")
     started = time.perf_counter()
     clip = _read(source)
     seconds = {"read": time.perf_counter() - started}
-    observation = model.observe(clip, progress=progress)
+    progress.knows(clip.duration, tuple(model.encoders))
+    observation = model.observe(
+        clip, progress=progress, found=lambda so_far: progress.found(model.fuse(so_far))
+    )
     # Without the frames, of which only a few are kept, as copies, so that the array of all can go.
     slim = replace(observation, clip=replace(observation.clip, frames=None))
     return Analysis(source, slim, _strip(clip), {**seconds, **observation.timings})
@@ -246,4 +273,5 @@ def _strip(clip: Clip) -> list[np.ndarray]:
 def _read(source: Source) -> Clip:
     if source.data is None:
         return text_clip(source.text or "")
-    return load_upload(source.data, source.name)
+    clip = load_upload(source.data, source.name)
+    return clip if source.text is None else clip.with_text(source.text)

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.inference.timeline import Timeline
+from mmer_core.inference.timeline import Timeline, changes
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Analysis
 from ui.analyze.batch import outdated
@@ -34,9 +35,10 @@ from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.ordinary_voice import ordinary_voice
 from ui.analyze.player import show_clip
 from ui.analyze.timeline import show_timeline, timeline_of
+from ui.analyze.why import show_why
 from ui.export import offer_figure, offer_file
 from ui.figure import CONFIG, percent, points
-from ui.headline import changes_html, headline_html, warnings_html
+from ui.headline import headline_html, warnings_html
 from ui.page import PAGES, ink
 from ui.text import CAVEAT, STEPS, missing_sentence, plain, seconds, sentence_case
 from ui.theme import emotion_colour
@@ -50,10 +52,16 @@ def show_answer(analysis: Analysis, model: EmotionModel) -> None:
     """The clip beside its answer, and the evidence below. Switches and edited words redraw the answer, not
     the player.
     """
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = beside()
     with left:
         show_clip(analysis)
     _answer(analysis, model, right, st.container())
+
+
+def beside() -> list[DeltaGenerator]:
+    """Two columns, for the clip and its answer; on a phone the answer stands first."""
+    with st.container(key="clip-and-answer"):
+        return st.columns([2, 3], gap="medium")
 
 
 @st.fragment
@@ -64,9 +72,9 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with right:
         top, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
-        over_time = st.container()
+        over_time, why = st.container(), st.container()
         cards = card_places(model.modalities)
-        left, aside = st.columns([3, 2], gap="medium")
+        details, away = st.container(), st.container()
     _compare(analysis, model, cards)
     observation, person = _corrected(analysis, model, cards)
     with switches:
@@ -82,13 +90,13 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
             with card.evidence:
                 show_unimodal(prediction, modality)
         return
+    changing = changes(timeline) if timeline is not None else ()
     with top:
-        st.html(headline_html(prediction) + warnings_html(prediction, _face_hint(observation, prediction)))
-        if timeline is not None and (changing := changes_html(timeline)):
-            st.html(changing)
+        hint = _face_hint(observation, prediction)
+        st.html(headline_html(prediction, changing) + warnings_html(prediction, hint))
         show_notes(observation.clip.notes)
     with bars:
-        _show_bars(prediction, everything)
+        figure = show_bars(prediction, everything)
     for modality, card in cards.items():
         with card.evidence:
             show_unimodal(prediction, modality, observation.baseline.get(modality))
@@ -96,12 +104,27 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with over_time:
         if timeline is not None:
             show_timeline(timeline, analysis)
-    with left:
-        _show_contributions(prediction)
-    with aside:
-        _show_notes(prediction, observation.clip.notes)
+    with why:
+        show_why(analysis, observation, model, prediction)
+    with details:
+        _show_details(prediction, observation, analysis, figure)
+    with away:
         _offer_files(prediction, analysis, observation, timeline, model.record)
-        _show_times(prediction, analysis)
+
+
+def _show_details(
+    prediction: Prediction, observation: Observation, analysis: Analysis, bars: go.Figure
+) -> None:
+    """What led to the answer, notes and times, folded; and the bars to take away."""
+    with st.expander("Details"):
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            show_contributions(prediction)
+        with right:
+            st.caption("The bars above")
+            offer_figure(bars, "emotions")
+            _show_notes(prediction, observation.clip.notes)
+            _show_times(prediction, analysis)
 
 
 def _compare(analysis: Analysis, model: EmotionModel, cards: Mapping[Modality, Card]) -> None:
@@ -175,17 +198,29 @@ def _switches(analysis: Analysis, observation: Observation, model: EmotionModel)
     return use
 
 
-def _show_bars(prediction: Prediction, everything: Prediction | None) -> None:
+def show_bars(
+    prediction: Prediction, everything: Prediction | None = None, key: str = "emotions"
+) -> go.Figure:
+    """Show the probability of every emotion, and return the figure; `everything` is the answer with nothing
+    switched off, if it is another one.
+    """
     reference = None if everything is None else everything.probabilities
     figure = emotion_bars(prediction.probabilities, reference, ink())
-    st.plotly_chart(figure, config=CONFIG, key="emotions", alt=describe(prediction.probabilities))
+    st.plotly_chart(figure, config=CONFIG, key=key, alt=describe(prediction.probabilities))
     if everything is not None:
         st.caption("The upright ticks mark the answer with everything on.")
-    st.caption(CAVEAT)
-    offer_figure(figure, "emotions")
+    return figure
 
 
-def _show_contributions(prediction: Prediction) -> None:
+def show_caveat() -> None:
+    """What an answer is and is not, with the way to the page that says more."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(CAVEAT, width="content")
+        st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
+
+
+def show_contributions(prediction: Prediction) -> None:
+    """From how common the emotion was in training to its probability, modality by modality."""
     st.markdown(f"#### What led to {plain(prediction.label)}")
     used = {m: prediction.contributions[m] for m in prediction.used}
     colour = emotion_colour(prediction.label, prediction.probabilities)
@@ -194,15 +229,13 @@ def _show_contributions(prediction: Prediction) -> None:
     alt = f"Steps to {percent(prediction.probability)}: {steps}"
     st.plotly_chart(figure, config=CONFIG, key="contributions", alt=alt)
     st.caption(
-        "Before looking: how often this emotion came up in training. Each step is what one modality "
-        "added or took away, "
-        "averaged over every order of adding them (Shapley values), in percentage points."
+        "Starting point: how common this emotion was in training. Each step is what one modality added or "
+        "took away, averaged over every order of adding them (Shapley values), in percentage points."
     )
     offer_figure(figure, "contributions")
 
 
 def _show_notes(prediction: Prediction, used: Collection[str]) -> None:
-    st.markdown("#### Details")
     for note in prediction.notes:
         if note not in (*prediction.warnings, *used):  # those stand under the headline
             st.info(plain(sentence_case(note)), icon=":material/info:")
@@ -247,7 +280,7 @@ def _offer_files(
             icon=":material/download:",
             help="All probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
         )
-    st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
+    show_caveat()
 
 
 def _timed(prediction: Prediction, analysis: Analysis) -> Prediction:
@@ -257,7 +290,7 @@ def _timed(prediction: Prediction, analysis: Analysis) -> Prediction:
 
 def _show_times(prediction: Prediction, analysis: Analysis) -> None:
     timings = _timed(prediction, analysis).timings
-    with st.expander(f"Took {seconds(sum(timings.values()))}", icon=":material/timer:"):
-        rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timings.items())
-        st.markdown(f"| Step | Time |\n| --- | ---: |\n{rows}")
-        st.caption(f"Model {prediction.model.get('name', '?')}, {prediction.model.get('sha256', '')[:12]}")
+    st.markdown(f"##### Took {seconds(sum(timings.values()))}")
+    rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timings.items())
+    st.markdown(f"| Step | Time |\n| --- | ---: |\n{rows}")
+    st.caption(f"Model {prediction.model.get('name', '?')}, {prediction.model.get('sha256', '')[:12]}")

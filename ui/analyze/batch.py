@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mmer_core.labels import MODALITY_TITLES
+from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.media.loading import display_name
-from ui.analyze.analysis import Source, attempt, choose, chosen
+from ui.analyze.analysis import Source, Watcher, attempt, choose, chosen
 from ui.analyze.nothing import reasons
 from ui.analyze.ordinary_voice import compared, kept_voice
 from ui.export import offer_table
@@ -115,11 +114,7 @@ def _read(sources: Sequence[Source], loader: ModelLoader) -> list[Row]:
         if key not in rows:
             told = f"{i + 1} of {len(sources)}: {display_name(source.name)}"
             place.progress(i / len(sources), text=told)
-            rows[key] = _row_of(
-                source,
-                loader,
-                partial(_tell, place, i / len(sources), told),
-            )
+            rows[key] = _row_of(source, loader, _Line(place, i / len(sources), told))
             st.session_state[_ROWS] = dict(rows)
     place.empty()
     st.session_state[_ROWS], st.session_state[_COMPARED] = dict(rows), voice
@@ -136,11 +131,25 @@ def _voice() -> str:
     return "" if voice is None else voice.digest
 
 
-def _tell(place: DeltaGenerator, share: float, told: str, step: str) -> None:
-    place.progress(share, text=f"{told} · {STEPS.get(step, step)}…")
+@dataclass(frozen=True)
+class _Line:
+    """Tells of one file's analysis in the table's one line, see `analysis.Watcher`."""
+
+    place: DeltaGenerator
+    share: float
+    told: str
+
+    def __call__(self, step: str) -> None:
+        self.place.progress(self.share, text=f"{self.told} · {STEPS.get(step, step)}…")
+
+    def knows(self, duration: float, reads: Collection[Modality]) -> None:
+        """The line has no room for it."""
+
+    def found(self, prediction: Prediction) -> None:
+        """The table shows whole answers."""
 
 
-def _row_of(source: Source, loader: ModelLoader, progress: Callable[[str], None]) -> Row:
+def _row_of(source: Source, loader: ModelLoader, progress: Watcher) -> Row:
     found = attempt(source, loader, progress)
     if isinstance(found, str):
         return Row(NOT_READ, reason=found)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mmer_core.clip import Clip
+from mmer_core.clip import Clip, FaceTrack
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.prediction import Prediction, UnimodalPrediction
 from mmer_core.labels import MODALITY_TITLES, Modality
@@ -121,7 +121,7 @@ def transcript_box(analysis: Analysis) -> str:
         "Transcript (correct it if it is wrong)" if transcribed else "What was said",
         value=analysis.first_words,
         key=key,
-        height=140,
+        height=90,
         max_chars=LONGEST_TEXT,
         persist_state="session",
         placeholder="No words were found. Type what was said, and the answer follows.",
@@ -154,7 +154,6 @@ def show_voice(analysis: Analysis) -> None:
         st.plotly_chart(
             figure, config=STILL, key="sound", alt="Waveform of the sound, and its mel spectrogram below"
         )
-        st.caption("Loudness, and below it the pitches (low to high) that make up the sound, over time.")
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False, scope="session")
@@ -166,17 +165,27 @@ def _sound_figure(digest: str, colour: str | None, _waveform: np.ndarray) -> go.
 
 
 def show_face(clip: Clip) -> None:
-    """Up to four crops of the main face, spread over the clip, as the network sees them."""
+    """Up to four crops of the face that is read, spread over the clip, as the network sees them; folded where
+    the choice between several people shows it already.
+    """
     faces = clip.faces
     if faces is None or not len(faces):
         return
+    if len(clip.people) > 1:
+        with st.expander("The face over time"):
+            _show_crops(clip, faces)
+    else:
+        _show_crops(clip, faces)
+
+
+def _show_crops(clip: Clip, faces: FaceTrack) -> None:
     picked = np.unique(np.linspace(0, len(faces) - 1, min(_CROPS, len(faces))).round().astype(int))
     with st.container(horizontal=True, gap="xsmall"):
         for i in picked:
             moment = "" if clip.kind == "picture" else f"{faces.times[i]:.1f} s"
             st.image(
                 faces.crops[i],
-                width=72,
+                width=64,
                 caption=moment or None,
                 alt=f"The face {'at ' + moment if moment else 'that was found'}",
             )

@@ -15,7 +15,7 @@ from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_colours, emotion_name, e
 
 _LABELS = 144  # pixels for a name such as "😮 Surprise" and its figure
 _LETTER = 8  # pixels that each further letter takes
-_ROW = 40  # pixels of one emotion's bar
+_ROW = 29  # pixels of one emotion's bar
 _ENVELOPE_POINTS = 300
 _MEL_COLUMNS = 240
 _MEL_RANGE = 30.0  # dB that the colours span at least, so that the noise of silence stays dark
@@ -95,7 +95,7 @@ def contribution_steps(
     steps = list(contributions)
     moves = [contributions[m] for m in steps]
     starts = probability - sum(moves) + np.concatenate([[0.0], np.cumsum(moves)])
-    names = ["Before looking", *(MODALITY_TITLES[m] for m in steps), "Answer"]
+    names = ["Starting point", *(MODALITY_TITLES[m] for m in steps), "Answer"]
     base = [0.0, *starts[:-1], 0.0]
     length = [starts[0], *moves, probability]
     colours = [OUTLINE, *(MODALITY_COLOURS[m] for m in steps), colour]
@@ -157,7 +157,7 @@ def sound_picture(waveform: np.ndarray, mel: np.ndarray, ink: str | None = None)
         nticks=5,
     )
     figure.update_xaxes(showticklabels=False, row=1, col=1)
-    return quiet(figure, ink, height=150)
+    return quiet(figure, ink, height=120)
 
 
 def describe(probabilities: Mapping[str, float]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.inference.timeline import Timeline, changes_sentence, disagreements
+from mmer_core.inference.timeline import Cue, Timeline, changes, changes_sentence, disagreements
 from mmer_core.labels import MODALITY_TITLES
 from mmer_core.media.loading import display_name
 from ui import report
@@ -18,7 +18,7 @@ from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.nothing import nothing_html
 from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
 from ui.figure import points
-from ui.headline import UNSURE, headline
+from ui.headline import NOT_CLEAR, headline
 from ui.text import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, sentence_case
 from ui.theme import emotion_colour, emotion_name, emotion_title
 
@@ -47,8 +47,9 @@ def clip_report(
     """
     name = "A sentence" if source.data is None else display_name(source.name)
     found = bool(observation.features)
+    changing = changes(timeline) if timeline is not None else ()
     body = [
-        *(_answer(prediction, name) if found else _nothing(prediction, observation, name)),
+        *(_answer(prediction, changing, name) if found else _nothing(prediction, observation, name)),
         *(_modalities(prediction) if found else ()),
         *_over_time(timeline),
         *_words(observation, timeline),
@@ -60,17 +61,16 @@ def clip_report(
     if not found:
         return report.document(f"Nothing to read: {name}", body)
     return report.document(
-        f"{UNSURE if prediction.unsure else emotion_title(prediction.label)}: {name}", body
+        f"{NOT_CLEAR if prediction.unsure else emotion_title(prediction.label)}: {name}", body
     )
 
 
-def _answer(prediction: Prediction, name: str) -> Iterator[str]:
-    found = headline(prediction)
-    before = f"{name}: the answer is" if prediction.unsure else f"{name} reads as"
-    lines = (found.lead + found.after, *found.sentences)
+def _answer(prediction: Prediction, changing: Sequence[Cue], name: str) -> Iterator[str]:
+    found = headline(prediction, changing)
+    lines = "".join(map(report.paragraph, found.sentences))
     yield (
-        f'<div class="answer" style="--accent:{found.colour}"><small>{escape(before)}</small>'
-        f"<h1>{escape(found.title)}</h1>{''.join(report.paragraph(line) for line in lines if line)}</div>"
+        f'<div class="answer" style="--accent:{found.colour}"><small>{escape(name)}</small>'
+        f'<h1>{escape(found.title)}</h1><p class="lead">{escape(found.lead)}</p>{lines}</div>'
     )
     if prediction.warnings:
         yield report.bullets(f"Note: {sentence_case(w)}" for w in prediction.warnings)

@@ -23,6 +23,7 @@ def choose_face(analysis: Analysis) -> int | None:
     faces: dict[int, FaceTrack] = {} if analysis.main is not None else {_BY_ITSELF: clip.faces}
     faces |= dict(enumerate(clip.people))
     crops = st.container(horizontal=True, gap="xsmall")
+    by_itself = "a face" if analysis.main is None else _name(analysis.main).lower()
     chosen = st.segmented_control(
         "Whose face to read",
         list(faces),
@@ -32,7 +33,7 @@ def choose_face(analysis: Analysis) -> int | None:
         key=f"face-{analysis.digest}",
         persist_state="session",
         help="Counted from the left. Choose another face, by mouse or with the arrow keys and Enter: the "
-        "answer follows.",
+        f"answer follows. Chosen automatically: {by_itself}. {sentence_case(clip.faces.rule)}",
     )
     with crops:
         for i, face in faces.items():
@@ -43,8 +44,6 @@ def choose_face(analysis: Analysis) -> int | None:
                 caption=f"{mark}{_name(i)}",
                 alt=f"{_name(i)}{', the one that is read' if i == chosen else ''}",
             )
-    by_itself = "A face" if analysis.main is None else _name(analysis.main)
-    st.caption(f"Unless you choose: {by_itself.lower()}. {sentence_case(clip.faces.rule)}")
     return chosen
 
 

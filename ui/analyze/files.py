@@ -1,4 +1,4 @@
-"""The files in the uploader, one or several, kept for this visit."""
+"""The files that were dropped together, kept for this visit."""
 
 from __future__ import annotations
 
@@ -12,28 +12,21 @@ _FILES = "files"
 
 
 def take_files(sources: Sequence[Source]) -> None:
-    """Keep the files of the uploader, and choose the first of those that are new; one that is gone from it is
-    shown no longer.
-    """
-    before = {(s.name, s.digest) for s in files()}
-    st.session_state[_FILES] = tuple(sources)
-    new = [s for s in sources if (s.name, s.digest) not in before]
-    now = chosen()
-    if new:
-        choose(new[0])
-    elif now is not None and now.origin == "upload" and now not in sources:
-        choose(sources[0] if sources else None)
+    """Keep these files in place of those before them, and choose the first."""
+    if sources:
+        st.session_state[_FILES] = tuple(sources)
+        choose(sources[0])
 
 
 def files() -> tuple[Source, ...]:
-    """The files in the uploader."""
+    """The files that were dropped last."""
     found: tuple[Source, ...] = st.session_state.get(_FILES, ())
     return found
 
 
 def several() -> tuple[Source, ...]:
-    """The files to show as a table: those in the uploader if they are more than one and one of them was given
-    last; else none.
+    """The files to show as a table: those that were dropped together, if they are more than one and one of
+    them was chosen last; else none.
     """
     now = chosen()
     found = files()

@@ -4,7 +4,8 @@ what is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from html import escape
 
 import streamlit as st
 
@@ -12,127 +13,133 @@ from mmer_core.labels import Modality
 from ui.analyze.analysis import Source, choose
 from ui.analyze.files import take_files
 from ui.analyze.recorder import recorder
+from ui.analyze.samples import SAMPLES_FOLDER, Sample, samples, take_sample
 from ui.model_choice import choose_model, usable_modalities
-from ui.page import ROOT
 
 LONGEST_TEXT = 2000  # characters
-UPLOAD, RECORD = ":material/upload: Upload", ":material/videocam: Record"
+_IN_A_ROW = 4  # samples
+_RECORDING = "recording"
+_UPLOADS = "uploads"  # how many times files were taken: a new uploader, empty, each time
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A clip or sentence that comes with the app; `file` is a name in samples/, described in
-    samples/SOURCES.md.
+def intake(now: Source | None) -> None:
+    """Upload, record and type side by side, the samples as pictures, and the model in use.
+
+    Args:
+        now: what is shown; all of this is folded away then, and closes again when something else is chosen.
     """
-
-    title: str
-    credit: str
-    icon: str
-    file: str | None = None
-    text: str | None = None
-
-    def source(self) -> Source:
-        data = None if self.file is None else (ROOT / "samples" / self.file).read_bytes()
-        return Source(self.file or self.title, data, self.text, origin="sample")
+    if now is None:
+        _ways()
+        return
+    with st.expander("Give another clip", icon=":material/add:", key=f"another-{now.digest[:12]}"):
+        _ways()
 
 
-SAMPLES: tuple[Sample, ...] = (
-    Sample(
-        "Speech, 9 s",
-        "A statement at the White House, 14 July 2015. A work of the US government, in the public domain.",
-        ":material/play_circle:",
-        file="speech.mp4",
-    ),
-    Sample(
-        "A sentence",
-        "Made up for this app.",
-        ":material/format_quote:",
-        text="Oh my God, you came all this way! I can't believe it!",
-    ),
-)
-
-
-def intake() -> None:
-    """The uploader or the recorder; beside it, where there is room, the text field, the samples and the
-    model in use.
-    """
-    words = Modality.TEXT in usable_modalities()
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        way = st.segmented_control(
-            "How to give a clip",
-            [UPLOAD, RECORD],
-            default=UPLOAD,
-            required=True,
-            key="intake-way",
-            label_visibility="collapsed",
-            help="Give a file that you have, or record one with camera and microphone.",
-        )
-        if way == RECORD:
-            recorder()
-        else:
-            _uploader()
-    with right:
-        if words:
+def _ways() -> None:
+    modalities = usable_modalities()
+    words = Modality.TEXT in modalities
+    columns = st.columns([5, 4, 5] if words else [5, 4], gap="medium")
+    with columns[0]:
+        _uploader()
+    with columns[1]:
+        recording = _record_switch()
+    if words:
+        with columns[2]:
             _typing()
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption("Or try", width="content")
-            for sample in SAMPLES:
-                if words or sample.text is None:
-                    st.button(
-                        sample.title,
-                        key=f"sample-{sample.title}",
-                        icon=sample.icon,
-                        on_click=_take_sample,
-                        args=(sample,),
-                        help=sample.credit,
-                    )
-        choose_model()
-
-
-def _typing() -> None:
-    with (
-        st.form("typing", border=False, enter_to_submit=True),
-        st.container(horizontal=True, vertical_alignment="bottom"),
-    ):
-        st.text_input(
-            "Or type what someone said",
-            key="typed",
-            max_chars=LONGEST_TEXT,
-            placeholder="I can't believe you did that!",
-            help="English works best. Without a clip, the answer rests on the words alone.",
-        )
-        st.form_submit_button("Read", on_click=_take_text, help="See the emotion in these words.")
+    if recording:
+        recorder()
+    _gallery(modalities)
+    choose_model()
 
 
 def _uploader() -> None:
     # of any type: the core tells files by their content, and says what is wrong with one that it can't read
     st.file_uploader(
-        "Drop a clip, or several",
+        "Upload a clip, or several",
         accept_multiple_files=True,
-        key="upload",
+        key=_upload_key(),
         on_change=_take_upload,
         help="Videos, sounds or pictures, up to 200 MB each; of a long clip the first minute is used. "
         "Several become a table. They are read on this machine and not kept.",
     )
 
 
+def _upload_key() -> str:
+    return f"upload-{st.session_state.get(_UPLOADS, 0)}"
+
+
+def _record_switch() -> bool:
+    """Whether the recorder is open."""
+    there = bool(st.session_state.get(_RECORDING))
+    st.markdown("Record one", help="With the camera, the microphone, or both; up to 30 seconds.")
+    st.button(
+        "Close the recorder" if there else "Record",
+        icon=":material/close:" if there else ":material/videocam:",
+        key="record",
+        on_click=_switch_recorder,
+        help="Opens the recorder. Nothing is recorded before you press start.",
+    )
+    return there
+
+
+def _switch_recorder() -> None:
+    st.session_state[_RECORDING] = not st.session_state.get(_RECORDING)
+
+
+def _typing() -> None:
+    with st.form("typing", border=False, enter_to_submit=True):
+        st.text_input(
+            "Type what someone said",
+            key="typed",
+            max_chars=LONGEST_TEXT,
+            placeholder="I can't believe you did that!",
+            help="English works best. Without a clip, the answer rests on the words alone.",
+        )
+        st.form_submit_button(
+            "Analyze text",
+            icon=":material/notes:",
+            on_click=_take_text,
+            help="See the emotion in these words.",
+        )
+
+
+def _gallery(modalities: Collection[Modality]) -> None:
+    """The samples that the model in use can read, each a picture to press."""
+    offered = [s for s in samples() if any(s.reads(m) for m in modalities)]
+    if not offered:
+        return
+    st.markdown(
+        "#### Or try one of these", help="Each shows its answer at once. Sources: samples/SOURCES.md."
+    )
+    with st.grid(_IN_A_ROW, min_column_width=150, gap="small"):
+        for sample in offered:
+            _tile(sample)
+
+
+def _tile(sample: Sample) -> None:
+    with st.container(key=f"tile-{sample.id}", border=True, gap="xsmall", height="stretch"):
+        if sample.poster:
+            st.image(SAMPLES_FOLDER / "posters" / sample.poster, width="stretch", alt="")
+        else:
+            st.html(f'<p class="mmer-tile-words">“{escape(sample.text or "")}”</p>')
+        st.button(
+            sample.title,
+            key=f"sample-{sample.id}",
+            type="tertiary",
+            on_click=take_sample,
+            args=(sample,),
+            help=sample.credit,
+        )
+        st.caption(sample.shows)
+
+
 def _take_upload() -> None:
-    take_files([Source(file.name, file.getvalue()) for file in st.session_state["upload"] or ()])
+    given = st.session_state.get(_upload_key()) or ()
+    take_files([Source(file.name, file.getvalue()) for file in given])
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
 
 
 def _take_text() -> None:
     text = st.session_state["typed"].strip()
     if text:
         choose(Source("your sentence", text=text, origin="text"))
-
-
-def _take_sample(sample: Sample) -> None:
-    choose(sample.source())
-
-
-def credit_of(source: Source) -> str | None:
-    """Where a sample comes from; None for a person's own clip."""
-    return next(
-        (s.credit for s in SAMPLES if source.origin == "sample" and source.name in (s.file, s.title)), None
-    )

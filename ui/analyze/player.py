@@ -17,7 +17,7 @@ from mmer_core.clip import SAMPLE_RATE
 from mmer_core.labels import Modality
 from mmer_core.media.loading import display_name
 from ui.analyze.analysis import Analysis, Source
-from ui.analyze.intake import credit_of
+from ui.analyze.samples import sample_of
 from ui.text import plain, seconds
 from ui.theme import MODALITY_COLOURS
 
@@ -98,32 +98,60 @@ def moments(key: str, listed: Sequence[Moment]) -> None:
     _MOMENTS(data={"moments": [asdict(m) for m in listed]}, key=key)
 
 
-def show_clip(analysis: Analysis) -> None:
-    """The source as a person plays, sees or reads it, with its name and length."""
-    with st.container(key="player"):
-        _show_media(analysis)
+def show_clip(analysis: Analysis, key: str = "player") -> None:
+    """The source as a person plays, sees or reads it, with its name and length; `key` is of the player."""
     clip, source = analysis.observation.clip, analysis.source
+    with st.container(key=key):
+        if source.data is None or not _show_as_it_is(source, clip.kind):
+            _show_decoded(analysis)
+    show_origin(source, clip.duration)
+
+
+def show_source(source: Source, kind: str, duration: float, key: str = "player") -> None:
+    """A sample before anything was read from it; see `show_clip`."""
+    with st.container(key=key):
+        if source.data is None:
+            st.html(_quote(source.text or ""))
+        else:
+            _show_as_it_is(source, kind)
+    show_origin(source, duration)
+
+
+def show_origin(source: Source, duration: float) -> None:
+    """The name and length of a source, and where a sample comes from."""
     if source.data is not None:
-        st.caption(
-            plain(display_name(source.name)) + (f" · {seconds(clip.duration)}" if clip.duration else "")
-        )
-    if credit := credit_of(source):
-        st.caption(credit)
+        length = f" · {seconds(duration)}" if duration else ""
+        st.caption(plain(display_name(source.name)) + length)
+    if sample := sample_of(source):
+        st.caption(sample.credit)
 
 
-def _show_media(analysis: Analysis) -> None:
+def _show_as_it_is(source: Source, kind: str) -> bool:
+    """Give the file to the browser; False if common browsers can't be expected to play or show it."""
+    assert source.data is not None
+    if kind == "picture" and _is_shown(source.data):
+        st.image(source.data, width="stretch", alt="The picture that was given")
+    elif kind == "audio" and source.mime in _HEARD:
+        st.audio(source.data, format=source.mime, alt="The sound that was given")
+    elif kind == "video" and _plays(source):
+        st.video(source.data, format=_PLAYED[source.mime], alt="The clip that was given")
+    else:
+        return False
+    return True
+
+
+def _show_decoded(analysis: Analysis) -> None:
+    """What was decoded from a source, or the words."""
     clip, source = analysis.observation.clip, analysis.source
     if source.data is None:
         st.html(_quote(source.text or ""))
     elif clip.kind == "picture":
-        shown = source.data if _is_shown(source.data) or not analysis.strip else analysis.strip[0]
+        shown = analysis.strip[0] if analysis.strip else source.data
         st.image(shown, width="stretch", alt="The picture that was given")
-    elif clip.kind == "audio" and source.mime not in _HEARD and clip.waveform is not None:
+    elif clip.kind == "audio" and clip.waveform is not None:
         st.audio(clip.waveform, sample_rate=SAMPLE_RATE, alt="The sound that was given")
     elif clip.kind == "audio":
         st.audio(source.data, format=source.mime, alt="The sound that was given")
-    elif _plays(source):
-        st.video(source.data, format=_PLAYED[source.mime], alt="The clip that was given")
     else:
         _show_frames(analysis)
 

@@ -83,24 +83,34 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
     )
     figure = timeline_figure(timeline, ink())
     st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
-    texts = [Moment(c.start, c.end, short_answer(c.label, c.probability, c.unsure)) for c in cues(timeline)]
+    texts = [
+        Moment(c.start, c.end, f"Now: {short_answer(c.label, c.probability, c.unsure)}")
+        for c in cues(timeline)
+    ]
     scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), texts)
     st.html(legend(timeline))
-    _show_disagreements(timeline)
-    st.caption(OVER_TIME_CAVEAT)
-    name = f"timeline-{analysis.digest[:8]}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        offer_figure(figure, name)
-        offer_table(timeline_table(timeline), name)
-        offer_file(
-            "Subtitles",
-            lambda: subtitles(timeline, EMOTION_SYMBOLS),
-            f"emotion-{analysis.digest[:8]}.vtt",
-            key="subtitles",
-            icon=":material/subtitles:",
-            quiet=True,
-            help="The emotion as a subtitle file (WebVTT) for any player.",
-        )
+    with st.expander(_disagreement_title(timeline)):
+        _show_disagreements(timeline)
+        st.caption(OVER_TIME_CAVEAT)
+        name = f"timeline-{analysis.digest[:8]}"
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            offer_figure(figure, name)
+            offer_table(timeline_table(timeline), name)
+            offer_file(
+                "Subtitles",
+                lambda: subtitles(timeline, EMOTION_SYMBOLS),
+                f"emotion-{analysis.digest[:8]}.vtt",
+                key="subtitles",
+                icon=":material/subtitles:",
+                quiet=True,
+                help="The emotion as a subtitle file (WebVTT) for any player.",
+            )
+
+
+def _disagreement_title(timeline: Timeline) -> str:
+    count = len(disagreements(timeline))
+    times = "nowhere" if not count else "1 stretch" if count == 1 else f"{count} stretches"
+    return f"Where they disagree: {times}"
 
 
 def legend(timeline: Timeline) -> str:
@@ -111,7 +121,7 @@ def legend(timeline: Timeline) -> str:
         f'<span><i style="{dot};background:{colours[e]}"></i>{escape(emotion_name(e))}</span>'
         for e in shown_emotions(timeline)
     ]
-    body = "".join([*entries, "<span>height: probability · thin grey: absent</span>"])
+    body = "".join([*entries, "<span>Taller = more likely; thin grey = not available</span>"])
     return (
         f'<div style="display:flex;flex-wrap:wrap;gap:0.2rem 1rem;font-size:0.9rem;opacity:0.9">{body}</div>'
     )
@@ -119,7 +129,6 @@ def legend(timeline: Timeline) -> str:
 
 def _show_disagreements(timeline: Timeline) -> None:
     found = disagreements(timeline)
-    st.markdown("##### Where they disagree")
     if sum(not np.isnan(p).all() for p in timeline.unimodal.values()) < 2:
         st.caption("Nothing to compare: fewer than two modalities are there and switched on.")
     elif not found:
@@ -128,7 +137,7 @@ def _show_disagreements(timeline: Timeline) -> None:
         total = sum(s.end - s.start for s in found)
         count = "1 stretch" if len(found) == 1 else f"{len(found)} stretches"
         st.caption(
-            f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all; who is "
-            f"below {percent(CONFIDENT)} has no say."
+            f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all. Opinions below "
+            f"{percent(CONFIDENT)} are left out."
         )
         moments("disagreements", [Moment(s.start, s.end, stretch_sentence(s)) for s in found])

@@ -41,7 +41,7 @@ def test_the_model_chosen_is_loaded_and_stays_on_other_pages(folders):
     at.switch_page(str(ROOT / "pages" / "live.py")).run()
     assert choice(at).value == "large"
     at.switch_page(str(ROOT / "pages" / "analyze.py")).run()
-    at.button(key="sample-A sentence").click().run()
+    at.button(key="sample-arrival").click().run()
     assert not at.exception
     assert folders == [DEFAULT_CHECKPOINT, LARGE_CHECKPOINT], "nothing is loaded twice"
     choice(at).set_value("default").run()

@@ -72,19 +72,19 @@ def test_contributions_have_a_direction():
     answer = prediction(text="joy", audio="joy", visual="joy")
     assert (
         contribution_sentence(answer, Modality.TEXT)
-        == "Raised joy by 12 points; 33% of the decision's weight."
+        == "Raised joy by 12 points; counted for 33% of the answer."
     )
     assert (
         contribution_sentence(answer, Modality.AUDIO)
-        == "Lowered joy by 1 point; 33% of the decision's weight."
+        == "Lowered joy by 1 point; counted for 33% of the answer."
     )
     assert (
         contribution_sentence(answer, Modality.VISUAL)
-        == "Left joy where it was; 33% of the decision's weight."
+        == "Left joy where it was; counted for 33% of the answer."
     )
     answer.modalities[Modality.AUDIO] = replace(answer.modalities[Modality.AUDIO], temperature=1.4)
     assert contribution_sentence(answer, Modality.AUDIO).endswith(
-        "weight. Made less certain: it is unlike what the model learned from."
+        "answer. Made less certain: it is unlike the training recordings."
     )
 
 

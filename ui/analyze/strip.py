@@ -1,0 +1,101 @@
+"""The clips of this visit in one line: press one to go back to it, or choose one to compare with."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mmer_core.media.loading import display_name
+from ui.analyze.analysis import Source, choose, chosen
+from ui.analyze.samples import sample_of, samples
+from ui.analyze.visit import forget, visit
+from ui.text import plain
+
+_LONGEST_NAME = 24  # letters
+_OTHER = "compared-with"
+
+
+def show_strip() -> None:
+    """The strip, for two clips or more; what to compare the clip with, and the way to forget all."""
+    own, now = visit(), chosen()
+    if not own.sources:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip-row"):
+        if len(own.sources) > 1:
+            listed = {s.digest: s for s in own.sources}
+            key = f"strip-{now.digest[:12] if now else ''}-{len(listed)}"
+            st.pills(
+                "This visit's clips",
+                list(listed),
+                format_func=lambda digest: plain(name_of(listed[digest])),
+                default=now.digest if now is not None and now.digest in listed else None,
+                required=now is not None,
+                key=key,
+                label_visibility="collapsed",
+                on_change=_go,
+                args=(key,),
+                help="The clips of this visit, newest first. They are kept until you close the page.",
+            )
+        if now is not None:
+            offer_comparison()
+        st.button(
+            "Forget all",
+            icon=":material/delete:",
+            type="tertiary",
+            key="forget-clips",
+            on_click=forget,
+            help="Drop every clip of this visit, and what was made of it.",
+        )
+
+
+def name_of(source: Source) -> str:
+    """A source in a few letters."""
+    sample = sample_of(source)
+    name = (
+        sample.title if sample else f"“{source.text}”" if source.data is None else display_name(source.name)
+    )
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _go(key: str) -> None:
+    digest = st.session_state[key]
+    found = next((s for s in visit().sources if s.digest == digest), None)
+    if found is not None:
+        choose(found)
+
+
+def compared_with() -> Source | None:
+    """The clip to show beside the chosen one; None for no comparison."""
+    other: Source | None = st.session_state.get(_OTHER)
+    return other if other != chosen() else None
+
+
+def offer_comparison() -> None:
+    """A list of the visit's other clips and of the samples, or the way back to one clip."""
+    if compared_with() is not None:
+        st.button(
+            "End the comparison",
+            icon=":material/close:",
+            key="compare-end",
+            on_click=_compare,
+            args=(None,),
+            help="Show the first of the two alone again.",
+        )
+        return
+    now = chosen()
+    others = [s for s in visit().sources if s != now]
+    known = {s.digest for s in (*others, *([now] if now else []))}
+    others += [s for s in (sample.source() for sample in samples()) if s.digest not in known]
+    with st.popover("Compare with…", icon=":material/compare:", key="compare"):
+        for source in others:
+            st.button(
+                plain(name_of(source)),
+                key=f"compare-{source.digest[:16]}",
+                type="tertiary",
+                on_click=_compare,
+                args=(source,),
+                help="Show it beside this clip.",
+            )
+
+
+def _compare(other: Source | None) -> None:
+    st.session_state[_OTHER] = other
