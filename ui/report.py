@@ -1,5 +1,5 @@
-"""A report as one HTML file that opens offline: the frame and the pieces it is made of. Whatever comes from a
-person or a file is escaped here.
+"""A report as one HTML file that opens offline and prints on A4: the frame and the pieces it is made of.
+Whatever comes from a person or a file is escaped here.
 
 The page may load nothing from anywhere (its content security policy forbids it), so nobody learns that it is
 read.
@@ -28,9 +28,10 @@ _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:"
 )
+# Text fonts first, down to the machine's own: emoji fonts have digits, too, wide ones.
 _FONTS = (
-    '"Segoe UI", Roboto, "Helvetica Neue", Arial, "Apple Color Emoji", "Segoe UI Emoji", "Noto Color '
-    'Emoji", sans-serif'
+    '"Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", "DejaVu Sans", sans-serif, '
+    '"Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji"'
 )
 _STYLE = (
     """
@@ -38,10 +39,11 @@ _STYLE = (
 body { font: 16px/1.55 """
     + _FONTS
     + """; color: #1c1f26; background: #fff; margin: 0; }
-main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+main { max-width: 680px; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0.2rem 0 0.4rem; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 0.5rem; }
 h3 { font-size: 1.05rem; margin: 1.4rem 0 0.4rem; } p { margin: 0.4rem 0; } small, .quiet { color: #5a6070; }
+.lead { font-size: 1.15rem; font-weight: 600; }
 .answer { border-left: 6px solid var(--accent); padding-left: 1rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.92rem; }
 caption { text-align: left; color: #5a6070; padding-bottom: 0.3rem; }
@@ -53,7 +55,14 @@ pre { background: #f4f5f8; border-radius: 0.5rem; padding: 0.7rem 0.9rem; }
 blockquote { margin: 0.4rem 0; padding-left: 1rem; border-left: 4px solid #3b7dd8; }
 .frames { display: flex; flex-wrap: wrap; gap: 0.4rem; }
 .frames img { max-width: 100%; height: 150px; border-radius: 0.3rem; }
-@media print { h2, h3 { break-after: avoid; } .figure, tr { break-inside: avoid; } }
+.answer { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+@page { size: A4; margin: 14mm; }
+@media print {
+  body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; } .figure, tr, .answer, .frames, pre { break-inside: avoid; }
+  .scroll { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: 0.5rem; }
+  th.number, td.number { white-space: normal; } .figure svg { max-width: 100%; }
+}
 """
 )
 

@@ -95,7 +95,7 @@ def test_the_empty_page_says_what_to_do(app):
     assert [t.value for t in app.title] == ["What emotion is in this clip?"]
     assert app.file_uploader
     assert app.text_input
-    assert app.button(key="record").label == "Record"
+    assert app.button(key="record").label == "Open the recorder"
     assert [b.key for b in app.button if str(b.key).startswith("sample-")] == [
         f"sample-{sample.id}" for sample in samples()
     ]

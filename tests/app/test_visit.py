@@ -1,4 +1,4 @@
-"""The clips of a visit: a strip to go back to, a reload that keeps them, two side by side, and the progress."""
+"""The clips of a visit: a strip to go back to, a reload that keeps them, two side by side, the progress."""
 
 from __future__ import annotations
 
@@ -29,14 +29,6 @@ def model(install_model):
         return replace(clip, faces=make_clip().faces)
 
     return install_model(make_model(), find_faces=find_faces, transcript=Transcript("", (), 0.0))
-
-
-@pytest.fixture
-def cookies(monkeypatch):
-    """The browser's cookies; the context of a test has none."""
-    jar: dict[str, str] = {}
-    monkeypatch.setattr(type(st.context), "cookies", property(lambda self: jar))
-    return jar
 
 
 def open_app() -> AppTest:
@@ -103,22 +95,32 @@ def test_forgetting_leaves_nothing(model):
     assert not at.session_state["visit"].sources
 
 
-def test_a_reload_keeps_the_clips_of_the_visit(model, cookies):
-    before = say(open_app(), "said before the reload")
-    own = before.session_state["visit"]
-    cookies["mmer_visit"] = own.name  # what the page's script writes
-    calls = model.encoders[Modality.TEXT].calls
+def reload(before: AppTest, monkeypatch, name: str | None = None) -> AppTest:
+    """A new session whose tab names the visit before it, as the page's script does."""
     after = open_app()
+    own = after.session_state["visit"]
+    state = {"visit": own, "analyses": own.analyses, "source": None}
+    monkeypatch.setattr(st, "session_state", state)
+    visit.go_on_with(name or before.session_state["visit"].name)
+    monkeypatch.undo()
+    after.session_state["source"] = state["source"]
+    return after.run()
+
+
+def test_a_reload_keeps_the_clips_of_the_visit(model, monkeypatch):
+    before = say(open_app(), "said before the reload")
+    calls = model.encoders[Modality.TEXT].calls
+    after = reload(before, monkeypatch)
     assert quoted(after) == "said before the reload"
     assert model.encoders[Modality.TEXT].calls == calls, "what was read is kept, too"
-    assert after.session_state["visit"].name == own.name
-    assert after.session_state["visit"] is not own, "two windows do not move each other"
+    assert after.session_state["visit"].name == before.session_state["visit"].name
+    assert after.session_state["visit"] is not before.session_state["visit"], "windows don't move each other"
+    assert not after.session_state["visit"].fresh
 
 
-def test_another_browser_sees_nothing_of_it(model, cookies):
-    say(open_app(), "a secret")
-    cookies["mmer_visit"] = "guessed"
-    other = open_app()
+def test_another_name_leads_nowhere(model, monkeypatch):
+    before = say(open_app(), "a secret")
+    other = reload(before, monkeypatch, "guessed")
     assert not quoted(other)
     assert not other.session_state["visit"].sources
 

@@ -88,7 +88,7 @@ def reaching_beyond():
     """
     script = (
         "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => "
-        "e.getClientRects().length && "
+        "e.getClientRects().length && !e.closest('details:not([open])') && "
         "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
     )
 

@@ -26,7 +26,7 @@ def sample_page(app_url, open_page):
     page = open_page(app_url)
     page.locator("input[type=file]").set_input_files(SAMPLE)
     page.locator(".mmer-answer").wait_for()
-    page.get_by_text("What led to").wait_for()
+    page.get_by_role("button", name="Download JSON").wait_for()
     return page
 
 
@@ -58,7 +58,7 @@ def wait_until_back(page, before: str) -> None:
 def test_a_deep_link_to_a_new_server_has_the_page_and_the_navigation(app_url, open_page):
     """First in this file, so that it is the server's first visit."""
     page = open_page(f"{app_url}/about")
-    assert page.get_by_role("heading", level=1).inner_text() == "What the answers rest on"
+    assert page.get_by_role("heading", level=1).inner_text() == "About the model and its limits"
     page.get_by_role("link", name="Analyze").click()
     page.get_by_role("heading", name="What emotion is in this clip?").wait_for()
 
@@ -164,3 +164,47 @@ def test_a_bad_file_is_one_sentence(app_url, open_page, tmp_path):
     alert = page.get_by_role("alert").first
     alert.wait_for()
     assert "Traceback" not in page.inner_text("body")
+
+
+@pytest.fixture(scope="module")
+def visitor(app_url, open_page):
+    """A page for the flows of a first visit, in this order."""
+    return open_page(app_url, width=1280)
+
+
+def test_the_first_answer_takes_one_click(visitor):
+    visitor.get_by_role("button", name="A smile with sad words").click()
+    expect(visitor.locator(".mmer-answer")).to_contain_text("Reads sad, looks happy")
+    expect(visitor.locator(".st-key-clip-and-answer video")).to_have_count(1)
+
+
+def test_two_clips_are_compared_in_three_clicks(visitor):
+    """Counted from the empty page: the first sample, the list, the second."""
+    visitor.get_by_role("button", name="Compare with").click()
+    visitor.locator("[class*='st-key-compare-']").get_by_role("button", name="A face that changes").click()
+    expect(visitor.locator(".mmer-answer")).to_have_count(2)
+    expect(visitor.locator(".mmer-answer").last).to_contain_text("Sadness → 😊 Joy")
+    visitor.get_by_role("button", name="End the comparison").click()
+    expect(visitor.locator(".mmer-answer")).to_have_count(1)
+
+
+def test_why_takes_a_second_click(visitor):
+    visitor.get_by_role("button", name="Why this answer?").click()
+    visitor.get_by_role("heading", name=re.compile("^Why ")).wait_for()
+    expect(visitor.locator(".mmer-why-words, .mmer-modality").first).to_be_visible()
+    expect(visitor.locator("[class*='st-key-cancel']")).to_have_count(0)
+
+
+def test_a_reload_keeps_the_clip(visitor):
+    before = visitor.locator(".mmer-answer h2").inner_text()
+    visitor.reload()
+    expect(visitor.locator(".mmer-answer h2")).to_have_text(before)
+
+
+def test_on_a_phone_the_answer_is_on_the_first_screen(app_url, open_page):
+    page = open_page(app_url, width=390)
+    page.get_by_role("button", name="A bitter sentence").click()
+    answer = page.locator(".mmer-answer")
+    answer.wait_for()
+    wait_until_at_rest(page)
+    assert 0 < answer.bounding_box()["y"] < 600

@@ -29,7 +29,7 @@ def open_recorder(open_with_devices, app_url, files):
     def open_(way: str, **devices):
         page = open_with_devices(app_url, files, **devices)
         pages.append(page)
-        page.get_by_text("Record", exact=True).click()
+        page.get_by_role("button", name="Open the recorder").click()
         page.get_by_text(way, exact=True).click()
         page.get_by_text(WAYS[way.lower()][1]).wait_for()
         page.get_by_role("button", name="Start camera" if way != "Sound" else "Start microphone").click()
@@ -50,7 +50,7 @@ def record(page, seconds: float) -> None:
     page.locator("[data-phase=review]").wait_for()
     page.get_by_role("button", name="Use this recording").click()
     page.locator(".mmer-answer").wait_for()
-    page.get_by_text("What led to").wait_for()
+    page.get_by_role("button", name="Download JSON").wait_for()
 
 
 def verdict(page, modality: str):

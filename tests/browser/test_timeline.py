@@ -33,6 +33,7 @@ def answered(app_url, open_page):
     page.locator(".st-key-timeline .nsewdrag").first.wait_for()
     page.wait_for_function("document.querySelector('.st-key-player video').readyState > 0")
     wait_until_at_rest(page)
+    page.get_by_text("Where they disagree").click()
     return page
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.inference.timeline import Cue, Timeline, changes, changes_sentence, disagreements
+from mmer_core.inference.timeline import Cue, Timeline, changes, disagreements
 from mmer_core.labels import MODALITY_TITLES
 from mmer_core.media.loading import display_name
 from ui import report
@@ -135,8 +135,6 @@ def _over_time(timeline: Timeline | None) -> Iterator[str]:
         f"by. {OVER_TIME_CAVEAT}",
         quiet=True,
     )
-    if changing := changes_sentence(timeline):
-        yield report.paragraph(changing)
     found = disagreements(timeline)
     if found:
         yield report.heading("Where they disagree", 3)

@@ -73,11 +73,11 @@ def _record_switch() -> bool:
     there = bool(st.session_state.get(_RECORDING))
     st.markdown("Record one", help="With the camera, the microphone, or both; up to 30 seconds.")
     st.button(
-        "Close the recorder" if there else "Record",
+        "Close the recorder" if there else "Open the recorder",
         icon=":material/close:" if there else ":material/videocam:",
         key="record",
         on_click=_switch_recorder,
-        help="Opens the recorder. Nothing is recorded before you press start.",
+        help="Nothing is recorded before you press start there.",
     )
     return there
 

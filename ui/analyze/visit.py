@@ -1,8 +1,8 @@
 """The clips of this visit: a strip to go back to, kept over page switches and a reload of the page.
 
-A reload starts a new session in Streamlit, which forgets everything. A cookie with a random name, which lasts
-as long as the browser is open, leads from the new session to the clips of the old one. They are held by that
-session alone and go with it, two minutes after its page was closed; nothing is written to disk.
+A reload starts a new session in Streamlit, which forgets everything. A random name, which the browser keeps
+for this tab alone, leads from the new session to the clips of the old one. They are held by that session
+alone and go with it, two minutes after its page was closed; nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from ui.analyze.analysis import Analysis, Source, analyses, choose, chosen
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 300_000_000  # bytes of all clips together
-_VISIT, _COOKIE = "visit", "mmer_visit"
-_SAME_SITE = "; path=/; SameSite=Strict"
+_VISIT, _KEY = "visit", "remember"
 _REMEMBER = st.components.v2.component(
     "mmer_remember",
     html="<span></span>",
-    js="""let shown;
-export default ({ data }) => {
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = data.cookie + secure;
+    js="""const PLACE = "mmer-visit";
+export default ({ data, setTriggerValue }) => {
+  const before = sessionStorage.getItem(PLACE);
+  if (data.fresh && before && before !== data.name) setTriggerValue("before", before);
+  else sessionStorage.setItem(PLACE, data.name);
+  const shown = window.mmerShown;
   if (shown !== undefined && shown !== data.shown)
     document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0 });
-  shown = data.shown;
+  window.mmerShown = data.shown;
 }""",
 )
 
@@ -37,35 +38,44 @@ export default ({ data }) => {
 class Visit:
     """
     Attributes:
-        name: random; the cookie holds it.
+        name: random; the browser's tab keeps it.
         sources: the clips of this visit, newest first.
         shown: the one that was shown last.
         analyses: as `analysis.analyses`.
+        fresh: the tab was not yet asked whether it showed another visit before.
     """
 
     name: str
     sources: list[Source] = field(default_factory=list)
     shown: Source | None = None
     analyses: dict[tuple[str, str], Analysis] = field(default_factory=dict)
+    fresh: bool = True
 
 
 _visits: WeakValueDictionary[str, Visit] = WeakValueDictionary()
 
 
 def visit() -> Visit:
-    """The visit of this session; after a reload with the clips of the one before it."""
+    """The visit of this session."""
     if _VISIT not in st.session_state:
-        name = st.context.cookies.get(_COOKIE, "")
-        before = _visits.get(name)
-        own = Visit(name or secrets.token_urlsafe(24), analyses=analyses())
-        if before is not None:
-            own.sources, own.shown = list(before.sources), before.shown
-            own.analyses.update(before.analyses)
-            choose(own.shown)
+        own = Visit(secrets.token_urlsafe(24), analyses=analyses())
         _visits[own.name] = own
         st.session_state[_VISIT] = own
     found: Visit = st.session_state[_VISIT]
     return found
+
+
+def go_on_with(name: str) -> None:
+    """Take over the clips of the visit of this name, if its session is still there; its window, if it is
+    still open, keeps its own.
+    """
+    own, before = visit(), _visits.get(name)
+    own.fresh = False
+    if before is not None and before is not own:
+        own.name, own.sources, own.shown = before.name, list(before.sources), before.shown
+        own.analyses.update(before.analyses)
+        _visits[own.name] = own
+        choose(own.shown)
 
 
 def remember() -> None:
@@ -76,8 +86,18 @@ def remember() -> None:
         own.sources = [now, *(s for s in own.sources if s.digest != now.digest)][:LONGEST_STRIP]
         while len(own.sources) > 1 and sum(len(s.data or b"") for s in own.sources) > LARGEST_STRIP:
             own.sources.pop()
-    shown = "" if now is None else now.digest
-    _REMEMBER(data={"cookie": f"{_COOKIE}={own.name}{_SAME_SITE}", "shown": shown}, key="remember")
+    _REMEMBER(
+        data={"name": own.name, "fresh": own.fresh, "shown": "" if now is None else now.digest},
+        key=_KEY,
+        on_before_change=_reloaded,
+    )
+
+
+def _reloaded() -> None:
+    before = st.session_state[_KEY].before
+    if before and chosen() is None:
+        go_on_with(str(before))
+    visit().fresh = False
 
 
 def forget() -> None:

@@ -7,6 +7,7 @@ colour to be told apart. Tints are faint enough for the theme's own text on a li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import cv2
@@ -80,47 +81,12 @@ def sound_figure(
     figure = make_subplots(
         rows=3, cols=1, shared_xaxes=True, row_heights=[0.42, 0.33, 0.25], vertical_spacing=0.06
     )
-    moments = sound.moments
-    figure.add_bar(
-        x=[(m.start + m.end) / 2 for m in moments],
-        width=[m.end - m.start for m in moments],
-        y=[100 * m.points for m in moments],
-        marker=bar_marker(
-            [colour if m.points >= 0 else AGAINST for m in moments],
-            2,
-            pattern={"shape": ["" if m.points >= 0 else "/" for m in moments]},
-        ),
-        customdata=[_moment(m) for m in moments],
-        hovertemplate="%{customdata}<extra></extra>",
-        name=f"points for {label}",
-        row=1,
-        col=1,
-    )
-    time, low, high = _envelope(waveform)
-    loudest = max(float(np.abs(waveform).max(initial=0.0)), 1e-6)
-    figure.add_scatter(
-        x=np.concatenate([time, time[::-1]]),
-        y=np.concatenate([high, low[::-1]]) / loudest,
-        fill="toself",
-        mode="lines",
-        line={"width": 0.5, "color": OUTLINE},
-        hoverinfo="skip",
-        name="waveform",
-        row=2,
-        col=1,
-    )
-    lines = (("loudness", 1 + sound.level / 60, 2), ("pitch", sound.pitch, 3))
-    for name, values, row in lines:
-        figure.add_scatter(
-            x=sound.times,
-            y=values,
-            mode="lines",
-            line={"width": 2, "color": colour},
-            hoverinfo="skip",
-            name=name,
-            row=row,
-            col=1,
-        )
+    figure.add_trace(_moment_bars(sound.moments, colour, label), row=1, col=1)
+    figure.add_trace(_waveform(waveform), row=2, col=1)
+    for name, values, row in (("loudness", 1 + sound.level / 60, 2), ("pitch", sound.pitch, 3)):
+        line = {"width": 2, "color": colour}
+        curve = go.Scatter(x=sound.times, y=values, mode="lines", line=line, hoverinfo="skip", name=name)
+        figure.add_trace(curve, row=row, col=1)
     figure.update_xaxes(fixedrange=True, showgrid=False, zeroline=False, ticksuffix=" s", nticks=5)
     figure.update_yaxes(fixedrange=True, showgrid=False, zeroline=False, nticks=4, tickfont={"size": 11})
     figure.update_yaxes(zeroline=True, zerolinecolor=OUTLINE, row=1, col=1)
@@ -128,6 +94,38 @@ def sound_figure(
     for row, title in ((1, "points"), (2, "loudness"), (3, "pitch, Hz")):
         figure.update_yaxes(title={"text": title, "font": {"size": 12}, "standoff": 4}, row=row, col=1)
     return quiet(figure, ink, height=260, left=52)
+
+
+def _moment_bars(moments: Sequence[Moment], colour: str, label: str) -> go.Bar:
+    """The points of each moment, as wide as it lasts."""
+    adds = [moment.points >= 0 for moment in moments]
+    marker = bar_marker(
+        [colour if up else AGAINST for up in adds], 2, pattern={"shape": ["" if up else "/" for up in adds]}
+    )
+    return go.Bar(
+        x=[(moment.start + moment.end) / 2 for moment in moments],
+        width=[moment.end - moment.start for moment in moments],
+        y=[100 * moment.points for moment in moments],
+        marker=marker,
+        customdata=[_moment(moment) for moment in moments],
+        hovertemplate="%{customdata}<extra></extra>",
+        name=f"points for {label}",
+    )
+
+
+def _waveform(waveform: np.ndarray) -> go.Scatter:
+    """The outline of a waveform, its loudest sample at 1."""
+    time, low, high = _envelope(waveform)
+    loudest = max(float(np.abs(waveform).max(initial=0.0)), 1e-6)
+    return go.Scatter(
+        x=np.concatenate([time, time[::-1]]),
+        y=np.concatenate([high, low[::-1]]) / loudest,
+        fill="toself",
+        mode="lines",
+        line={"width": 0.5, "color": OUTLINE},
+        hoverinfo="skip",
+        name="waveform",
+    )
 
 
 def describe_sound(sound: Sound, label: str) -> str:

@@ -75,6 +75,13 @@ def test_figures_are_drawn_by_one_plotly_inside_the_file(html):
     assert "default-src 'none'" in html
 
 
+def test_text_is_set_in_a_font_for_text_on_any_machine():
+    """Fonts for emoji have digits, wide ones: they come after the machine's own font for text."""
+    fonts = report._FONTS
+    assert fonts.index("sans-serif") < fonts.index("Emoji")
+    assert "@page { size: A4" in report._STYLE
+
+
 @pytest.mark.parametrize("part", ["<img src=x", "<script>alert", "</script><script>"])
 def test_nothing_given_by_a_person_becomes_markup(html, part):
     assert part not in html
