@@ -2,6 +2,7 @@
 
     model = load_model()                    # the shipped model, "large", or the folder of a model or a run
     prediction = model.predict("clip.mp4")  # a Prediction: label, probabilities, unimodal predictions, notes
+    why = explain(model, model.observe(load_clip("clip.mp4")))  # an Explanation: words, moments, face
 
     manifest = read_corpus("ravdess:/data/ravdess")
     extract(manifest, {"audio": "voice_frames", "visual": "face_cnn"})
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmer_core.corpora import read as read_corpus
     from mmer_core.crossval.cross_validation import cross_validate
+    from mmer_core.explanation.explanation import explain
+    from mmer_core.explanation.parts import Explanation
     from mmer_core.features.extraction import extract
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.prediction import Prediction
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "EmotionModel",
+    "Explanation",
     "Prediction",
     "TrainRequest",
     "compare",
     "cross_validate",
+    "explain",
     "extract",
     "load_clip",
     "load_model",
@@ -42,10 +47,12 @@ __all__ = [
 
 _PLACES = {
     "EmotionModel": ("mmer_core.inference.emotion_model", "EmotionModel"),
+    "Explanation": ("mmer_core.explanation.parts", "Explanation"),
     "Prediction": ("mmer_core.inference.prediction", "Prediction"),
     "TrainRequest": ("mmer_core.training.request", "TrainRequest"),
     "compare": ("mmer_core.runs.comparison", "compare"),
     "cross_validate": ("mmer_core.crossval.cross_validation", "cross_validate"),
+    "explain": ("mmer_core.explanation.explanation", "explain"),
     "extract": ("mmer_core.features.extraction", "extract"),
     "load_clip": ("mmer_core.media.loading", "load_clip"),
     "load_model": ("mmer_core.inference.shipped", "load_model"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.analyze.analysis import Analysis, Source, attempt, chosen, was_read
+from ui.analyze.analysis import Analysis, attempt, was_read
 from ui.analyze.answer import show_answer
 from ui.analyze.batch import show_table
 from ui.analyze.comparison import show_comparison
@@ -13,6 +13,7 @@ from ui.analyze.intake import intake
 from ui.analyze.progress import Progress
 from ui.analyze.samples import sample_of, shipped_answer
 from ui.analyze.shipped import show_shipped
+from ui.analyze.source import Source, chosen
 from ui.analyze.strip import compared_with, show_strip
 from ui.analyze.visit import remember
 from ui.models import ModelUnavailable, model_loader, show_loading

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mmer_core.labels import MODALITY_TITLES, Modality
-from ui.analyze.analysis import Source, choose
 from ui.analyze.cards import show_promises
 from ui.analyze.ordinary_voice import ordinary_voice, usual
+from ui.analyze.source import Source, choose
 from ui.live.devices import IceSettingsError, device_sentences, ice_servers, reach_sentence, start_button
 from ui.live.visit import LiveVisit, live_visit
 from ui.model_choice import choose_model, usable_modalities
@@ -43,13 +43,13 @@ def promise(modalities: Sequence[Modality]) -> str:
 
 
 def controls(visit: LiveVisit) -> None:
-    """Pause, and keep the last seconds."""
+    """Analyze the last seconds as a clip, and pause."""
     assert visit.workers is not None
     reader = visit.workers.reader
     if st.button(
-        "Keep these last seconds",
+        f"Analyze the last {reader.settings.kept:.0f} seconds",
         icon=":material/history:",
-        help="Take the last 10 seconds to the Analyze page.",
+        help="Stop, and read the last seconds as a clip on the Analyze page.",
     ):
         kept = reader.keep()
         if kept is None:

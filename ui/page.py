@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent  # the folder of app.py
 PAGES = ROOT / "pages"
 WIDTH = 1120  # pixels; lines and charts get no wider on a large screen
 _ENTERED = "entered"
+_ADDRESSES = "addresses"
 
 
 def enter() -> None:
@@ -37,7 +38,16 @@ def frame(title: str) -> Iterator[None]:
     st.set_page_config(page_title=f"{title} · Multimodal emotion recognition")
     st.html(ROOT / "ui" / "style.css")
     with st.container(horizontal_alignment="center"), st.container(width=WIDTH):
-        yield
+        try:
+            yield
+        finally:  # also when the page stops half-way
+            addresses()[title] = {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def addresses() -> dict[str, dict[str, list[str]]]:
+    """{title of a page: what its address asked for when this visit last saw it}, such as the runs in view."""
+    found: dict[str, dict[str, list[str]]] = st.session_state.setdefault(_ADDRESSES, {})
+    return found
 
 
 def trusted() -> bool:

@@ -16,6 +16,7 @@ from mmer_core import __version__
 PROGRAM = "mmer"
 COMMANDS: dict[str, str] = {
     "predict": "the emotion in clips",
+    "explain": "why a clip gets its answer: words, moments, regions of the face",
     "evaluate": "score a model on a manifest, for every modality subset",
     "train": "cross-validate fusion models on a corpus, and fit one that reads clips",
     "compare": "paired tests between runs",

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="CLIP",
-        help="videos, sounds, pictures, or folders of them; may be left out when --text is given",
+        help="videos, sounds, pictures, folders of them, patterns, or tables (.csv, .tsv) with a column "
+        "path; may be left out when --text is given",
     )
     parser.add_argument("--text", help="what was said; instead of speech recognition")
     parser.add_argument(
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    several.add_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.clips and not (args.text or "").strip():
         raise ValueError("nothing to analyse: name a clip or give --text")
-    if len(args.clips) > 1 or any(path.is_dir() for path in args.clips):
+    if args.out or len(args.clips) > 1 or any(map(several.is_several, args.clips)):
         if args.text is not None:
             raise ValueError("--text says what was said in one clip: name one, or leave --text out")
         return several.run(args.clips, args)

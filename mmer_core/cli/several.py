@@ -1,5 +1,5 @@
-"""`predict` for several files: a line for each, or a list with --json; a file that cannot be read is a line
-with its reason.
+"""`predict` for several files: a line for each, a list with --json, or a table with --out; a file that cannot
+be read is a line with its reason.
 """
 
 from __future__ import annotations
@@ -7,12 +7,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmer_core.cli.reading import SHOWN
 from mmer_core.labels import MODALITY_TITLES, Modality
 
 if TYPE_CHECKING:
@@ -21,32 +19,83 @@ if TYPE_CHECKING:
     from mmer_core.inference.prediction import Prediction
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for many clips."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="TABLE",
+        help="write a table with a row for each clip, .csv or .parquet; after a kill a second start goes on",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="with --out: processes that read side by side"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="with --out: replace a table that is there")
+
+
+def is_several(path: Path) -> bool:
+    """Whether a path names more than one clip: a folder, a pattern or a table."""
+    from mmer_core.batch.inputs import names_several
+
+    return names_several(path)
+
+
 def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
-    """Print the answer to each file, those in folders included.
+    """Print the answer to each clip, or write them all to a table.
 
     Returns:
-        The exit status: 0, or 2 if any file could not be read.
+        The exit status: 0, or 2 if any clip could not be read.
     """
+    from mmer_core.batch import inputs_of
+
+    files = inputs_of(paths, lambda sentence: print(sentence, file=sys.stderr))
+    failed = _table(files, args) if args.out else _lines(files, args)
+    if failed:
+        print(f"{failed} of {len(files)} files could not be read", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _table(files: Sequence[Any], args: argparse.Namespace) -> int:
+    """Write the table; how many clips could not be read."""
+    from mmer_core.batch import predict_files
+    from mmer_core.batch.prediction import Reading
+    from mmer_core.inference.shipped import folder_of
+
+    reading = Reading(
+        folder_of(args.checkpoint),
+        args.device,
+        tuple(args.without),
+        tuple(args.before),
+        tuple(args.baseline),
+    )
+
+    def tell(done: int, of: int) -> None:
+        print(f"\r{done} of {of} read", end="\n" if done == of else "", file=sys.stderr, flush=True)
+
+    table = predict_files(files, args.out, reading, jobs=args.jobs, overwrite=args.overwrite, progress=tell)
+    print(f"wrote {args.out}: {len(table)} rows")
+    return int(table["reason"].astype(str).str.startswith("not read").sum())
+
+
+def _lines(files: Sequence[Any], args: argparse.Namespace) -> int:
+    """Print a line for each clip, or the list; how many could not be read."""
     from mmer_core.inference.shipped import load_model
 
-    files = list(_files(paths))
     model = load_model(args.checkpoint, args.device)
     baseline = model.baseline(args.baseline) if args.baseline else {}
     listed: list[dict[str, Any]] = []
     failed = 0
-    for file in files:
-        answer = _answer(model, file, args, baseline)
+    for given in files:
+        answer = _answer(model, given, args, baseline)
         failed += isinstance(answer, str)
         if args.json:
             row = {"error": answer} if isinstance(answer, str) else answer.to_json()
-            listed.append({"path": str(file), **row})
+            listed.append({"path": given.path, **row})
         else:
-            print(f"{file}: {answer if isinstance(answer, str) else in_short(answer)}", flush=True)
+            print(f"{given.path}: {answer if isinstance(answer, str) else in_short(answer)}", flush=True)
     if args.json:
         print(json.dumps(listed, indent=2, ensure_ascii=False))
-    if failed:
-        print(f"{failed} of {len(files)} files could not be read", file=sys.stderr)
-    return 2 if failed else 0
+    return failed
 
 
 def in_short(prediction: Prediction) -> str:
@@ -78,37 +127,14 @@ def nothing_found(prediction: Prediction) -> str:
 
 
 def _answer(
-    model: EmotionModel, file: Path, args: argparse.Namespace, baseline: Mapping[Modality, Baseline]
+    model: EmotionModel, given: Any, args: argparse.Namespace, baseline: Mapping[Modality, Baseline]
 ) -> Prediction | str:
-    """The prediction for one file, or the reason why there is none."""
+    """The prediction for one clip, or the reason why there is none."""
     from mmer_core.media import loading
 
     use = [m for m in model.modalities if m not in args.without]
     try:
-        clip = loading.load_clip(file).after(args.before)
+        clip = loading.load_clip(Path(given.path), text=given.text).after(args.before)
         return model.fuse(model.with_baseline(model.observe(clip, use=use), baseline), use)
     except (loading.MediaError, OSError) as error:
         return f"not read: {error}"
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that are named, and for each folder those below it that may be clips; the others are counted
-    on stderr.
-    """
-    from mmer_core.corpora.files import MEDIA_SUFFIXES, all_files
-
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = list(all_files(path))
-        clips = [file for file in found if file.suffix.lower() in MEDIA_SUFFIXES]
-        others = Counter(file.suffix.lower() or "no ending" for file in found if file not in set(clips))
-        if others:
-            kinds = ", ".join(f"{count} × {suffix}" for suffix, count in others.most_common(SHOWN))
-            print(f"left out of {path}: {kinds}", file=sys.stderr)
-        if not clips:
-            raise ValueError(
-                f"{path} holds no video, sound or picture: name a folder of clips, or the files themselves"
-            )
-        yield from clips

@@ -118,9 +118,7 @@ class EmotionModel:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes of those whose words are read, "en" among them; typed words in others are left out. Empty
-        where they are not known, and every word is read.
-        """
+        """Codes of those whose words are read, "en" among them; empty where every word is read."""
         entry = self.record["modalities"].get(Modality.TEXT.value, {})
         return tuple(entry.get("languages") or filter(None, [entry.get("language")]))
 
@@ -140,12 +138,8 @@ class EmotionModel:
         return {"name": self.name, "sha256": checkpoint.fingerprint(self.record)}
 
     def warm_up(self) -> None:
-        """Run every encoder once on a tone and a grey frame, so that the first answer does not pay for lazy
-        loading.
-        """
-        tone = (0.1 * np.sin(np.arange(16_000) * 0.05)).astype(np.float32)
-        frames = np.full((1, 360, 640, 3), 127, dtype=np.uint8)
-        self.observe(Clip("warm-up", "", "video", 1.0, frames=frames, times=np.zeros(1), waveform=tone))
+        """Run every encoder once, so that the first answer does not pay for lazy loading."""
+        self.observe(observations.tone_and_grey())
 
     def predict(
         self,
@@ -194,9 +188,8 @@ class EmotionModel:
         if not self.encoders:
             raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
         wanted = self.modalities if use is None else use
-        seen = observations.observe(
-            clip, self.encoders, wanted, progress, languages=self.languages, found=found
-        )
+        known = self.languages
+        seen = observations.observe(clip, self.encoders, wanted, progress, languages=known, found=found)
         return replace(seen, absent={**seen.absent, **self.missing})
 
     def reword(

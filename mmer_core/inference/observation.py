@@ -50,6 +50,13 @@ class Observation:
     baseline: Mapping[Modality, Baseline] = field(default_factory=dict)
 
 
+def tone_and_grey() -> Clip:
+    """A second of a tone under a grey frame, which every encoder can be run on."""
+    tone = (0.1 * np.sin(np.arange(16_000) * 0.05)).astype(np.float32)
+    frames = np.full((1, 360, 640, 3), 127, dtype=np.uint8)
+    return Clip("warm-up", "", "video", 1.0, frames=frames, times=np.zeros(1), waveform=tone)
+
+
 def as_clip(clip: Clip | str | Path | None, text: str | None) -> Clip:
     """A clip, decoded if it is a file, with `text` as its words; the text alone where there is none.
 

@@ -173,8 +173,8 @@ def test_what_was_used_of_a_clip_stands_beside_the_answer(app, model, monkeypatc
 
 
 def test_a_report_on_nothing_says_so(model):
-    from ui.analyze.analysis import Source
     from ui.analyze.clip_report import clip_report
+    from ui.analyze.source import Source
 
     observation = model.observe(make_clip(text=None, sound=False, faces=0))
     report = clip_report(

@@ -18,8 +18,8 @@ from mmer_core.media.speech import Transcript
 from tiny_model import make_clip, make_model
 from ui import models
 from ui.analyze import progress, visit
-from ui.analyze.analysis import Source
 from ui.analyze.comparison import difference
+from ui.analyze.source import Source
 from ui.analyze.strip import name_of
 
 

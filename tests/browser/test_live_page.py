@@ -78,16 +78,26 @@ def test_a_switch_takes_a_modality_out(live):
     expect(card(live, "Voice")).not_to_contain_text("Switched off.", timeout=PATIENCE)
 
 
+def test_with_everything_off_there_is_no_answer_and_no_bar(live):
+    for title in ("Words", "Voice", "Face"):
+        live.get_by_text(title, exact=True).click()
+        expect(card(live, title)).to_contain_text("Switched off.", timeout=PATIENCE)
+    expect(live.locator(".mmer-answer")).to_contain_text("Nothing that is switched on", timeout=PATIENCE)
+    expect(live.locator(".mmer-bars")).not_to_contain_text("%")
+    for title in ("Words", "Voice", "Face"):
+        live.get_by_text(title, exact=True).click()
+        expect(card(live, title)).not_to_contain_text("Switched off.", timeout=PATIENCE)
+
+
 def test_nothing_needs_scrolling_sideways_on_a_phone(live):
     assert live.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_the_last_seconds_can_be_kept_and_the_page_lets_the_camera_go(live):
-    live.get_by_role("button", name="Keep these last seconds").click()
+    live.get_by_role("button", name="Analyze the last 10 seconds").click()
     live.get_by_role("heading", name="What emotion is in this clip?").wait_for()
     live.get_by_text("live.mp4").wait_for()
     live.locator(".mmer-answer").wait_for()
-    live.set_viewport_size({"width": 1280, "height": 900})  # the links of a narrow page lie behind a button
     live.get_by_role("link", name="Live").click()
     live.get_by_role("button", name="Start", exact=True).wait_for()
 

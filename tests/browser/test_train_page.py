@@ -184,7 +184,7 @@ def test_a_training_outlives_the_page_and_the_app_and_can_be_stopped_and_continu
     page.get_by_label(re.compile("by epoch")).first.wait_for()  # its curves
 
     page.get_by_role("link", name="About").click()
-    page.get_by_role("heading", name="What the answers rest on").wait_for()
+    page.get_by_role("heading", name="About the model and its limits").wait_for()
     page.goto("about:blank")
     app.end()
     (job,) = [job for job in jobs.listed(app.runs)[0] if job.status is Status.RUNNING]

@@ -24,7 +24,7 @@ _VOICES = {
     "female": "women",
     "male": "men",
     "as_recorded": "everybody",
-    _APART: "everybody, the corpus left out of training",
+    _APART: "everybody, corpus left out of training",
 }  # by their keys in the card
 
 
@@ -117,7 +117,7 @@ def unlike_table(card: Mapping[str, Any]) -> str:
         for what, row in groups.items()
         if "flagged" in row
     ]
-    return table(("", "Inputs", "n", "Warned of, %"), rows) if rows else ""
+    return table(("Alone", "Inputs", "n", "Warned, %"), rows) if rows else ""
 
 
 def voice_table(card: Mapping[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""One model on the About page: data, figures and limits, all from its card."""
+"""One model on the About page: limits, scores with people it has not met, the rest of its card in folds."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ from ui.about.certainty import (
 from ui.about.charts import class_bars, class_figures, subset_bars
 from ui.about.model_card import (
     card_body,
-    data_table,
+    data_list,
     figures_of,
     fused_table,
     gain_table,
     part_table,
     subset_figures,
 )
-from ui.about.strangers import baseline_sentence, strangers_table
+from ui.about.strangers import baseline_sentence, corpus_tables, mean_table
 from ui.export import offer_figure
 from ui.figure import CONFIG, STILL, subset_title
 from ui.model_choice import describe_model
@@ -43,48 +44,44 @@ log = logging.getLogger(__name__)
 
 
 def show_shipped(folder: Path) -> None:
-    """The model that comes with the app, with everything that its card holds."""
-    try:
-        record = record_of(folder)
-    except CheckpointError as error:
-        st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
+    """What the card of the model that comes with the app holds, folded away by subject."""
+    if (record := record_or_error(folder)) is None:
         return
     card = record["card"]
     st.caption(f"{record['name']} {record['version']} · {sentence_case(record['licence'])}")
-    st.markdown(data_table(card))
-    _show_strangers(card)
-    _show_modalities(card)
-    _show_fused(card)
+    with _fold("What it was trained on", "database"):
+        st.markdown(data_list(card))
+    with _fold("Which emotions each modality finds", "bar_chart"):
+        _show_modalities(card)
+    with _fold("Each modality alone, and all together", "join"):
+        _show_fused(card)
     _show_certainty(card, float(record["calibration"]["unsure_below"]))
     _show_fairness(card)
-    _show_limits(card)
     _show_whole_card(folder, "The whole model card, with every figure")
 
 
 def show_trained(folder: Path) -> None:
     """The trained model that this visit uses."""
-    st.subheader("The model in use", anchor="in-use", icon=":material/neurology:")
-    try:
-        record = record_of(folder)
-    except CheckpointError as error:
-        st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
+    st.header("The model in use", anchor="in-use", icon=":material/neurology:")
+    if (record := record_or_error(folder)) is None:
         return
     card = record["card"]
     st.markdown(f"**{plain(record['name'])}**: {plain(describe_model(record))}")
-    st.markdown(data_table(card))
     if subset_figures(card):
-        st.markdown("##### Scores")
+        st.subheader("Scores")
         st.caption(
             f"{sentence_case('scored on ' + figures_of(card)['cross_validation']['what'])} In per cent, with "
             "95 % intervals. Bars are UA, the mean over the emotions of how many were found."
         )
         _show_subsets(card, "in-use")
-    if warned := unlike_table(card):
-        st.markdown(warned)
-    _show_limits(card)
+    show_limits(card)
+    with _fold("What it was trained on", "database"):
+        st.markdown(data_list(card))
+        if warned := unlike_table(card):
+            st.markdown(warned)
     if card.get("training"):
-        with st.expander("The request that it was trained by", icon=":material/data_object:"):
-            st.code(json.dumps(card["training"], indent=1), language="json")
+        with _fold("The request that it was trained by", "data_object"):
+            st.code(json.dumps(card["training"], indent=1), language="json", wrap_lines=True)
     _show_whole_card(folder, "Its model card, with every figure")
 
 
@@ -97,49 +94,68 @@ def show_large(folder: Path) -> None:
     except CheckpointError as error:
         log.info("the large model is not shown: %s", error)
         return
-    st.subheader("The large model", anchor="large", icon=":material/psychology:")
+    st.header("The large model", anchor="large", icon=":material/psychology:")
     st.markdown(
         "Analyze and Live offer a second model where its weights are on the machine that runs this "
         "app. It reads words with a larger network; voice "
         "and face are read by the same networks as before."
     )
-    st.markdown(gain_table(record["card"]))
-    needs = [f"- To use it: {how_to_get}; then start the app again." for how_to_get in record["needs"]]
-    st.markdown("\n".join(needs))
+    with _fold("What it gains, and how to get it", "trending_up"):
+        st.markdown(gain_table(record["card"]))
+        needs = [f"- To use it: {how_to_get}; then start the app again." for how_to_get in record["needs"]]
+        st.markdown("\n".join(needs))
     _show_whole_card(folder, "Its model card, with every figure")
 
 
-def _show_limits(card: Mapping[str, Any]) -> None:
+def show_limits(card: Mapping[str, Any]) -> None:
     """The limits that a card states."""
     if card.get("limits"):
-        st.markdown("##### Limits")
+        st.subheader("Limits", anchor=False)
         st.markdown("\n".join(f"- {line}" for line in card["limits"]))
+
+
+def show_strangers(card: Mapping[str, Any]) -> None:
+    """The scores to expect of people and places that were in no training data."""
+    if not (means := mean_table(card)):
+        return
+    st.header("How good it is with people it has not met", anchor="strangers", icon=":material/groups:")
+    st.markdown(
+        "Your clips show such people. Each corpus was left out of training and then read, one clip at a "
+        f"time, by a model that learned from the others. {baseline_sentence(card)}".strip()
+    )
+    st.markdown(means)
+    st.caption(
+        "In per cent. Right: how many answers were. Says: how sure they were on average, ideally the same. "
+        "UA: the mean over the emotions of how many were found. ECE: the calibration error, 0 at best."
+    )
+    with _fold("Every corpus left out of training", "table_rows"):
+        st.markdown(corpus_tables(card))
+
+
+def record_or_error(folder: Path) -> Mapping[str, Any] | None:
+    """The record of a model; None after saying why there is none."""
+    try:
+        return record_of(folder)
+    except CheckpointError as error:
+        st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
+        return None
+
+
+def _fold(title: str, icon: str) -> AbstractContextManager[Any]:
+    """A part of the card, folded away."""
+    return st.expander(title, icon=f":material/{icon}:")
 
 
 def _show_whole_card(folder: Path, title: str) -> None:
     """The model card of a folder, folded away; nothing where it has none."""
     card = folder / "README.md"
     if card.is_file():
-        with st.expander(title, icon=":material/description:"):
+        with _fold(title, "description"):
             st.markdown(card_body(card.read_text(encoding="utf-8")))
 
 
-def _show_strangers(card: Mapping[str, Any]) -> None:
-    """The scores to expect of people and places that were in no training data."""
-    if found := strangers_table(card):
-        st.markdown("##### On people and places it has not met")
-        st.caption(
-            "Your clips are such. Each corpus was left out of training whole and then read by a model that "
-            "learned from the others, one clip at a time, in per cent: UA is the mean over the emotions of "
-            "how many were found, right how many answers were, says how sure they were on average. ECE is "
-            f"the calibration error, 0 at best. {baseline_sentence(card)}".strip()
-        )
-        st.markdown(found)
-
-
 def _show_modalities(card: Mapping[str, Any]) -> None:
-    """Each modality alone: which emotions it finds, and its scores."""
-    st.markdown("##### Which emotions each finds on its own")
+    """The emotions that each modality alone finds."""
     figures = class_figures(card)
     for place, found in zip(st.columns(max(1, len(figures)), gap="medium"), figures, strict=False):
         with place:
@@ -151,7 +167,11 @@ def _show_modalities(card: Mapping[str, Any]) -> None:
             alt = f"{MODALITY_TITLES[found.modality]} alone, {found.caption}: {values}"
             st.plotly_chart(chart, config=STILL, key=f"classes-{name}", alt=alt)
             offer_figure(chart, f"model-{name}-emotions")
-    st.markdown("##### Scores on its own")
+
+
+def _show_fused(card: Mapping[str, Any]) -> None:
+    """Scores of each modality alone and of the fused answer for every subset of them."""
+    st.markdown("**Each modality alone**")
     st.caption(
         "In per cent, on data that was not in training but of the same corpora, so better than you can "
         "expect; where the corpus names the people, on other people. "
@@ -159,11 +179,7 @@ def _show_modalities(card: Mapping[str, Any]) -> None:
         "F1 is weighted by how often each occurs."
     )
     st.markdown(part_table(card))
-
-
-def _show_fused(card: Mapping[str, Any]) -> None:
-    """The fused answer for every subset of the modalities."""
-    st.markdown("##### Together")
+    st.markdown("**Together**")
     st.caption(sentence_case(f"scored on {figures_of(card)['fused']['what']}") + " Bars are UA.")
     _show_subsets(card, "model")
 
@@ -187,25 +203,25 @@ def _show_subsets(card: Mapping[str, Any], key: str) -> None:
 def _show_certainty(card: Mapping[str, Any], unsure_below: float) -> None:
     """The gain from calling some answers unsure, and the frequency of the warning about unlike input."""
     if risk_subsets(card):
-        st.markdown("##### Selective prediction: answers that are called unsure")
-        where = sentence_case(f"scored on {figures_of(card)['fused']['what']}")
-        caption = f"{where} The further left, the fewer and the surer answers."
-        st.caption(f"{risk_sentence(card, unsure_below)} {caption}".strip())
-        chart = risk_lines(card, ink())
-        st.plotly_chart(chart, config=CONFIG, key="risk", alt=threshold_label(card))
-        offer_figure(chart, "model-risk-coverage")
+        with _fold("Answers that are called unsure", "help"):
+            where = sentence_case(f"scored on {figures_of(card)['fused']['what']}")
+            caption = f"{where} The further left, the fewer and the surer answers."
+            st.caption(f"{risk_sentence(card, unsure_below)} {caption}".strip())
+            chart = risk_lines(card, ink())
+            st.plotly_chart(chart, config=CONFIG, key="risk", alt=threshold_label(card))
+            offer_figure(chart, "model-risk-coverage")
     if warned := unlike_table(card):
-        st.markdown("##### Frequency of the warning about unlike input")
-        st.caption(
-            "An input farther from the training data than nearly all held-out input gets a warning: "
-            "rare there, and better frequent on the rest."
-        )
-        st.markdown(warned)
+        with _fold("How often it warns of unlike input", "warning"):
+            st.caption(
+                "An input farther from the training data than nearly all held-out input gets a warning: that "
+                "should be rare for held-out input and frequent elsewhere."
+            )
+            st.markdown(warned)
 
 
 def _show_fairness(card: Mapping[str, Any]) -> None:
     """The differences between groups of people, as far as the data names them."""
     if voices := voice_table(card):
-        st.markdown("##### For whom it works better")
-        st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(card)}")
-        st.markdown(voices)
+        with _fold("For whom it works better", "diversity_3"):
+            st.caption(f"The voice alone, cross-validation by speaker. {unlabelled_sentence(card)}")
+            st.markdown(voices)

@@ -1,4 +1,4 @@
-"""A model's card as Markdown tables for the About page: pure functions."""
+"""A model's card as Markdown tables and lists for the About page: pure functions."""
 
 from __future__ import annotations
 
@@ -42,14 +42,20 @@ _SCORES = {
 }  # in per cent; explained beside the tables
 
 
-def data_table(card: Mapping[str, Any]) -> str:
-    """One row for each training corpus: size and licence."""
-    rows = [
-        (f"**{MODALITY_TITLES[m]}**", d["name"], _count(d.get("n")), d.get("licence") or "not stated")
+def data_list(card: Mapping[str, Any]) -> str:
+    """The training corpora of each modality with size and licence, as a list that fits a phone."""
+    return "\n".join(
+        line
         for m in Modality
-        for d in card.get("data", {}).get(m, ())
-    ]
-    return table(("", "Trained on", "n", "Licence"), rows)
+        if m in card.get("data", {})
+        for line in (
+            f"- **{MODALITY_TITLES[m]}**",
+            *(
+                f"  - {d['name']}: {_count(d.get('n'))}; {d.get('licence') or 'licence not stated'}"
+                for d in card["data"][m]
+            ),
+        )
+    )
 
 
 def part_table(card: Mapping[str, Any]) -> str:
@@ -59,7 +65,7 @@ def part_table(card: Mapping[str, Any]) -> str:
         for m in Modality
         for path, row in _main_scores(figures_of(card).get(m) or {})
     ]
-    return table(("", "Measured on", *_SCORES.values()), rows)
+    return table(("Alone", "Measured on", *_SCORES.values()), rows)
 
 
 def fused_table(card: Mapping[str, Any]) -> str:
@@ -68,7 +74,7 @@ def fused_table(card: Mapping[str, Any]) -> str:
         (" + ".join(MODALITY_TITLES[m] for m in parse_subset(name)), *_scores(row))
         for name, row in subset_figures(card).items()
     ]
-    return table(("", *_SCORES.values()), rows)
+    return table(("From", *_SCORES.values()), rows)
 
 
 def gain_table(card: Mapping[str, Any]) -> str:
@@ -138,10 +144,10 @@ def label_table() -> str:
 
 
 def card_body(card: str) -> str:
-    """The model card without its own title, its headings two levels lower: the page has the larger ones."""
+    """The model card without its own title, its headings one level lower: it stands in a section."""
     lines = card.splitlines()
     kept = lines[1:] if lines and lines[0].startswith("# ") else lines
-    return "\n".join(f"##{line}" if line.startswith("#") else line for line in kept)
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in kept)
 
 
 def table(header: tuple[str, ...], rows: Sequence[Sequence[str]]) -> str:

@@ -10,21 +10,37 @@ from ui.about.model_card import in_words, table
 from ui.figure import percent
 
 _MEAN = "mean"
-_COLUMNS = {"ua": "UA", "accuracy": "Right", "confidence": "Says"}  # in per cent
+_COLUMNS = {"accuracy": "Right", "confidence": "Says", "ua": "UA"}  # in per cent
 
 
-def strangers_table(card: Mapping[str, Any]) -> str:
-    """One row for each corpus, when it was left out of training, and for the mean of each modality."""
-    rows = []
+def mean_table(card: Mapping[str, Any]) -> str:
+    """One row for each modality: the mean over the corpora that were left out of training."""
+    rows = [
+        (f"**{MODALITY_TITLES[Modality(name)]}**", *_cells(corpora[_MEAN]), str(len(corpora) - 1))
+        for name, corpora in card.get("strangers", {}).items()
+        if _MEAN in corpora
+    ]
+    return table(("Alone", *_COLUMNS.values(), "ECE", "Corpora"), rows) if rows else ""
+
+
+def corpus_tables(card: Mapping[str, Any]) -> str:
+    """A table for each modality with a row for each corpus, when that was left out of training."""
+    parts = []
     for name, corpora in card.get("strangers", {}).items():
-        for corpus, scores in corpora.items():
-            mark = "**" if corpus == _MEAN else ""
-            cells = [in_words(corpus), f"{scores['n']:,}" if "n" in scores else ""]
-            cells += [f"{100 * scores[key]:.1f}" for key in _COLUMNS] + [f"{scores['ece']:.2f}"]
-            rows.append(
-                (f"**{MODALITY_TITLES[Modality(name)]}**", *(f"{mark}{c}{mark}" if c else "" for c in cells))
-            )
-    return table(("", "Left out of training", "n", *_COLUMNS.values(), "ECE"), rows) if rows else ""
+        rows = [
+            (in_words(corpus), f"{scores['n']:,}" if "n" in scores else "–", *_cells(scores))
+            for corpus, scores in corpora.items()
+            if corpus != _MEAN
+        ]
+        if rows:
+            title = f"**{MODALITY_TITLES[Modality(name)]}**"
+            parts.append(f"{title}\n\n{table(('Left out', 'n', *_COLUMNS.values(), 'ECE'), rows)}")
+    return "\n\n".join(parts)
+
+
+def _cells(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """Scores in per cent, and the calibration error."""
+    return (*(f"{100 * scores[key]:.1f}" for key in _COLUMNS), f"{scores['ece']:.2f}")
 
 
 def baseline_sentence(card: Mapping[str, Any]) -> str:

@@ -1,14 +1,11 @@
-"""The source that a person gave and its analysis, kept for this visit only."""
+"""The analysis of what a person gave, kept for this visit only."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import mimetypes
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +16,7 @@ from mmer_core.clip import Clip
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_upload, text_clip
 from ui.analyze.ordinary_voice import compared
+from ui.analyze.source import Source
 from ui.models import ModelLoader, ModelUnavailable
 from ui.text import sentence_case
 
@@ -29,36 +27,9 @@ if TYPE_CHECKING:
 
 KEPT = 4  # analyses per visit; an observation without its frames is a few megabytes
 _STRIP = 6  # frames kept for showing
-_SOURCE, _ANALYSES = "source", "analyses"
+_ANALYSES = "analyses"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Source:
-    """One input as it was given.
-
-    Attributes:
-        name: what to call it on the page.
-        data: the file's bytes; None for text.
-        text: the words, for text-only input, or to go with the file instead of a transcript.
-        origin: "upload", "recording", "live", "text" or "sample".
-    """
-
-    name: str
-    data: bytes | None = None
-    text: str | None = None
-    origin: str = "upload"
-
-    @property
-    def mime(self) -> str:
-        """The media type that the name stands for."""
-        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-
-    @cached_property
-    def digest(self) -> str:
-        """sha256 of what was given; of a file without words, or of words alone, as in `Clip.digest`."""
-        return hashlib.sha256((self.data or b"") + (self.text or "").encode()).hexdigest()
 
 
 @dataclass
@@ -152,16 +123,6 @@ def _joined(
 def turns_in(text: str | None) -> tuple[str, ...]:
     """The turns of a conversation that a person typed, one a line."""
     return tuple(line.strip() for line in (text or "").splitlines() if line.strip())
-
-
-def chosen() -> Source | None:
-    """The source that the person chose last, or None."""
-    return st.session_state.get(_SOURCE)
-
-
-def choose(source: Source | None) -> None:
-    """Make `source` the one to show; None clears the page."""
-    st.session_state[_SOURCE] = source
 
 
 def latest(sha256: str | None = None) -> Analysis | None:

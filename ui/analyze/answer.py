@@ -4,17 +4,15 @@ away.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.inference.timeline import Timeline, changes
+from mmer_core.inference.timeline import changes
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Analysis
 from ui.analyze.batch import outdated
@@ -27,21 +25,18 @@ from ui.analyze.cards import (
     show_voice,
     transcript_box,
 )
-from ui.analyze.charts import contribution_steps, describe, emotion_bars
-from ui.analyze.clip_report import clip_report
 from ui.analyze.face_choice import choose_face
 from ui.analyze.files import several
 from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.ordinary_voice import ordinary_voice
+from ui.analyze.pieces import beside, show_bars, show_contributions
 from ui.analyze.player import show_clip
+from ui.analyze.take_away import offer_files, timed
 from ui.analyze.timeline import show_timeline, timeline_of
 from ui.analyze.why import show_why
-from ui.export import offer_figure, offer_file
-from ui.figure import CONFIG, percent, points
+from ui.export import offer_figure
 from ui.headline import headline_html, warnings_html
-from ui.page import PAGES, ink
-from ui.text import CAVEAT, STEPS, missing_sentence, plain, seconds, sentence_case
-from ui.theme import emotion_colour
+from ui.text import STEPS, missing_sentence, plain, seconds, sentence_case
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -56,12 +51,6 @@ def show_answer(analysis: Analysis, model: EmotionModel) -> None:
     with left:
         show_clip(analysis)
     _answer(analysis, model, right, st.container())
-
-
-def beside() -> list[DeltaGenerator]:
-    """Two columns, for the clip and its answer; on a phone the answer stands first."""
-    with st.container(key="clip-and-answer"):
-        return st.columns([2, 3], gap="medium")
 
 
 @st.fragment
@@ -109,7 +98,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with details:
         _show_details(prediction, observation, analysis, figure)
     with away:
-        _offer_files(prediction, analysis, observation, timeline, model.record)
+        offer_files(prediction, analysis, observation, timeline, model.record)
 
 
 def _show_details(
@@ -198,98 +187,14 @@ def _switches(analysis: Analysis, observation: Observation, model: EmotionModel)
     return use
 
 
-def show_bars(
-    prediction: Prediction, everything: Prediction | None = None, key: str = "emotions"
-) -> go.Figure:
-    """Show the probability of every emotion, and return the figure; `everything` is the answer with nothing
-    switched off, if it is another one.
-    """
-    reference = None if everything is None else everything.probabilities
-    figure = emotion_bars(prediction.probabilities, reference, ink())
-    st.plotly_chart(figure, config=CONFIG, key=key, alt=describe(prediction.probabilities))
-    if everything is not None:
-        st.caption("The upright ticks mark the answer with everything on.")
-    return figure
-
-
-def show_caveat() -> None:
-    """What an answer is and is not, with the way to the page that says more."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(CAVEAT, width="content")
-        st.page_link(PAGES / "about.py", label="What it can and can't tell", icon=":material/info:")
-
-
-def show_contributions(prediction: Prediction) -> None:
-    """From how common the emotion was in training to its probability, modality by modality."""
-    st.markdown(f"#### What led to {plain(prediction.label)}")
-    used = {m: prediction.contributions[m] for m in prediction.used}
-    colour = emotion_colour(prediction.label, prediction.probabilities)
-    figure = contribution_steps(used, prediction.probability, colour, ink())
-    steps = ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in used.items())
-    alt = f"Steps to {percent(prediction.probability)}: {steps}"
-    st.plotly_chart(figure, config=CONFIG, key="contributions", alt=alt)
-    st.caption(
-        "Starting point: how common this emotion was in training. Each step is what one modality added or "
-        "took away, averaged over every order of adding them (Shapley values), in percentage points."
-    )
-    offer_figure(figure, "contributions")
-
-
 def _show_notes(prediction: Prediction, used: Collection[str]) -> None:
     for note in prediction.notes:
         if note not in (*prediction.warnings, *used):  # those stand under the headline
             st.info(plain(sentence_case(note)), icon=":material/info:")
 
 
-def _offer_files(
-    prediction: Prediction,
-    analysis: Analysis,
-    observation: Observation,
-    timeline: Timeline | None,
-    record: Mapping[str, Any],
-) -> None:
-    """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made
-    when asked for.
-    """
-    stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
-    frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
-    strip = tuple(analysis.strip) if frames else ()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        offer_file(
-            "Report",
-            lambda: clip_report(
-                analysis.source, observation, prediction, timeline, record=record, frames=strip
-            ),
-            f"{stem}.html",
-            key="report",
-            icon=":material/description:",
-            help="All of this page's answer as one HTML file (5 MB) that opens offline and loads nothing.",
-        )
-        if analysis.strip:
-            st.checkbox(
-                "with frames",
-                key=f"frames-{analysis.digest}",
-                help="Put a few frames of the clip into the report, which otherwise holds nothing of it "
-                "but the words.",
-            )
-        offer_file(
-            "Download JSON",
-            lambda: json.dumps(_timed(prediction, analysis).to_json(), indent=2, ensure_ascii=False),
-            f"{stem}.json",
-            key="download",
-            icon=":material/download:",
-            help="All probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
-        )
-    show_caveat()
-
-
-def _timed(prediction: Prediction, analysis: Analysis) -> Prediction:
-    """The prediction with the time of every step, reading included."""
-    return replace(prediction, timings={**analysis.seconds, "fuse": prediction.timings.get("fuse", 0.0)})
-
-
 def _show_times(prediction: Prediction, analysis: Analysis) -> None:
-    timings = _timed(prediction, analysis).timings
+    timings = timed(prediction, analysis).timings
     st.markdown(f"##### Took {seconds(sum(timings.values()))}")
     rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timings.items())
     st.markdown(f"| Step | Time |\n| --- | ---: |\n{rows}")

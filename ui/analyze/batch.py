@@ -12,9 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.media.loading import display_name
-from ui.analyze.analysis import Source, Watcher, attempt, choose, chosen
+from ui.analyze.analysis import Watcher, attempt
 from ui.analyze.nothing import reasons
 from ui.analyze.ordinary_voice import compared, kept_voice
+from ui.analyze.source import Source, choose, chosen
 from ui.export import offer_table
 from ui.figure import percent
 from ui.models import ModelLoader

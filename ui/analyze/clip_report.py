@@ -13,9 +13,9 @@ from mmer_core.inference.timeline import Cue, Timeline, changes, disagreements
 from mmer_core.labels import MODALITY_TITLES
 from mmer_core.media.loading import display_name
 from ui import report
-from ui.analyze.analysis import Source
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.nothing import nothing_html
+from ui.analyze.source import Source
 from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
 from ui.figure import points
 from ui.headline import NOT_CLEAR, headline

@@ -9,12 +9,13 @@ import streamlit as st
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Cue, changes
 from mmer_core.labels import MODALITY_TITLES
-from ui.analyze.analysis import Analysis, Source
-from ui.analyze.answer import show_bars
+from ui.analyze.analysis import Analysis
 from ui.analyze.ordinary_voice import compared
+from ui.analyze.pieces import show_bars
 from ui.analyze.player import show_clip, show_source
 from ui.analyze.samples import sample_of, shipped_answer
 from ui.analyze.shipped import kind_of
+from ui.analyze.source import Source
 from ui.analyze.strip import name_of
 from ui.analyze.timeline import timeline_of
 from ui.figure import percent

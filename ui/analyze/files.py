@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui.analyze.analysis import Source, choose, chosen
+from ui.analyze.source import Source, choose, chosen
 
 _FILES = "files"
 

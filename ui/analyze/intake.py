@@ -10,10 +10,10 @@ from html import escape
 import streamlit as st
 
 from mmer_core.labels import Modality
-from ui.analyze.analysis import Source, choose
 from ui.analyze.files import take_files
 from ui.analyze.recorder import recorder
 from ui.analyze.samples import SAMPLES_FOLDER, Sample, samples, take_sample
+from ui.analyze.source import Source, choose
 from ui.model_choice import choose_model, usable_modalities
 
 LONGEST_TEXT = 2000  # characters

@@ -16,8 +16,9 @@ import streamlit as st
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.labels import Modality
 from mmer_core.media.loading import display_name
-from ui.analyze.analysis import Analysis, Source
+from ui.analyze.analysis import Analysis
 from ui.analyze.samples import sample_of
+from ui.analyze.source import Source
 from ui.text import plain, seconds
 from ui.theme import MODALITY_COLOURS
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import MODALITY_TITLES, Modality
-from ui.analyze.analysis import choose
+from ui.analyze.source import choose
 from ui.figure import percent
 from ui.text import STEPS, seconds
 from ui.theme import MODALITY_COLOURS, emotion_name

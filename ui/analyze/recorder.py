@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ui.analyze.analysis import Source, choose
+from ui.analyze.source import Source, choose
 
 Way = Literal["video", "sound", "photo"]
 

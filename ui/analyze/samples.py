@@ -14,7 +14,7 @@ from mmer_core.checkpoint import CheckpointError, fingerprint
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Cue
 from mmer_core.labels import Modality, subset_name
-from ui.analyze.analysis import Source, choose
+from ui.analyze.source import Source, choose
 from ui.models import chosen_folder, record_of
 from ui.page import ROOT
 

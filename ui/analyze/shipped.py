@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from mmer_core.labels import MODALITY_TITLES, Modality
-from ui.analyze.analysis import Source
-from ui.analyze.answer import beside, show_bars, show_caveat, show_contributions
 from ui.analyze.cards import card_places, show_unimodal
+from ui.analyze.pieces import beside, show_bars, show_caveat, show_contributions
 from ui.analyze.player import show_source
 from ui.analyze.samples import Sample, ShippedAnswer, read_here
+from ui.analyze.source import Source
 from ui.analyze.why import ask_why
 from ui.headline import headline_html, warnings_html
 from ui.text import plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from mmer_core.media.loading import display_name
-from ui.analyze.analysis import Source, choose, chosen
 from ui.analyze.samples import sample_of, samples
+from ui.analyze.source import Source, choose, chosen
 from ui.analyze.visit import forget, visit
 from ui.text import plain
 

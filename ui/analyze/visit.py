@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 import streamlit as st
 
-from ui.analyze.analysis import Analysis, Source, analyses, choose, chosen
+from ui.analyze.analysis import Analysis, analyses
+from ui.analyze.source import Source, choose, chosen
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 300_000_000  # bytes of all clips together

@@ -18,7 +18,7 @@ from ui.live.charts import live_bars, live_timeline
 from ui.live.devices import device_sentences, no_connection_sentence
 from ui.live.stream import PATIENCE, playing
 from ui.live.visit import LiveVisit
-from ui.text import against_sentence, agreement_sentence, certainty, seconds, sentence_case
+from ui.text import against_sentence, seconds, sentence_case
 from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_name
 
 EVERY = 0.5  # seconds
@@ -29,9 +29,11 @@ def show_live_answer(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
     """The emotion, large, and the probabilities; and whether the connection stands."""
     moment = _workers(visit).now()
     _watch_connection(visit, servers)
+    prediction = moment.prediction if moment.prediction and moment.prediction.used else None
+    visit.shown = prediction
     st.html(_headline(moment, visit))
     nothing = dict.fromkeys(_workers(visit).reader.model.labels, 0.0)
-    st.html(live_bars(moment.prediction.probabilities if moment.prediction else nothing))
+    st.html(live_bars(prediction.probabilities if prediction else nothing))
 
 
 @st.fragment(run_every=EVERY)
@@ -54,8 +56,9 @@ def show_live_evidence(visit: LiveVisit) -> None:
                     use.add(modality)
                 st.html(_verdict(modality, moment))
     reader.switch(use)
-    st.markdown("#### The last minute")
-    st.html(live_timeline(reader.timeline(), moment.at, reader.settings.history, reader.model.labels))
+    st.subheader("The last minute", anchor=False)
+    answers = [p for p in reader.timeline() if p.used]  # not how common each emotion was in training
+    st.html(live_timeline(answers, moment.at, reader.settings.history, reader.model.labels))
     against = against_sentence(reader.baseline.get(Modality.AUDIO))
     st.caption(" · ".join(filter(None, (_delays(moment), against))))
 
@@ -85,8 +88,7 @@ def _headline(moment: Moment, visit: LiveVisit) -> str:
     else:
         found = headline(prediction)
         title, colour = found.title, found.colour
-        sure = "" if prediction.unsure else f", {certainty(prediction.probability)}"
-        body = f"<strong>{escape(found.lead)}</strong>{sure}. {escape(agreement_sentence(prediction))}"
+        body = f"<strong>{escape(found.lead)}</strong>"
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*_pause(visit), *_losses(moment, visit)))
     text = f"<small>Right now it reads as</small><h2>{escape(title)}</h2><p>{body}</p>{lines}"
     kind = " unsure" if prediction is not None and prediction.used and prediction.unsure else ""

@@ -20,13 +20,14 @@ STYLE = """<style>
   display: grid; grid-template-columns: max-content max-content 1fr; gap: 0.45rem 0.6rem; align-items: center;
 }
 .mmer-bars b { text-align: right; font-variant-numeric: tabular-nums; min-width: 3.2ch; }
-.mmer-bars i { display: block; height: 1.35rem; border-radius: 4px; min-width: 2px; }
+.mmer-bars i { display: block; height: 1.35rem; border-radius: 4px; }
+.mmer-bars i.first { min-width: 2px; }
 .mmer-bars i { background: var(--accent); outline: 1px solid #7C828A; transition: width 0.3s; }
 .mmer-bars i.second { opacity: 0.55; }
 .mmer-timeline img { display: block; width: 100%; height: 130px; border-radius: 6px; }
 .mmer-timeline img { outline: 1px solid #7C828A55; }
 .mmer-timeline div { display: flex; flex-wrap: wrap; justify-content: space-between; }
-.mmer-timeline div { gap: 0.2rem 1rem; padding-top: 0.2rem; font-size: 0.9rem; opacity: 0.85; }
+.mmer-timeline div { gap: 0.2rem 1rem; padding-top: 0.2rem; font-size: 0.9rem; }
 .mmer-timeline span::before {
   content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; border-radius: 2px;
   background: var(--accent);
@@ -38,12 +39,12 @@ def live_bars(probabilities: Mapping[str, float]) -> str:
     """HTML: probability of every emotion, in the model's order, the strongest at full strength.
 
     Args:
-        probabilities: {emotion: p}.
+        probabilities: {emotion: p}; all 0 where there is no answer, which leaves the bars blank.
     """
     best, colours = max(probabilities.values()), emotion_colours(probabilities)
     rows = "".join(
-        f"<span>{escape(emotion_name(e))}</span><b>{percent(p)}</b><span><i "
-        f'class="{"first" if p == best else "second"}" '
+        f"<span>{escape(emotion_name(e))}</span><b>{percent(p) if best else '–'}</b><span><i "
+        f'class="{"first" if p and p == best else "second"}" '
         f'style="--accent:{colours[e]};width:{100 * p:.1f}%"></i></span>'
         for e, p in probabilities.items()
     )

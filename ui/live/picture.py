@@ -5,42 +5,36 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mmer_core.inference.live import Moment
-from ui.figure import percent
+from mmer_core.inference.live.moment import SeenFace
+from mmer_core.inference.prediction import Prediction
 from ui.theme import emotion_colour, emotion_title
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw(picture: np.ndarray, moment: Moment) -> np.ndarray:
+def draw(picture: np.ndarray, face: SeenFace | None, prediction: Prediction | None) -> np.ndarray:
     """A mirrored copy of the picture (H, W, 3) uint8 RGB, as a person expects to see themselves, with the
-    face's box and the current emotion.
+    face's box and the emotion.
 
-    An unsure one has a question mark and no colour of its own.
+    An unsure one has a question mark and no colour of its own; there is none where nothing is used. How
+    probable it is only the headline says: the picture comes a little later, and two figures would differ.
     """
     drawn = cv2.flip(picture, 1)
-    if moment.face is None:
+    if face is None:
         return drawn
     height, width = drawn.shape[:2]
-    x0, y0, x1, y1 = (moment.face.box * np.array([width, height, width, height])).round().astype(int).tolist()
+    x0, y0, x1, y1 = (face.box * np.array([width, height, width, height])).round().astype(int).tolist()
     x0, x1 = width - x1, width - x0
     line = max(2, width // 240)
-    prediction = moment.prediction
+    answer = prediction if prediction and prediction.used else None
     colour = (
-        _rgb(emotion_colour(prediction.label, prediction.probabilities))
-        if prediction and not prediction.unsure
+        _rgb(emotion_colour(answer.label, answer.probabilities))
+        if answer and not answer.unsure
         else (200, 200, 200)
     )
     cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, line, cv2.LINE_AA)
-    if prediction:
-        _write(
-            drawn,
-            f"{emotion_title(prediction.label)}{'?' if prediction.unsure else ''} "
-            f"{percent(prediction.probability)}",
-            (x0, y0),
-            colour,
-            line,
-        )
+    if answer:
+        _write(drawn, f"{emotion_title(answer.label)}{'?' if answer.unsure else ''}", (x0, y0), colour, line)
     return drawn
 
 

@@ -47,7 +47,7 @@ def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
             "audio": _AUDIO if "audio" in visit.asked else False,
         },
         desired_playing_state=visit.running and _mounted(),
-        video_frame_callback=_picture_callback(workers),
+        video_frame_callback=_picture_callback(visit, workers),
         sink_audio_track=visit.sink,
         sendback_video="video" in visit.asked,
         sendback_audio=False,
@@ -77,9 +77,9 @@ def _alive() -> bool:
     return context is not None and (context.state.playing or context.state.signalling)
 
 
-def _picture_callback(workers: LiveWorkers) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Hands each picture to the workers and draws on it what is known by now; the next picture does not wait
-    for the reading of this one.
+def _picture_callback(visit: LiveVisit, workers: LiveWorkers) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """Hands each picture to the workers and draws on it where the face is by now and what the headline says;
+    the next picture does not wait for the reading of this one.
     """
     import av as pyav
 
@@ -88,7 +88,9 @@ def _picture_callback(workers: LiveWorkers) -> Callable[[av.VideoFrame], av.Vide
     def paint(frame: av.VideoFrame) -> av.VideoFrame:
         picture = frame.to_ndarray(format="rgb24")
         workers.add_picture(picture)
-        return pyav.VideoFrame.from_ndarray(draw(picture, workers.reader.now()), format="rgb24")
+        return pyav.VideoFrame.from_ndarray(
+            draw(picture, workers.reader.now().face, visit.shown), format="rgb24"
+        )
 
     return paint
 

@@ -14,6 +14,7 @@ from ui.live.devices import NAMES
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.live import LiveWorkers
+    from mmer_core.inference.prediction import Prediction
 
 _VISIT = "live-visit"
 
@@ -31,6 +32,7 @@ class LiveVisit:
         failure: why it ended by itself; "" if it did not.
         workers: read what comes in; None before the first start.
         sink: takes the sound off the connection.
+        shown: the answer that the headline shows, which the picture repeats; None while there is none.
     """
 
     running: bool = False
@@ -41,6 +43,7 @@ class LiveVisit:
     failure: str = ""
     workers: LiveWorkers | None = None
     sink: Any = None
+    shown: Prediction | None = None
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Follow an event of the start button."""
@@ -50,6 +53,7 @@ class LiveVisit:
             self.kinds = {k for k in event.get("found") or () if k in NAMES}
             self.asked = frozenset(self.kinds)
             self.running, self.failure, self.waiting_since = bool(self.kinds), "", time.monotonic()
+            self.shown = None
         elif what == "stop":
             self.running = False
         elif what == "lost" and self.running and event.get("kind") in self.kinds:

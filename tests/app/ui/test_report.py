@@ -20,8 +20,8 @@ from mmer_core.runs.summary import summarise
 from mmer_core.runs.writer import RunWriter
 from tiny_model import make_clip, make_model
 from ui import report
-from ui.analyze.analysis import Source
 from ui.analyze.clip_report import clip_report
+from ui.analyze.source import Source
 from ui.results.run_report import run_report
 
 LIMITS = ("It reads how an emotion is shown.", "Words are English.")

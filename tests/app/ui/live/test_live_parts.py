@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from mmer_core.inference.live import Moment, Point, SeenFace
-from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.live import Point, SeenFace
+from mmer_core.inference.prediction import Prediction, UnimodalPrediction
 from mmer_core.labels import EMOTIONS, Modality
 from ui.live.charts import GAP, describe_timeline, live_bars, live_timeline, runs
 from ui.live.devices import (
@@ -26,12 +26,12 @@ from ui.live.visit import LiveVisit
 JOY = {e: 0.7 if e == "joy" else 0.05 for e in EMOTIONS}
 TURN = [{"urls": "turn:turn.example.org", "username": "u", "credential": "c"}]
 BOTH = {"what": "start", "found": ["video", "audio"], "problems": {}}
+ANSWER = Prediction("joy", 0.7, JOY, {Modality.VISUAL: UnimodalPrediction(True, probabilities=JOY)}, {}, {})
+NOTHING = Prediction("joy", 0.7, JOY, {}, {}, {})  # what remains with everything switched off
 
 
-def moment(face: np.ndarray | None) -> Moment:
-    answer = Prediction("joy", 0.7, JOY, {}, {}, {})
-    seen = None if face is None else SeenFace(np.array(face, dtype=np.float32), 0.0)
-    return Moment(0.0, answer, seen, 1, "", True, True, 20.0, 0.1, 1.0)
+def seen(box: list[float]) -> SeenFace:
+    return SeenFace(np.array(box, dtype=np.float32), 0.0)
 
 
 # Devices
@@ -133,7 +133,7 @@ def test_only_a_page_from_another_machine_hears_of_https_and_turn():
 
 def test_the_box_is_drawn_where_the_face_is_in_the_mirror():
     picture = np.full((240, 320, 3), 50, np.uint8)
-    drawn = draw(picture, moment([0.0, 0.25, 0.25, 0.75]))
+    drawn = draw(picture, seen([0.0, 0.25, 0.25, 0.75]), ANSWER)
     assert (picture == 50).all(), "the picture given stays as it was"
     changed = (drawn != 50).any(axis=2)
     rows, columns = np.nonzero(changed[65:175])
@@ -144,12 +144,22 @@ def test_the_box_is_drawn_where_the_face_is_in_the_mirror():
 def test_without_a_face_there_is_only_the_mirror_image():
     picture = np.zeros((24, 32, 3), np.uint8)
     picture[:, 0] = 255
-    assert (draw(picture, moment(None)) == picture[:, ::-1]).all()
+    assert (draw(picture, None, ANSWER) == picture[:, ::-1]).all()
+
+
+def test_without_anything_to_go_by_the_face_gets_no_label():
+    picture, face = np.full((240, 320, 3), 50, np.uint8), seen([0.25, 0.5, 0.75, 0.9])
+    above = slice(60, 115)  # where the label stands
+    assert (draw(picture, face, ANSWER)[above] != 50).any()
+    for prediction in (NOTHING, None):
+        drawn = draw(picture, face, prediction)
+        assert (drawn[above] == 50).all()
+        assert (drawn != 50).any(), "the box stays"
 
 
 @pytest.mark.parametrize("box", [[-0.2, -0.2, 0.3, 0.3], [0.9, 0.9, 1.3, 1.4], [0.0, 0.0, 1.0, 1.0]])
 def test_faces_that_reach_over_the_edge_can_be_drawn(box):
-    assert draw(np.zeros((120, 160, 3), np.uint8), moment(box)).shape == (120, 160, 3)
+    assert draw(np.zeros((120, 160, 3), np.uint8), seen(box), ANSWER).shape == (120, 160, 3)
 
 
 # The moving figures
@@ -167,6 +177,12 @@ def test_bars_are_as_long_as_the_probabilities_and_in_the_fixed_order():
     html = live_bars(JOY)
     assert [float(w) for w in re.findall(r"width:([\d.]+)%", html)] == [100 * JOY[e] for e in EMOTIONS]
     assert html.count('class="first"') == 1
+
+
+def test_without_an_answer_the_bars_are_blank():
+    html = live_bars(dict.fromkeys(EMOTIONS, 0.0))
+    assert "%<" not in html
+    assert 'class="first"' not in html
 
 
 def test_the_areas_of_the_timeline_fill_its_height_and_end_now():

@@ -1,0 +1,67 @@
+"""The answer to take away: a report and a file of figures, made when they are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.timeline import Timeline
+from ui.analyze.analysis import Analysis
+from ui.analyze.clip_report import clip_report
+from ui.analyze.pieces import show_caveat
+from ui.export import offer_file
+
+if TYPE_CHECKING:
+    from mmer_core.inference.observation import Observation
+
+
+def offer_files(
+    prediction: Prediction,
+    analysis: Analysis,
+    observation: Observation,
+    timeline: Timeline | None,
+    record: Mapping[str, Any],
+) -> None:
+    """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made
+    when asked for.
+    """
+    stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
+    frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
+    strip = tuple(analysis.strip) if frames else ()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        offer_file(
+            "Report",
+            lambda: clip_report(
+                analysis.source, observation, prediction, timeline, record=record, frames=strip
+            ),
+            f"{stem}.html",
+            key="report",
+            icon=":material/description:",
+            help="All of this page's answer as one HTML file (5 MB) that opens offline and loads nothing.",
+        )
+        if analysis.strip:
+            st.checkbox(
+                "with frames",
+                key=f"frames-{analysis.digest}",
+                help="Put a few frames of the clip into the report, which otherwise holds nothing of it "
+                "but the words.",
+            )
+        offer_file(
+            "Download JSON",
+            lambda: json.dumps(timed(prediction, analysis).to_json(), indent=2, ensure_ascii=False),
+            f"{stem}.json",
+            key="download",
+            icon=":material/download:",
+            help="All probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
+        )
+    show_caveat()
+
+
+def timed(prediction: Prediction, analysis: Analysis) -> Prediction:
+    """The prediction with the time of every step, reading included."""
+    return replace(prediction, timings={**analysis.seconds, "fuse": prediction.timings.get("fuse", 0.0)})
