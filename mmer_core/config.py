@@ -49,6 +49,14 @@ def working_folder() -> Path:
     return user_data() if INSTALLED else ROOT
 
 
+def threads() -> int:
+    """How many threads of the processor a network gets: `OMP_NUM_THREADS`, or 2. Processes that work side by
+    side get one each, for two of two threads stop each other.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) > 0 else 2
+
+
 RUNS = runs_folder()
 
 

@@ -31,6 +31,8 @@ ROOMS = (
     "training",
     "runs",
     "inference",
+    "batch",
+    "explanation",
     "crossval",
     "cli",
 )

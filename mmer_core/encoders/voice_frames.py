@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import onnxruntime
 
+from mmer_core import config
 from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.backends.ort_outputs import with_outputs
@@ -86,7 +87,7 @@ class VoiceFramesEncoder:
 
     def __init__(self, threads: int = 2) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = min(threads, config.threads())
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         model = with_outputs(SPEECH_WEIGHTS.locate().read_bytes(), SPEECH_LAYERS)

@@ -145,15 +145,22 @@ def _start(folder: Path, requests: list[str], device: str, stop: Event) -> None:
     """Prepare this process: one thread of the processor, the encoders, its own connection to the store."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     encoders = {
         request: EncoderRequest.parse(request).create(threads=1, device=device) for request in requests
     }
     _state["mine"] = Worker(FeatureStore(folder), encoders), stop
 
 
-def _end_with_parent() -> None:
-    """A parent that is killed tells nobody; without this its processes would wait for work for ever."""
+def end_with_parent() -> None:
+    """Let this process end with its parent, in a thread that waits for it.
+
+    A parent that is killed tells nobody; without this its processes would wait for work for ever.
+    """
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mmer_core import config
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media.voice_activity import MARGIN
 
@@ -173,7 +174,7 @@ def _session(file: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = 2, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = config.threads(), 1
     options.log_severity_level = 4
     options.add_session_config_entry("session.load_model_format", "ORT")
     # by its path: given the bytes, the runtime would keep them beside the weights

@@ -1,0 +1,63 @@
+"""A clip's answer as the row of a table, for a spreadsheet or pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmer_core.inference.prediction import Prediction
+from mmer_core.labels import Modality
+
+Row = dict[str, Any]
+
+
+def table_columns(labels: Sequence[str], modalities: Sequence[Modality]) -> tuple[str, ...]:
+    """The columns in order: path, label, probability, unsure, p_<label> for each class, <modality>_label and
+    <modality>_probability for each modality, duration (s), words, reason, warnings.
+    """
+    alone = [f"{m.value}_{what}" for m in modalities for what in ("label", "probability")]
+    return (
+        "path",
+        "label",
+        "probability",
+        "unsure",
+        *(f"p_{label}" for label in labels),
+        *alone,
+        "duration",
+        "words",
+        "reason",
+        "warnings",
+    )
+
+
+def row_of(path: str, prediction: Prediction, duration: float, words: str) -> Row:
+    """The row of a clip that was read; probabilities in [0, 1], rounded to six digits. Where nothing was
+    found in it there is no label, and `reason` says what was looked for.
+
+    Args:
+        path: as the person gave it.
+        prediction: the answer.
+        duration: seconds.
+        words: those that were read; "" for none.
+    """
+    row: Row = {"path": path, "duration": round(duration, 3), "words": words or None}
+    row["warnings"] = " ".join(prediction.warnings) or None
+    if not prediction.used:
+        row["reason"] = "nothing to read: " + "; ".join(f"{m}: {r}" for m, r in prediction.absences.items())
+        return row
+    row |= {
+        "label": prediction.label,
+        "probability": round(prediction.probability, 6),
+        "unsure": prediction.unsure,
+        **{f"p_{label}": round(p, 6) for label, p in prediction.probabilities.items()},
+    }
+    for modality, own in prediction.modalities.items():
+        if own.probabilities is not None and own.label is not None:
+            row[f"{modality.value}_label"] = own.label
+            row[f"{modality.value}_probability"] = round(own.probabilities[own.label], 6)
+    return row
+
+
+def unread_row(path: str, reason: str) -> Row:
+    """The row of a file that could not be read."""
+    return {"path": path, "reason": reason}
