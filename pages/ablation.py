@@ -16,22 +16,24 @@ CHOICE = "ablation-run"
 
 
 def chosen_run(names: list[str], titles: dict[str, str]) -> str:
-    """The run to show: the one in the address, else the newest; choosing another changes the address."""
+    """The run to show: the one in the address, else the newest. Only choosing another changes the address,
+    so that one step back goes back.
+    """
     asked = st.query_params.get("run")
     if asked is not None and asked not in titles:
         st.warning(
             f"{plain(asked)} is not a run with two or more modalities here: this is the newest.",
             icon=":material/search_off:",
         )
+    st.session_state[CHOICE] = asked if asked in titles else names[0]
     name = st.selectbox(
         "Run",
         names,
-        index=names.index(asked) if asked in titles else 0,
         key=CHOICE,
+        on_change=lambda: st.query_params.update({"run": st.session_state[CHOICE]}),
         format_func=lambda n: titles[n],
         help="Finished runs with two or more modalities, newest first.",
     )
-    st.query_params["run"] = name
     return str(name)
 
 
@@ -49,7 +51,9 @@ def show_chosen_run() -> None:
         )
         st.page_link(PAGES / "train.py", label="Train a model", icon=":material/model_training:")
         return
-    name = chosen_run(list(records), {n: f"{runs.title(record)} · {n}" for n, record in records.items()})
+    titles = runs.titles()
+    name = chosen_run(list(records), {n: titles[n] for n in records})
+    st.caption(f"In the folder {plain(name)}.")
     try:
         show_run(runs.opened(name))
     except RunError as error:

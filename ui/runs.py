@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from mmer_core.config import run_folders
+from mmer_core.runs import titles as run_titles
 from mmer_core.runs.comparison import Comparison, compare, predicted_classes
+from mmer_core.runs.modality_worth import losses, worth_sentence
 from mmer_core.runs.run import FOLDS, RECORD, CVRun, RunEntry, RunError, is_locked
+from mmer_core.runs.subset_predictions import subset_predictions
 from mmer_core.runs.validity import check, check_history, check_predictions
-from ui.figure import subset_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,13 +143,34 @@ def compared(runs: list[CVRun], metric: str, subset: str | None) -> list[Compari
     return _compared(paths, tuple(map(_stamp, paths)), metric, subset)
 
 
-def title(record: dict[str, Any]) -> str:
-    """A run in a few words, for lists: "ravdess, 8 classes: early (Voice + face)"."""
-    modalities = subset_title("+".join(record["modalities"]))
-    return (
-        f"{record['corpus']['name']}, {len(record['labels'])} classes: {record['fusion']['name']} "
-        f"({modalities})"
-    )
+def titles(entries: Sequence[RunEntry] | None = None) -> dict[str, str]:
+    """{name: title} of runs (default: all that can be read): "ravdess, 8 classes: early (Voice + face)", and
+    where others have the same title, what tells it apart.
+    """
+    found = listed() if entries is None else entries
+    return run_titles.titles({e.path.name: e.record for e in found if e.record is not None})
+
+
+def title(run: CVRun) -> str:
+    """The title of one run among all."""
+    return titles().get(run.path.name) or run_titles.plain_title(run.record)
+
+
+def labels(opened: Sequence[CVRun]) -> dict[str, str]:
+    """{name: label} of runs side by side: what differs among them, no more."""
+    return run_titles.labels({run.path.name: run.record for run in opened})
+
+
+def modality_sentence(run: CVRun) -> str:
+    """Which modality matters most, with the figures; "" for a run of one modality, and for one whose
+    predictions cannot be read, which is said where they are shown.
+    """
+    if len(run.modalities) < 2 or not run.finished:
+        return ""
+    try:
+        return _modality_sentence(run.path.parent, run.path.name, _stamp(run.path))
+    except (RunError, KeyError):
+        return ""
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -194,6 +218,12 @@ def _predictions(folder: Path, name: str, stamp: _Stamp, subset: str, calibrated
 @st.cache_resource(show_spinner=False, max_entries=TABLES_KEPT)
 def _answered(folder: Path, name: str, stamp: _Stamp, subset: str) -> pd.DataFrame:
     return predicted_classes(_opened(folder, name, stamp, _training(folder / name)), subset)
+
+
+@st.cache_data(show_spinner=False, max_entries=COMPARISONS_KEPT)
+def _modality_sentence(folder: Path, name: str, stamp: _Stamp) -> str:
+    run = _opened(folder, name, stamp, _training(folder / name))
+    return worth_sentence(losses(subset_predictions(run)))
 
 
 @st.cache_resource(show_spinner=False, max_entries=COMPARISONS_KEPT)

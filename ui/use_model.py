@@ -1,7 +1,8 @@
-"""The button that makes this visit use the model of a run."""
+"""What can be done with a run next: its results, a comparison, its ablation, and its model in this visit."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +17,29 @@ MODEL = "model"  # its folder in that of a run
 NO_MODEL = (
     "This run keeps predictions and figures but no model, so it cannot read clips: train it again to get one."
 )
+
+
+def results_link(names: Sequence[str], label: str) -> None:
+    """The link to one run on Results, or to several compared; it can be bookmarked."""
+    several = len(names) > 1
+    st.page_link(
+        PAGES / "results.py",
+        label=label,
+        icon=":material/compare:" if several else ":material/grid_on:",
+        query_params={"run": ",".join(names)},
+        help=f"Open {'these runs side by side' if several else 'this run'} on the Results page.",
+    )
+
+
+def ablation_link(name: str, label: str = "Ablation of this run") -> None:
+    """The link to a run on Ablation; it can be bookmarked."""
+    st.page_link(
+        PAGES / "ablation.py",
+        label=label,
+        icon=":material/tune:",
+        query_params={"run": name},
+        help="Switch its modalities off and see what each is worth.",
+    )
 
 
 def offer_model(run: Path, key: str) -> None:

@@ -37,7 +37,7 @@ def read(
         own_labels: take folder names as classes as they are, instead of mapping them to ours (happy -> joy).
     """
     rows = Collector("folder", folder_of(folder))
-    pattern = _pattern(speaker)
+    pattern = speaker_pattern(speaker)
     table = _speakers(rows, speakers)
     unknown: Counter[str] = Counter()
     others: list[Path] = []
@@ -62,7 +62,7 @@ def read(
                 label,
                 path=path,
                 text=_words(file),
-                group=_speaker(file.stem, pattern) or table.get(id, ""),
+                group=speaker_in(file.stem, pattern) or table.get(id, ""),
             )
     _tell_unknown(rows, unknown)
     _tell_others(rows, others, speakers)
@@ -102,14 +102,20 @@ def _files(count: int) -> str:
     return "1 file is" if count == 1 else f"{count} files are"
 
 
-def _pattern(speaker: str) -> re.Pattern[str] | None:
+def speaker_pattern(speaker: str) -> re.Pattern[str] | None:
+    """The compiled pattern; None for an empty one.
+
+    Raises:
+        CorpusError: it is no regular expression.
+    """
     try:
         return re.compile(speaker) if speaker else None
     except re.error as error:
         raise CorpusError(f"the speaker pattern {speaker!r} is not a regular expression ({error})") from error
 
 
-def _speaker(stem: str, pattern: re.Pattern[str] | None) -> str:
+def speaker_in(stem: str, pattern: re.Pattern[str] | None) -> str:
+    """The speaker in a file's name: the group named speaker, else the first group, else the whole match."""
     match = pattern.search(stem) if pattern else None
     if match is None:
         return ""

@@ -17,7 +17,8 @@ from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.labels import EMOTIONS, Modality
 from tiny_model import make_clip, make_model
 from ui import models
-from ui.analyze.analysis import Analysis, Source
+from ui.analyze.analysis import Analysis
+from ui.analyze.source import Source
 
 THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 TITLE = "What is each modality worth?"
@@ -81,7 +82,7 @@ def test_runs_with_one_modality_or_unfinished_are_not_offered_and_the_newest_is_
     edit(write_run(folder / "stopped").path, status="interrupted")
     (folder / "broken").mkdir()
     at = open_page()
-    assert [o.rsplit(" · ", 1)[1] for o in at.selectbox[0].options] == ["new", "old"]
+    assert [o.rsplit(" · ", 1)[1] for o in at.selectbox[0].options] == ["2026-02-01", "2026-01-01"]
     assert at.selectbox[0].value == "new"
     assert not at.error
 
@@ -96,6 +97,20 @@ def test_the_address_names_the_run(folder):
     run(at)
     assert at.query_params["run"] in ("second", ["second"])
     assert matrix(at).shape == (4, 4)
+
+
+def test_the_page_alone_does_not_change_the_address(folder):
+    """Or the first step back would be swallowed."""
+    write_run(folder / "here")
+    assert "run" not in open_page().query_params
+
+
+def test_one_sentence_says_which_modality_matters(folder):
+    write_run(folder / "run", modalities=THREE)
+    at = open_page()
+    assert any("macro\\-F1 falls by" in m.value for m in at.markdown)
+    links = {link.proto.label: link.proto for link in at.get("page_link")}
+    assert "run=run" in links["Results of this run"].query_string
 
 
 def test_an_address_with_an_unknown_run_shows_the_newest_and_says_so(folder):

@@ -150,10 +150,71 @@ def test_a_link_opens_the_same_runs_again(folder):
     write_run(folder / "a")
     write_run(folder / "b", seed=1)
     at = open_page(run="b")
-    assert [h.value for h in at.header] == ["crema_d, 4 emotions: early"]
+    assert at.header[0].value.startswith(r"crema\_d, 4 classes\: early \(Voice \+ face\) · ")
     assert "b · " in said(at)
     at = open_page(run="a,b")
     assert [h.value for h in at.header] == ["2 runs compared"]
+
+
+def test_runs_that_would_look_alike_are_told_apart(folder):
+    write_run(folder / "a")
+    edit(write_run(folder / "b", seed=1).path, fusion={"name": "early", "options": {"hidden": [16]}})
+    at = open_page(run="a,b")
+    assert chart(at, "compare-scores")["data"][0]["y"] in (
+        ["early · hidden 8", "early · hidden 16"],
+        ["early · hidden 16", "early · hidden 8"],
+    )
+    assert set(table(at)["Differs in"]) == {"hidden 8", "hidden 16"}
+    assert control(at, "multiselect", "Look at").options[:2] == ["early · hidden 8", "early · hidden 16"]
+    assert "2 runs" in said(at)
+
+
+def test_a_link_opens_a_cell_with_its_modalities_and_fold(folder):
+    write_run(folder / "a")
+    at = open_page(run="a", cell="anger,neutral", modalities="audio", fold="1")
+    assert at.selectbox(key="shown-a").value == "anger"
+    assert at.selectbox(key="read-a").value == "neutral"
+    assert at.selectbox(key="fold-a").value == "Fold 1"
+    assert at.segmented_control(key="subset-a").value == "audio"
+    assert "anger read as neutral" in said(at)
+    at.query_params.pop("cell")  # as one step back does
+    run(at)
+    assert at.selectbox(key="shown-a").value is None
+    assert "Click a cell of the matrix" in said(at)
+
+
+def test_a_chosen_cell_goes_into_the_address_and_leaves_it_with_the_run(folder):
+    write_run(folder / "a")
+    write_run(folder / "b", seed=1)
+    at = choose_cell(open_page(run="a"), "anger", "joy" if "joy" in FOUR else "fear")
+    assert at.query_params["cell"] in (["anger,fear"], "anger,fear", ["anger,joy"])
+    control(at, "multiselect", "Look at").set_value(["b"])
+    run(at)
+    assert address(at) == "b"
+    assert "cell" not in at.query_params
+
+
+@pytest.mark.parametrize("cell", ["anger", "anger,gone", ",", "<b>,x"])
+def test_a_link_to_a_cell_that_is_not_there_shows_the_run(folder, cell):
+    write_run(folder / "a")
+    at = open_page(run="a", cell=cell, modalities="text", fold="99")
+    assert at.selectbox(key="shown-a").value is None
+    assert at.selectbox(key="fold-a").value == "All folds"
+    assert len(at.metric) == 3
+
+
+def test_one_sentence_says_which_modality_matters(folder):
+    write_run(folder / "a")
+    write_run(folder / "alone", modalities=[Modality.AUDIO])
+    assert "Which modality matters?" in said(open_page(run="a"))
+    assert "macro\\-F1 falls by" in said(open_page(run="a"))
+    assert "Which modality matters?" not in said(open_page(run="alone"))
+
+
+def test_a_run_leads_to_its_ablation(folder):
+    write_run(folder / "a")
+    links = {link.proto.label: link.proto for link in open_page(run="a").get("page_link")}
+    assert "run=a" in links["Ablation of this run"].query_string
 
 
 def test_a_pick_goes_into_the_address_and_out_again(folder):
@@ -376,16 +437,16 @@ def test_a_run_without_a_linear_baseline_shows_none(folder):
 
 
 def test_runs_on_the_same_features_share_a_linear_baseline_in_the_comparison(folder):
-    for seed, name in enumerate(("a", "b")):
-        with_linear(write_run(folder / name, seed=seed).path, [0.1, 0.0, 0.2])
+    for seed, (name, fusion) in enumerate({"a": "early", "b": "late_mean"}.items()):
+        with_linear(write_run(folder / name, seed=seed, fusion=fusion).path, [0.1, 0.0, 0.2])
     at = open_page(run="a,b")
     names = [trace["y"][0] for trace in chart(at, "compare-scores")["data"][1:]]
     assert names.count("Linear model on the same features") == 1
     edit(folder / "b", baselines={"linear": {**LINEAR, "accuracy": [0.6, 0.5, 0.7]}})
     names = [trace["y"][0] for trace in chart(run(at), "compare-scores")["data"][1:]]
     assert [n for n in names if n.startswith("Linear")] == [
-        "Linear model on the same features: b",
-        "Linear model on the same features: a",
+        "Linear model on the same features: late_mean",
+        "Linear model on the same features: early",
     ]
 
 
@@ -581,11 +642,11 @@ def test_a_split_that_leaks_is_said_beside_the_figures(folder):
 
 def test_two_runs_are_compared_with_tests_and_what_others_reached(folder):
     six = tuple(e for e in EMOTIONS if e != "surprise")
-    good = write_run(folder / "good", labels=six, n=240, evidence=2.0)
+    good = write_run(folder / "good", labels=six, n=240, evidence=2.0, fusion="crossmodal")
     poor = write_run(folder / "poor", labels=six, n=240, evidence=0.2, seed=1)
     at = open_page(run="poor,good")
     drawn = chart(at, "compare-scores")["data"]
-    assert drawn[0]["y"] == ["good", "poor"]  # best first
+    assert drawn[0]["y"] == ["crossmodal", "early"]  # best first
     np.testing.assert_allclose(
         drawn[0]["x"], [100 * r.metrics["audio+visual"]["accuracy"][0] for r in (good, poor)]
     )
@@ -597,7 +658,8 @@ def test_two_runs_are_compared_with_tests_and_what_others_reached(folder):
         "Chance",
     ]
     (pair,) = frame(at, "First").to_dict("records")
-    assert (pair["First"], pair["Second"], pair["Verdict"]) == ("poor", "good", "second is better")
+    assert (pair["First"], pair["Second"]) == ("early", "crossmodal")
+    assert pair["Verdict"] == "second is better"
     assert pair["p (McNemar)"] == "< 0.001"
     difference = good.confusion() / good.confusion().sum(
         axis=1, keepdims=True

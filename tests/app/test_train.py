@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
+import zipfile
 from dataclasses import replace
 
 import pytest
 import streamlit as st
 from media_factory import write_sound
+from run_folders import write_run
 from streamlit.testing.v1 import AppTest
 
 from mmer_core import registry
@@ -32,6 +36,7 @@ from mmer_core.training.config import PRESETS
 from mmer_core.training.request import TrainRequest
 from ui import models, runs
 from ui.train import durations
+from ui.train.corpus import SENT
 
 PATIENCE = 90  # seconds; a training of a few seconds on two busy cores
 
@@ -158,7 +163,7 @@ def test_a_corpus_that_cannot_be_read_is_told_in_one_sentence(page):
 
 
 def test_made_up_features_are_called_so_and_checked(filled, folder):
-    assert any("made up: drawn numbers" in w.value for w in filled.warning)
+    assert any("made up: random numbers" in w.value for w in filled.warning)
     assert f"**{made_up.SPEAKERS * made_up.UTTERANCES} utterances** of {made_up.SPEAKERS} speakers" in text(
         filled
     )
@@ -400,7 +405,7 @@ def test_speech_recognition_is_not_offered_where_words_are_there(page, tmp_path)
 
 def test_without_speakers_folds_are_random(page, tmp_path):
     page = give_sounds(page, tmp_path, words=True, speakers=False)
-    assert control(page, "Kind of folds").value == "random"
+    assert control(page, "How to split").value == "random"
     assert "does not say who speaks" in captions(page)
     assert not page.error, errors(page)
     assert "--folds-kind random" in command(page)
@@ -417,11 +422,98 @@ def test_a_device_is_chosen_only_where_there_is_an_accelerator(filled, monkeypat
         assert "--device cuda" in command(filled)
 
 
+# What was chosen is there again
+
+
+def test_networks_folds_and_settings_are_remembered_on_return(filled):
+    run(control(filled, "Networks").set_value(["late_mean", "mmmla"]))
+    run(control(filled, "Folds").set_value(3))
+    run(control(filled, "Epochs").set_value(7))
+    run(filled.switch_page("pages/results.py"))
+    run(filled.switch_page("pages/train.py"))
+    assert control(filled, "Networks").value == ["late_mean", "mmmla"]
+    assert control(filled, "Folds").value == 3
+    assert "--epochs 7" in command(filled)
+
+
+def test_names_are_explained_beside_the_choice(filled):
+    assert "What these names mean" in [e.label for e in filled.expander]
+    assert "recurrent branches side by side" in text(filled)
+
+
+# A corpus that is uploaded
+
+
+def zipped(folder, files: dict[str, bytes | str]) -> bytes:
+    target = folder / "made.zip"
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.read_bytes()
+
+
+def upload(page: AppTest, name: str, data: bytes) -> AppTest:
+    run(control(page, "Where the data is").set_value(SENT))
+    return run(page.file_uploader(key="train-upload").upload(name, data))
+
+
+def test_an_uploaded_archive_is_read_and_can_be_trained_on(page, folder, tmp_path, monkeypatch):
+    private = tmp_path / "private"
+    private.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(private))
+    write_sound(tmp_path / "tone.wav", seconds=0.3)
+    sound = (tmp_path / "tone.wav").read_bytes()
+    files = {f"{e}/s{i}_{e}.wav": sound for e in ("happy", "angry") for i in range(6)}
+    run(control(page, "Where the data is").set_value(SENT))
+    run(control(page, "Who speaks, from the file's name").set_value("s[0-9]"))
+    upload(page, "My clips.zip", zipped(tmp_path, {**files, "../evil.wav": sound, "sea/a.wav": sound}))
+    assert "**12 utterances** of 6 speakers · 2 classes" in text(page)
+    (warning,) = (w.value.replace("\\", "") for w in page.warning)
+    assert warning.startswith("2 of 14 rows or files cannot be used. Mainly: ")
+    assert "its name leads out of the archive" in warning
+    assert "My clips.zip, 12 files" in text(page).replace("\\", "")
+    assert f"csv:{private}" in command(page)
+    assert "--name my-clips-2-early" in command(page)
+    run(button(page, "Remove").click())
+    assert not list(private.iterdir())
+    assert page.file_uploader
+
+
+def test_an_uploaded_table_reads_clips_from_the_folder_that_is_named(page, tmp_path):
+    write_sound(tmp_path / "tone.wav", seconds=0.3)
+    rows = ["path,label,speaker", *(f"tone.wav,{('joy', 'anger')[i % 2]},s{i // 2}" for i in range(8))]
+    rows = [rows[0], *(r.replace("tone", f"tone{i}") for i, r in enumerate(rows[1:]))]
+    for i in range(8):
+        shutil.copy(tmp_path / "tone.wav", tmp_path / f"tone{i}.wav")
+    upload(page, "mine.csv", "\n".join(rows).encode())
+    assert "No row can be used" in errors(page)
+    run(control(page, "Folder of its clips").set_value(str(tmp_path)))
+    assert "**8 utterances** of 4 speakers" in text(page)
+    assert f"--corpus-option root={tmp_path}" in command(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.zip", b"no zip", "a.zip is cut off or is no zip archive: pack it again as .zip."),
+        ("a.csv", b"path,speaker\nx.wav,y\n", "a.csv has no column of labels"),
+    ],
+)
+def test_an_upload_that_cannot_be_used_is_one_sentence(page, name, data, message):
+    upload(page, name, data)
+    assert message in errors(page)
+    assert "Start training" not in labels(page)
+
+
+def test_a_template_can_be_saved(page):
+    assert any("train-template" in b.proto.id for b in page.get("download_button"))
+
+
 # Folds
 
 
 def test_random_folds_are_asked_for_by_name_and_marked(filled):
-    run(control(filled, "Kind of folds").set_value("random"))
+    run(control(filled, "How to split").set_value("random"))
     assert "red-badge[:material/warning: leaks]" in text(filled)
     assert any("marked as leaking" in c.value for c in filled.caption)
     assert "--folds-kind random" in command(filled)
@@ -464,8 +556,9 @@ def test_a_training_from_start_to_results(filled, folder):
     run(filled)
     assert "green-badge[:material/check_circle: finished]" in text(filled)
     assert CVRun.open(folder / "made-up-4-early").finished
-    (link,) = filled.get("page_link")
-    assert link.proto.query_string.endswith("run=made-up-4-early")
+    links = {link.proto.label: link.proto for link in filled.get("page_link")}
+    assert set(links) == {"Results of made-up-4-early", "Ablation of this run"}
+    assert all(proto.query_string.endswith("run=made-up-4-early") for proto in links.values())
     assert "--name made-up-4-early-2" in command(filled), "the next name is free"
     run(control(filled, "Name of the run").set_value("made-up-4-early"))
     assert "There is a finished run called made-up-4-early already" in errors(filled)
@@ -500,7 +593,7 @@ def test_a_killed_training_is_interrupted_and_a_failed_one_says_why(page, folder
     assert "failed]" in text(page)
     assert "[Errno 28] No space left on device: run.json." in errors(page)
     assert labels(page).count("Go on") == 2
-    run(button(page, "Forget").click())
+    run(button(page, "Remove from this list").click())
     assert len(jobs.listed(folder)[0]) == 1
 
 
@@ -555,3 +648,17 @@ def test_a_visitor_from_another_machine_may_train_only_where_that_is_allowed(fol
     assert not at.exception
     assert any("MMER_TRUST_VISITORS" in info.value for info in at.info) is not allowed
     assert bool(at.selectbox) is allowed
+
+
+def test_runs_of_one_training_can_be_compared(page, folder):
+    job = start_waiting(folder, "now", "pass")
+    wait_until_ended(folder)
+    for name in ("a", "b"):
+        write_run(folder / name)
+    record = json.loads((job.path / "job.json").read_text())
+    (job.path / "job.json").write_text(json.dumps({**record, "runs": ["a", "b"]}))
+    run(page)
+    links = {link.proto.label: link.proto.query_string for link in page.get("page_link")}
+    assert links["Compare these"] in ("run=a,b", "run=a%2Cb", "?run=a%2Cb", "?run=a,b")
+    assert "Results of a" in links
+    assert len([link for link in page.get("page_link") if link.proto.label == "Ablation of this run"]) == 2

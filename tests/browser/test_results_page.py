@@ -63,7 +63,13 @@ def test_a_click_on_a_cell_lists_its_clips(folder, results_url, open_page):
         page.get_by_text(f"{count} clips of {FOUR[shown]} read as {FOUR[read]}").wait_for()
     # While the script runs, the matrix of before, with its frame, stays beside the new one.
     expect(page.locator(".st-key-matrix-poor .shapelayer path")).to_have_count(1)
-    assert page.url.endswith("?run=poor")
+    assert page.url.endswith(f"?run=poor&cell={FOUR[3]}%2C{FOUR[2]}")
+    page.go_back()
+    page.get_by_text(f"clips of {FOUR[1]} read as {FOUR[0]}").wait_for()
+    page.go_back()
+    page.get_by_text("Click a cell of the matrix").wait_for()
+    again = open_page(f"{results_url}?run=poor&cell={FOUR[1]},{FOUR[0]}")
+    again.get_by_text(f"clips of {FOUR[1]} read as {FOUR[0]}").wait_for()
 
 
 def test_two_ticked_runs_are_compared_and_the_address_opens_them_again(results_url, open_page):

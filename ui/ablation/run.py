@@ -13,6 +13,7 @@ from mmer_core import metrics
 from mmer_core.labels import MODALITY_TITLES, Modality, parse_subset, subset_name, subsets
 from mmer_core.runs.robustness import MEANS
 from mmer_core.runs.run import CVRun
+from ui import runs
 from ui.ablation.charts import subset_bars
 from ui.ablation.robustness import show_disagreement, show_robustness
 from ui.ablation.scores import (
@@ -30,6 +31,10 @@ from ui.ablation.tables import confusion_rows, subset_rows
 from ui.figure import CONFIG, number, score, signed, subset_title
 from ui.page import ink
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix
+from ui.text import plain, sentence_case
+from ui.use_model import offer_model, results_link
+
+NOTHING_ON = "#### Nothing switched on"
 
 
 def show_run(run: CVRun) -> None:
@@ -39,6 +44,17 @@ def show_run(run: CVRun) -> None:
         RunError: its predictions cannot be read.
     """
     answers(run)  # whatever is wrong with them is raised before anything is drawn
+    for note in run.record.get("notes") or []:
+        st.caption(f":material/info: {plain(sentence_case(str(note)))}")
+    if worth := runs.modality_sentence(run):
+        st.markdown(f"**{plain(worth)}**")
+        st.caption(
+            "Macro-F1 is the mean F1 of the emotions. Each loss is out of fold, with a 95 % interval by "
+            "paired bootstrap over speakers (or what the folds keep apart)."
+        )
+    with st.container(horizontal=True):
+        results_link([run.path.name], "Results of this run")
+    offer_model(run.path, key="ablation")
     _switched(run)
     st.header("What each modality adds")
     show_shares(run)
@@ -92,7 +108,7 @@ def _show_score(
         title,
         f"{number(value)} :small[:gray[{_interval(figure)}]]",
         delta="everything on" if change == 0 else f"{signed(change)} points",
-        delta_color="off" if change == 0 else "normal",
+        delta_color="off" if change == 0 else "red" if change < 0 else "green",
         delta_arrow="off" if change == 0 else "down" if change < 0 else "up",
         help=f"{MEANING[metric]} In percent. {intervals(run)}",
         width="content",
@@ -105,7 +121,7 @@ def _interval(figure: Sequence[float | None]) -> str:
 
 
 def _show_matrix(run: CVRun, subset: str) -> None:
-    st.markdown(f"#### Confusions of {subset_title(subset).lower()}")
+    st.markdown(f"#### Confusions of {subset_title(subset).lower()}" if subset in run.metrics else NOTHING_ON)
     norm: Norm = st.segmented_control(
         "Cells",
         list(NORMS),

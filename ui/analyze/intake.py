@@ -14,7 +14,7 @@ from ui.analyze.files import take_files
 from ui.analyze.recorder import recorder
 from ui.analyze.samples import SAMPLES_FOLDER, Sample, samples, take_sample
 from ui.analyze.source import Source, choose
-from ui.model_choice import choose_model, usable_modalities
+from ui.model_choice import choose_model, is_shipped, usable_modalities
 
 LONGEST_TEXT = 2000  # characters
 _IN_A_ROW = 4  # samples
@@ -30,9 +30,14 @@ def intake(now: Source | None) -> None:
     """
     if now is None:
         _ways()
+        choose_model()
         return
+    if not is_shipped():
+        choose_model()
     with st.expander("Give another clip", icon=":material/add:", key=f"another-{now.digest[:12]}"):
         _ways()
+        if is_shipped():
+            choose_model()
 
 
 def _ways() -> None:
@@ -49,7 +54,6 @@ def _ways() -> None:
     if recording:
         recorder()
     _gallery(modalities)
-    choose_model()
 
 
 def _uploader() -> None:

@@ -89,7 +89,7 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
     ]
     scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), texts)
     st.html(legend(timeline))
-    with st.expander(_disagreement_title(timeline)):
+    with st.expander("Where they disagree"):
         _show_disagreements(timeline)
         st.caption(OVER_TIME_CAVEAT)
         name = f"timeline-{analysis.digest[:8]}"
@@ -105,12 +105,6 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
                 quiet=True,
                 help="The emotion as a subtitle file (WebVTT) for any player.",
             )
-
-
-def _disagreement_title(timeline: Timeline) -> str:
-    count = len(disagreements(timeline))
-    times = "nowhere" if not count else "1 stretch" if count == 1 else f"{count} stretches"
-    return f"Where they disagree: {times}"
 
 
 def legend(timeline: Timeline) -> str:

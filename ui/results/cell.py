@@ -20,6 +20,7 @@ from ui.figure import CONFIG
 from ui.page import ink, trusted
 from ui.results.charts import probability_bars
 from ui.results.table import percents
+from ui.results.view import keep_view, keys
 from ui.text import plain, sentence_case
 from ui.theme import emotion_name, emotion_title
 
@@ -65,6 +66,7 @@ def show_cell(run: CVRun, subset: str, fold: int | None) -> None:
         offer_table(
             table, f"clips-{name}-{subset}-{shown}-{read}" + ("" if fold is None else f"-fold-{fold}")
         )
+        st.caption("The address of this page opens this cell again.")
         if rows := event["selection"]["rows"]:
             _show_clip(run, subset, table["Clip"].iloc[rows[0]], found)
     _show_corpus(run, found, problem)
@@ -76,7 +78,9 @@ def _class_box(run: CVRun, label: str, key: str, help: str) -> str | None:
         label,
         run.labels,
         index=None,
-        key=f"{key}-{run.path.name}",
+        key=keys(run.path.name)[key],
+        on_change=keep_view,
+        args=(run,),
         format_func=emotion_name,
         placeholder="Click a cell or choose",
         width=240,

@@ -4,6 +4,7 @@ Streamlit.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -113,15 +114,16 @@ def _with_names(figure: go.Figure, rows: Sequence[ScoreRow], metric: str, ink: s
         ticks="",
         automargin=True,
     )
-    labels = [f"{_short(r.name)}<br><b>{score((r.value, r.low, r.high))}</b>" for r in rows]
+    labels = [f"{'<br>'.join(_broken(r.name))}<br><b>{score((r.value, r.low, r.high))}</b>" for r in rows]
     figure.update_yaxes(tickvals=names, ticktext=labels, tickfont={"size": 12})
     figure.update_layout(hovermode="closest")
-    return inked(quiet(figure, ink, height=_BAR * len(names) + 70), ink)
+    lines = sum(max(2, len(_broken(name)) + 1) for name in names)
+    return inked(quiet(figure, ink, height=_BAR // 2 * lines + 70), ink)
 
 
-def _short(name: str, limit: int = 34) -> str:
-    """Names of folders have no spaces to break at: the middle of a long one is left out."""
-    return name if len(name) <= limit else f"{name[: limit // 2 - 1]}…{name[-limit // 2 :]}"
+def _broken(name: str, limit: int = 34) -> list[str]:
+    """A name in lines; nothing of it is left out."""
+    return textwrap.wrap(name, limit, break_on_hyphens=True) or [name]
 
 
 def class_scores(confusion: np.ndarray, labels: Sequence[str], ink: str | None = None) -> go.Figure:

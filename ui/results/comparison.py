@@ -4,7 +4,7 @@ tests, and where their confusions differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,18 +102,20 @@ def _show_scores(finished: Sequence[CVRun], metric: str, subset: str | None) -> 
         ]
     )
     table.columns = pd.Index(["Run", f"{SCORE_TITLES[metric]}, %", "Low, %", "High, %", "What it is"])
-    with st.expander("These figures as a table", icon=":material/table:"):
+    with st.expander("Show as table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, column_config=percents(table), alt="Scores with intervals")
         offer_table(table, f"comparison-{metric}")
 
 
-def pair_table(pairs: Sequence[Comparison]) -> pd.DataFrame:
-    """One row for each pair, differences in percentage points, p-values corrected after Holm."""
+def pair_table(pairs: Sequence[Comparison], labels: Mapping[str, str]) -> pd.DataFrame:
+    """One row for each pair, differences in percentage points, p-values corrected after Holm; `labels` are
+    those of the runs by their names.
+    """
     return pd.DataFrame(
         [
             {
-                "First": p.first,
-                "Second": p.second,
+                "First": labels.get(p.first, p.first),
+                "Second": labels.get(p.second, p.second),
                 "Second − first, points": _points(p),
                 "p (bootstrap)": _p_value(p.p_bootstrap),
                 "p (McNemar)": _p_value(p.p_mcnemar),
@@ -161,12 +163,15 @@ def _show_tests(finished: Sequence[CVRun], metric: str, subset: str | None) -> N
             reason = reason.replace(str(run.path), run.path.name)
         st.info(f"No paired test: {plain(reason)}.", icon=":material/info:")
         return
-    table = pair_table(pairs)
+    table = pair_table(pairs, runs.labels(finished))
     st.dataframe(
         table,
         hide_index=True,
         alt="Paired tests",
-        column_config={"Second − first, points": st.column_config.TextColumn(width=170)},
+        column_config={
+            **{side: st.column_config.TextColumn(width=230) for side in ("First", "Second")},
+            "Second − first, points": st.column_config.TextColumn(width=170),
+        },
     )
     st.caption(
         f"On the {pairs[0].test.n:,} clips that all of them predicted. The interval and its p resample "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -20,11 +20,11 @@ from ui.text import plain, sentence_case
 def show_difference(finished: Sequence[CVRun], subset: str | None) -> None:
     """Two boxes to name the runs, and the difference of their matrices."""
     st.markdown("#### Where their confusions differ")
-    names = [run.path.name for run in finished]
+    names, labels = [run.path.name for run in finished], runs.labels(finished)
     with st.container(horizontal=True):
-        first = _pick("From", names, 0, "compare-from", "The run that the other is compared with.")
+        first = _pick("From", labels, 0, "compare-from", "The run that the other is compared with.")
         second = _pick(
-            "To", names, 1, "compare-to", "The run whose gains are blue and whose losses are orange."
+            "To", labels, 1, "compare-to", "The run whose gains are blue and whose losses are orange."
         )
     one, two = finished[names.index(first)], finished[names.index(second)]
     if one.labels != two.labels:
@@ -46,17 +46,19 @@ def show_difference(finished: Sequence[CVRun], subset: str | None) -> None:
         )
         return
     st.caption(
-        f"{plain(second)} minus {plain(first)}, in points of each true class, on {n:,} shared clips. "
-        "Blue is better (more right, or less confused), orange is worse."
+        f"{plain(labels[second])} minus {plain(labels[first])}, in points of each true class, on {n:,} "
+        "shared clips. Blue is better (more right, or less confused), orange is worse."
     )
     figure = confusion_difference(*matrices, one.labels, ink())
-    alt = f"Change of the confusion matrix from {first} to {second}"
+    alt = f"Change of the confusion matrix from {labels[first]} to {labels[second]}"
     st.plotly_chart(figure, config=CONFIG, key="compare-difference", alt=alt)
     offer_figure(figure, f"difference-{first}-{second}")
 
 
-def _pick(label: str, names: Sequence[str], index: int, key: str, help: str) -> str:
-    return str(st.selectbox(label, names, index=index, key=key, width=320, help=help))
+def _pick(label: str, labels: Mapping[str, str], index: int, key: str, help: str) -> str:
+    names = list(labels)
+    name = st.selectbox(label, names, index, labels.__getitem__, key=key, width=420, help=help)
+    return str(name)
 
 
 def _shared_matrices(one: CVRun, two: CVRun, subset: str | None) -> tuple[tuple[np.ndarray, np.ndarray], int]:

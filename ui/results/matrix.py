@@ -16,9 +16,8 @@ from ui.results.cell import show_cell
 from ui.results.charts import class_scores
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix
 from ui.results.table import percents
+from ui.results.view import ALL, folds_of, keep_view, keys
 from ui.theme import emotion_name
-
-_ALL = "All folds"
 
 
 def show_matrix(run: CVRun, subset: str) -> None:
@@ -27,7 +26,7 @@ def show_matrix(run: CVRun, subset: str) -> None:
         norm, fold = _pick_norm(run.path.name), _pick_fold(run)
     confusion = counts(run, subset, fold)
     title = (
-        f"{subset_title(subset)}, {_ALL.lower() if fold is None else f'fold {fold}'}, "
+        f"{subset_title(subset)}, {ALL.lower() if fold is None else f'fold {fold}'}, "
         f"n = {int(confusion.sum()):,}"
     )
     stem = f"{run.path.name}-{subset}" + ("" if fold is None else f"-fold-{fold}")
@@ -112,24 +111,21 @@ def _pick_norm(name: str) -> Norm:
 
 
 def _pick_fold(run: CVRun) -> int | None:
-    each = [f"Fold {fold}" for fold in range(len(run.metrics[run.full]["folds"]["accuracy"]["each"]))]
+    each = folds_of(run)
     picked = st.selectbox(
         "Folds",
-        [_ALL, *each],
-        key=f"fold-{run.path.name}",
+        [ALL, *each],
+        key=keys(run.path.name)["fold"],
+        on_change=keep_view,
+        args=(run,),
         width=160,
         help="The clips of all folds together, or only those that one fold tested.",
     )
-    return None if picked == _ALL else each.index(picked)
-
-
-def cell_keys(name: str) -> tuple[str, str]:
-    """Keys of the two boxes that hold the chosen cell: the true emotion, the predicted one."""
-    return f"shown-{name}", f"read-{name}"
+    return None if picked == ALL else each.index(picked)
 
 
 def _cell(run: CVRun) -> tuple[int, int] | None:
-    shown, read = (st.session_state.get(key) for key in cell_keys(run.path.name))
+    shown, read = (st.session_state.get(keys(run.path.name)[part]) for part in ("shown", "read"))
     return (
         (run.labels.index(shown), run.labels.index(read))
         if shown in run.labels and read in run.labels
@@ -141,8 +137,9 @@ def _take_click(run: CVRun) -> None:
     """A click on a cell fills the boxes below; a click beside the cells changes nothing."""
     points = st.session_state[f"matrix-{run.path.name}"]["selection"]["points"]
     if points:
-        for key, index in zip(cell_keys(run.path.name), points[0]["customdata"], strict=True):
-            st.session_state[key] = run.labels[int(index)]
+        for part, index in zip(("shown", "read"), points[0]["customdata"], strict=True):
+            st.session_state[keys(run.path.name)[part]] = run.labels[int(index)]
+        keep_view(run)
 
 
 def _in_words(confusion: np.ndarray, labels: tuple[str, ...]) -> str:

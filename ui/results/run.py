@@ -24,8 +24,9 @@ from ui.results.fold_charts import fold_scores, training_curves
 from ui.results.matrix import show_matrix
 from ui.results.run_card import show_card
 from ui.results.table import percents
+from ui.results.view import keep_view, keys, restore_view
 from ui.text import plain, sentence_case
-from ui.use_model import offer_model
+from ui.use_model import ablation_link, offer_model
 
 MATRIX, FOLDS, CALIBRATION, CARD = "Confusions", "Folds and training", "Calibration", "Run card"
 
@@ -34,10 +35,7 @@ MATRIX, FOLDS, CALIBRATION, CARD = "Confusions", "Folds and training", "Calibrat
 def show_run(run: CVRun) -> None:
     """Everything about one run; a control redraws this part only, and only the tab that is open."""
     record, name = run.record, run.path.name
-    st.header(
-        f"{record['corpus']['name']}, {len(run.labels)} emotions: {plain(record['fusion']['name'])}",
-        divider="gray",
-    )
+    st.header(plain(runs.title(run)), divider="gray")
     if not run.finished:
         _show_unfinished(run)
         return
@@ -48,11 +46,23 @@ def show_run(run: CVRun) -> None:
             "figures are too good.",
             icon=":material/warning:",
         )
+    for note in record.get("notes") or []:
+        st.caption(f":material/info: {plain(sentence_case(str(note)))}")
+    restore_view(run)
     subset = _pick_subset(run)
     _show_figures(run, subset)
+    if worth := runs.modality_sentence(run):
+        st.markdown(f"**Which modality matters?** {plain(worth)}")
     _show_added(run, subset)
-    offer_model(run.path, key="results")
+    _show_ways_on(run)
     _show_tabs(run, subset)
+
+
+def _show_ways_on(run: CVRun) -> None:
+    """What can be done with the run next: its ablation, its model."""
+    if len(run.modalities) > 1:
+        ablation_link(run.path.name)
+    offer_model(run.path, key="results")
 
 
 def _show_tabs(run: CVRun, subset: str) -> None:
@@ -83,7 +93,9 @@ def _pick_subset(run: CVRun) -> str:
         format_func=subset_title,
         default=run.full,
         required=True,
-        key=f"subset-{run.path.name}",
+        key=keys(run.path.name)["subset"],
+        on_change=keep_view,
+        args=(run,),
         help="What the same models answered when only these modalities were given to them.",
     )
     return str(picked or run.full)

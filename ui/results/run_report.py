@@ -11,14 +11,13 @@ import numpy as np
 
 from mmer_core import metrics
 from mmer_core.runs.run import CVRun, RunError
-from ui import report
+from ui import report, runs
 from ui.figure import score, subset_title
 from ui.results.baseline import added_sentences
 from ui.results.calibration_charts import reliability_diagram
 from ui.results.charts import SCORE_TITLES, class_scores
 from ui.results.confusion_charts import confusion_matrix
 from ui.results.fold_charts import fold_scores, training_curves
-from ui.runs import title
 from ui.theme import emotion_name, emotion_title
 
 
@@ -39,12 +38,12 @@ def run_report(run: CVRun) -> str:
         *_card(run),
         *report.not_for(),
     ]
-    return report.document(title(run.record), body)
+    return report.document(runs.title(run), body)
 
 
 def _scores(run: CVRun) -> Iterator[str]:
     record = run.record
-    yield report.heading(title(record), 1)
+    yield report.heading(runs.title(run), 1)
     yield report.paragraph(
         f"{run.path.name}, {record['created'][:10]}, seed {record.get('seed', '?')}", quiet=True
     )
@@ -75,6 +74,9 @@ def _scores(run: CVRun) -> Iterator[str]:
         ["Modalities", "n", *SCORE_TITLES.values()],
         "In per cent, out of fold, with 95 % intervals by bootstrap over groups.",
     )
+    if worth := runs.modality_sentence(run):
+        yield report.heading("Which modality matters?", 3)
+        yield report.paragraph(worth)
     if added := added_sentences(run):
         yield report.heading("What does the network add?", 3)
         yield report.bullets(added)

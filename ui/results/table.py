@@ -12,6 +12,7 @@ import streamlit as st
 
 from mmer_core.labels import Modality, subset_name
 from mmer_core.runs.run import CVRun, RunEntry
+from mmer_core.runs.titles import BETWEEN, corpus_title, labels, plain_title
 from ui import runs
 from ui.export import offer_table
 from ui.figure import score, subset_title
@@ -19,8 +20,10 @@ from ui.results.charts import SCORE_TITLES
 from ui.text import plain, sentence_case
 
 URL = "run"  # ?run=a,b
+VIEW = ("modalities", "fold", "cell")  # what else the address says of one run; see `ui.results.view`
 MOST = 12  # runs looked at together
-_CHOSEN, _WRITTEN, _TABLE, _PICKED = "runs-chosen", "runs-in-url", "runs-table", "runs-picked"
+_CHOSEN, _TABLE, _PICKED = "runs-chosen", "runs-table", "runs-picked"
+_FIRST = "runs-first"  # those that the page was opened with stand first, where their ticks are seen
 _FILTERS = {
     "Corpus": "Show only runs on these corpora.",
     "Classes": "Show only runs with this many emotions to tell apart.",
@@ -34,7 +37,9 @@ def as_table(entries: Sequence[RunEntry]) -> pd.DataFrame:
     """One row for each run that can be read, as shown; scores are of all its modalities, in percent with 95 %
     intervals.
     """
-    return pd.DataFrame([_row(e) for e in entries if e.record is not None], columns=_columns())
+    titles = runs.titles(entries)
+    rows = [_row(e, titles[e.path.name]) for e in entries if e.record is not None]
+    return pd.DataFrame(rows, columns=_columns())
 
 
 def broken(entries: Sequence[RunEntry]) -> pd.DataFrame:
@@ -44,10 +49,18 @@ def broken(entries: Sequence[RunEntry]) -> pd.DataFrame:
 
 
 def chosen(entries: Sequence[RunEntry]) -> list[str]:
-    """The runs that are looked at: those of the URL, or those picked before on this visit."""
+    """The runs that are looked at: those of the URL; where it names none and the page was just entered, those
+    picked before on this visit. So that one step back goes back, an address is only ever written when the
+    view changes.
+    """
     in_url = [name for part in st.query_params.get_all(URL) for name in part.split(",") if name]
-    if in_url and in_url != st.session_state.get(_WRITTEN):
+    entered = (
+        f"filter-{next(iter(_FILTERS))}" not in st.session_state
+    )  # controls are forgotten with their page
+    if in_url or not entered:
         st.session_state[_CHOSEN] = list(dict.fromkeys(in_url))
+    if entered:
+        st.session_state[_FIRST] = list(st.session_state.get(_CHOSEN, []))
     known = {e.path.name for e in entries}
     wanted = st.session_state.get(_CHOSEN, [])
     for name in wanted:
@@ -57,15 +70,21 @@ def chosen(entries: Sequence[RunEntry]) -> list[str]:
                 icon=":material/help:",
             )
     names = [name for name in wanted if name in known][:MOST]
-    _choose(names)
+    st.session_state[_CHOSEN] = names
+    if names and not in_url:
+        _write_url(names)
     return names
 
 
 @st.fragment
 def show_table(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
     """Filters, the table, and the pick. A filter redraws only this; another pick redraws the page."""
-    table = as_table(entries)
+    first = st.session_state.get(_FIRST, [])
+    table = as_table(sorted(entries, key=lambda e: e.path.name not in first))
     visible = _filtered(table)
+    names_of = {**runs.titles(entries), **_chips(entries, names)}
+    whole = f"{len(table):,} run{'' if len(table) == 1 else 's'}"
+    st.caption(whole if len(visible) == len(table) else f"{len(visible):,} of {whole}")
     if len(table) and not len(visible):
         st.info("No run fits these filters: take one of them away.", icon=":material/filter_alt_off:")
     st.session_state[_PICKED] = list(names)
@@ -92,6 +111,7 @@ def show_table(entries: Sequence[RunEntry], names: Sequence[str]) -> None:
             default=names,
             key=f"{_PICKED}-{','.join(names)}",
             max_selections=MOST,
+            format_func=lambda name: names_of.get(name, name),
             on_change=lambda: _choose(st.session_state[f"{_PICKED}-{','.join(names)}"]),
             placeholder="Pick a run here or tick rows above",
             help="One run opens all that is known of it; several are compared. The address of this page "
@@ -143,6 +163,12 @@ def _filtered(everything: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
+def _chips(entries: Sequence[RunEntry], names: Sequence[str]) -> dict[str, str]:
+    """{name: label} of several picked runs, short enough to stand beside each other; {} for one."""
+    picked = {e.path.name: e.record for e in entries if e.record is not None and e.path.name in names}
+    return labels(picked) if len(picked) > 1 else {}
+
+
 def _pick_rows(key: str, visible: list[str]) -> None:
     """The ticked rows; what was picked before and is filtered away stays."""
     ticked = [visible[row] for row in st.session_state[key]["selection"]["rows"]]
@@ -156,12 +182,11 @@ def _choose(names: Sequence[str]) -> None:
 
 
 def _write_url(names: Sequence[str]) -> None:
-    st.session_state[_WRITTEN] = list(names)
-    address = ",".join(names)
-    if address and st.query_params.get(URL) != address:
-        st.query_params[URL] = address
-    elif not address:
-        st.query_params.pop(URL, None)
+    """The pick in the address, in one step; what it says of a run goes with the run."""
+    now, address = st.query_params.to_dict(), ",".join(names)
+    if now.get(URL, "") != address:
+        rest = {key: value for key, value in now.items() if key not in (URL, *VIEW)}
+        st.query_params.from_dict({**rest, URL: address} if address else rest)
 
 
 def _columns() -> list[str]:
@@ -173,13 +198,14 @@ def _columns() -> list[str]:
         "Modalities",
         "Folds",
         *(SCORE_TITLES[m] for m in _SHOWN_SCORES),
+        "Differs in",
         "Leakage",
         "Status",
         "Date",
     ]
 
 
-def _row(entry: RunEntry) -> list[Any]:
+def _row(entry: RunEntry, title: str) -> list[Any]:
     record = entry.record
     assert record is not None
     modalities = subset_name(Modality(m) for m in record["modalities"])
@@ -187,9 +213,11 @@ def _row(entry: RunEntry) -> list[Any]:
     scores = [score(figures[m]) if figures else "–" for m in _SHOWN_SCORES]
     leakage = record.get("leakage")
     verdict = leakage.get("verdict", "unknown") if isinstance(leakage, dict) else "unknown"
-    name, classes, folds = record["corpus"]["name"], len(record["labels"]), record["plan"].get("folds")
-    about = [entry.path.name, name, classes, record["fusion"]["name"], subset_title(modalities), folds]
-    return [*about, *scores, str(verdict), entry.status, record["created"][:10]]
+    classes, folds = len(record["labels"]), record["plan"].get("folds")
+    apart = title.removeprefix(plain_title(record)).removeprefix(BETWEEN)
+    about = [entry.path.name, corpus_title(record), classes, record["fusion"]["name"]]
+    about += [subset_title(modalities), folds]
+    return [*about, *scores, apart, str(verdict), entry.status, record["created"][:10]]
 
 
 def _column_config() -> dict[str, Any]:
@@ -213,4 +241,7 @@ def _column_config() -> dict[str, Any]:
         ),
         "Date": text(width=90, help="When the training began (UTC)."),
         "Run": text(help="The folder of the run."),
+        "Differs in": text(
+            width=230, help="What tells the run from others of the same corpus, classes and network."
+        ),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from mmer_core.training.request import TrainRequest
 from ui.text import sentence_case
 
 COLUMNS = 3
+KEPT: Literal["session"] = "session"  # what was chosen is there again on return to the page
 _BASE, _VERSION = "train-base", "train-version"
 #: The form's defaults; the corpus is whatever the form names.
 _DEFAULTS = TrainRequest(corpus="none")
@@ -73,14 +74,16 @@ class Form:
         label, key, help = option.label, self.key(key), sentence_case(option.help or option.label)
         if option.choices:
             index = option.choices.index(value) if value in option.choices else 0
-            return st.selectbox(label, option.choices, index=index, key=key, help=help)
+            return st.selectbox(label, option.choices, index=index, key=key, help=help, persist_state=KEPT)
         if option.type is bool:
-            return st.toggle(label, value=bool(value), key=key, help=help)
+            return st.toggle(label, value=bool(value), key=key, help=help, persist_state=KEPT)
         if option.type is int:
             end = None if most is None else max(most, least)
             start = max(least, int(value)) if end is None else min(max(least, int(value)), end)
-            return int(st.number_input(label, least, end, start, 1, key=key, help=help))
-        return self._text(option, value, st.text_input(label, text_of(value), key=key, help=help))
+            number = st.number_input(label, least, end, start, 1, key=key, help=help, persist_state=KEPT)
+            return int(number)
+        text = st.text_input(label, text_of(value), key=key, help=help, persist_state=KEPT)
+        return self._text(option, value, text)
 
     def _text(self, option: Option, value: Any, text: str) -> Any:
         """The value that a text field stands for."""

@@ -14,7 +14,8 @@ from mmer_core.features.table import GIVEN
 from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.options import Option, options_of, text_of
 from ui.text import plain, sentence_case
-from ui.train.controls import Form, describable
+from ui.train.controls import KEPT, Form, describable
+from ui.train.glossary import show_encoders
 
 if TYPE_CHECKING:
     from mmer_core.corpora import Manifest
@@ -71,6 +72,7 @@ def choose_features(form: Form, manifest: Manifest) -> tuple[dict[str, str], boo
             encoder = _choose_encoder(form, manifest, modality, choices)
         if encoder != OFF:
             chosen[str(modality)] = encoder
+    show_encoders([name for choices in usable.values() for name in choices if name != GIVEN])
     chosen = _encoder_options(form, chosen)
     if missing := {name: state for _, states in offered.values() for name, state in states.items()}:
         _show_missing(missing)
@@ -90,6 +92,7 @@ def _choose_encoder(form: Form, manifest: Manifest, modality: Modality, choices:
         index=choices.index(first) if first in choices else len(choices),
         format_func=lambda name: {GIVEN: "as they came with the corpus", OFF: "not used"}.get(name, name),
         key=form.key(f"features-{modality}-{','.join(choices)}"),
+        persist_state=KEPT,
         help="The encoder that turns it into numbers. Features that are not in the store yet are extracted "
         "first.",
     )
@@ -196,6 +199,7 @@ def _transcribe(form: Form, manifest: Manifest, chosen: Mapping[str, Any]) -> bo
         "Write down what is said",
         value=form.base.transcribe or not _has_words(manifest),
         key=form.key("transcribe"),
+        persist_state=KEPT,
         help=f"{without:,} clips have sound and no words. Speech recognition (English) writes them down "
         "before features are extracted, about .5 s a clip; they are kept with the features.",
     )

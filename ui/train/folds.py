@@ -11,7 +11,7 @@ from mmer_core import corpora
 from mmer_core.evaluation.folds import FoldPlan
 from mmer_core.options import Option, options_of
 from ui.text import plain
-from ui.train.controls import Form
+from ui.train.controls import KEPT, Form
 
 if TYPE_CHECKING:
     from mmer_core.corpora import Manifest
@@ -36,11 +36,12 @@ def choose_folds(form: Form, manifest: Manifest) -> tuple[FoldPlan, str]:
     if "group" not in kinds:
         st.caption("The corpus does not say who speaks, so folds cannot keep people apart.")
     kind = st.selectbox(
-        "Kind of folds",
+        "How to split",
         kinds,
         index=kinds.index(base.kind) if base.kind in kinds else 0,
         format_func=lambda name: KINDS.get(name, name),
         key=form.key(f"folds-kind-{','.join(kinds)}"),
+        persist_state=KEPT,
         help="The part that is tested, and what it must not have met.",
     )
     first, second, third = st.columns(3)
@@ -86,10 +87,11 @@ def _choose_unit(form: Form, units: list[str]) -> str:
     offered = units or [base]
     return str(
         st.selectbox(
-            "Keep apart",
+            "Never split across folds",
             offered,
             index=offered.index(base) if base in offered else 0,
             key=form.key(f"groups-{','.join(offered)}"),
+            persist_state=KEPT,
             disabled=not units,
             help="The unit that is never on two sides; only those that the corpus names are offered.",
         )
@@ -103,6 +105,7 @@ def _choose_number(form: Form, kind: str, manifest: Manifest, unit: str, option:
             "File",
             value=form.base.folds_file,
             key=form.key("folds-file"),
+            persist_state=KEPT,
             placeholder="/data/folds.csv",
             help="A CSV with the columns id and fold, or JSON with the speakers of each fold.",
         ).strip()

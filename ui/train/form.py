@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -16,7 +15,7 @@ from mmer_core.training.request import TrainRequest
 from ui import runs
 from ui.text import plain, sentence_case
 from ui.train.controls import Form, current_form, fill
-from ui.train.corpus import MADE_UP, choose_corpus, name_corpus
+from ui.train.corpus import choose_corpus, name_corpus, short_name
 from ui.train.features import choose_features
 from ui.train.folds import choose_folds
 from ui.train.networks import choose_networks
@@ -48,9 +47,8 @@ def _request(form: Form, spec: str, options: dict[str, Any], manifest: Manifest)
     networks = choose_networks(form)
     plan, folds_file = choose_folds(form, manifest)
     st.subheader("5 · Check and start", anchor="start")
-    title = "made-up" if Path(spec).name == MADE_UP else manifest.corpus
     own: dict[str, Any] = {
-        "name": _choose_name(form, f"{title}-{len(manifest.labels)}", networks.fusion),
+        "name": _choose_name(form, f"{short_name(spec, manifest)}-{len(manifest.labels)}", networks.fusion),
         "device": _choose_device(form),
         "out": "" if runs.home() == runs_folder() else str(runs.home()),
     }

@@ -11,7 +11,8 @@ from mmer_core.options import Option, options_of
 from mmer_core.training.config import PRESETS, TrainingConfig
 from mmer_core.training.request import TrainRequest
 from ui.text import plain, sentence_case
-from ui.train.controls import Form, describable
+from ui.train.controls import KEPT, Form, describable
+from ui.train.glossary import show_networks
 
 MAIN = ("epochs", "batch_size", "learning_rate")
 #: Fields of the request that stand among the advanced settings.
@@ -44,14 +45,17 @@ def choose_networks(form: Form) -> Networks:
         default=[name for name in form.base.fusion if name in entries],
         format_func=lambda name: f"{name}: {entries[name].description}",
         key=form.key("fusion"),
+        persist_state=KEPT,
         help="Several networks are trained on the same folds, so that they can be compared.",
     )
+    show_networks()
     preset = st.selectbox(
         "Settings",
         list(PRESETS),
         index=list(PRESETS).index(form.base.preset),
         format_func=lambda name: f"{name.replace('_', ' ').capitalize()}: {PRESETS[name].description}",
         key=form.key("preset"),
+        persist_state=KEPT,
         help="The settings to begin with: what does best, or those of a published system.",
     )
     begin = (form.base.training if preset == form.base.preset else PRESETS[preset].config()).to_json()

@@ -14,15 +14,15 @@ from mmer_core.runs.jobs import Job, JobError, Status
 from mmer_core.runs.run import RunError, read_record
 from ui import runs
 from ui.figure import score
-from ui.page import PAGES
 from ui.text import plain, sentence_case
 from ui.train.charts import worth_showing
 from ui.train.progress import read_progress, show_curves, show_progress
-from ui.use_model import offer_model
+from ui.use_model import ablation_link, offer_model, results_link
 
 EVERY = 2.0  # seconds between two readings of a training that runs
 SHOWN = 3  # trainings shown at once; the others when asked for
 LINES = 40  # of the output
+MOST = 12  # runs that Results compares at once
 SCORES = {"accuracy": "accuracy", "ua": "UA", "weighted_f1": "weighted F1"}
 STYLE = {
     Status.RUNNING: ("blue", ":material/directions_run:", "running"),
@@ -84,7 +84,7 @@ def _show(path: str, was_running: bool) -> None:
         ):
             with st.expander("Curves", icon=":material/show_chart:"):
                 show_curves(job, states)
-        with st.expander("Commands and their output", icon=":material/terminal:"):
+        with st.expander("Log", icon=":material/terminal:"):
             st.code("\n".join(map(jobs.shown, job.commands)), language="bash", wrap_lines=True)
             st.code(
                 "\n".join(job.tail.strip().splitlines()[-LINES:]) or "nothing yet",
@@ -101,22 +101,30 @@ def _show_buttons(job: Job) -> None:
             if job.state.get("asked"):
                 st.caption("Stopping: the epoch is finished first.")
             return
-        for name in _finished(job):
-            st.page_link(
-                PAGES / "results.py",
-                label=f"Results of {name}",
-                icon=":material/grid_on:",
-                query_params={"run": name},
-                help="Open this run on the Results page.",
-            )
+        names = list(_finished(job))
+        if len(names) > 1:
+            results_link(names[:MOST], "Compare these")
+        for name in names:
+            results_link([name], f"Results of {name}")
         if job.status is not Status.FINISHED:
             help = "Starts the same commands again; folds and features that are done are kept."
             _button(job, jobs.resume, "Go on", "play_arrow", help)
-        _button(job, jobs.remove, "Forget", "delete", "Takes this training off the list. Its runs stay.")
-    for name in _finished(job):
-        offer_model(runs.folder_of(name) / name, key=f"job-{job.id}")
+        help = "Takes this training off the list. Its runs stay."
+        _button(job, jobs.remove, "Remove from this list", "delete", help)
+    for name, record in _finished(job).items():
+        _show_ways_on(job, name, record, alone=len(job.runs) == 1)
     if problem := st.session_state.pop(f"job-{job.id}-problem", None):
         st.error(plain(sentence_case(problem)), icon=":material/error:")
+
+
+def _show_ways_on(job: Job, name: str, record: dict[str, Any], *, alone: bool) -> None:
+    """The ablation and the model of one of its runs."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not alone:
+            st.markdown(f"**{plain(name)}**", width="content")
+        if len(record["modalities"]) > 1:
+            ablation_link(name)
+    offer_model(runs.folder_of(name) / name, key=f"job-{job.id}")
 
 
 def _button(job: Job, action: Callable[[Job], object], label: str, icon: str, help: str) -> None:
