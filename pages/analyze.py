@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from ui.analyze.analysis import Analysis, attempt, was_read
+from ui.analyze.analysis import Analysis, attempt
 from ui.analyze.answer import show_answer
 from ui.analyze.batch import show_table
 from ui.analyze.comparison import show_comparison
@@ -20,6 +21,8 @@ from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import frame
 from ui.text import plain
 
+_SHOWN = "shown"  # what stood on the page in the run before
+
 
 def read(source: Source) -> Analysis | None:
     """The analysis of the source, or None after saying in one sentence why there is none."""
@@ -31,10 +34,8 @@ def read(source: Source) -> Analysis | None:
     return found
 
 
-def show(source: Source) -> None:
+def show(source: Source, place: DeltaGenerator) -> None:
     """The answer to the source; above it, where several files were given, the table of all."""
-    # what was shown before must not stay, pale, above the progress of what is read now
-    place = st.container() if was_read(source) or several() else st.empty()
     try:
         if files := several():
             source = show_table(files, model_loader())
@@ -50,6 +51,14 @@ def show(source: Source) -> None:
         st.rerun()  # the model failed while this was waiting; the new run shows why
 
 
+def answer_place(shown: str) -> DeltaGenerator:
+    """Where the answer stands. What stood there before is cleared at once if it was something else, so that
+    it does not stay, pale, while this is read; otherwise it stays in place, and the player plays on.
+    """
+    before, st.session_state[_SHOWN] = st.session_state.get(_SHOWN), shown
+    return st.empty() if before != shown else st.container()
+
+
 with frame("Analyze"):
     remember()
     source = chosen()
@@ -58,12 +67,12 @@ with frame("Analyze"):
         show_strip()
     intake(source)
     shipped = shipped_answer(source) if source is not None and compared_with() is None else None
-    if source is not None and shipped is not None and (sample := sample_of(source)) is not None:
-        if model_loader().ready:
-            show_loading()  # says so if the model failed; the answer does not need it
-        show_shipped(sample, source, shipped)
-    else:
-        with st.container():  # always there, so that nothing below moves when the notice goes
-            usable = show_loading()
-        if source is not None and usable:
-            show(source)
+    sample = sample_of(source) if source is not None and shipped is not None else None
+    with st.container():  # always there, so that nothing below moves when the notice goes
+        # an answer that came with the app needs no model; if that failed, it is said all the same
+        usable = show_loading() if sample is None or model_loader().ready else False
+    if source is not None and sample is not None and shipped is not None:
+        with answer_place(f"shipped {source.digest}").container():
+            show_shipped(sample, source, shipped)
+    elif source is not None and usable:
+        show(source, answer_place(f"{source.digest} {compared_with() is not None}"))

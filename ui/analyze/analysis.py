@@ -131,11 +131,6 @@ def latest(sha256: str | None = None) -> Analysis | None:
     return next((a for (_, model), a in reversed(kept.items()) if sha256 in (None, model)), None)
 
 
-def was_read(source: Source) -> bool:
-    """Whether this visit keeps an analysis of the source, by whichever model."""
-    return any(digest == source.digest for digest, _ in analyses())
-
-
 def analyses() -> dict[tuple[str, str], Analysis]:
     """{(digest of a source, sha256 of a model): analysis} that this visit keeps, oldest first."""
     kept: dict[tuple[str, str], Analysis] = st.session_state.setdefault(_ANALYSES, {})

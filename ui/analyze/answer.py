@@ -98,7 +98,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with details:
         _show_details(prediction, observation, analysis, figure)
     with away:
-        offer_files(prediction, analysis, observation, timeline, model.record)
+        offer_files(prediction, analysis, observation, timeline, model)
 
 
 def _show_details(

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Cue, Timeline, changes, disagreements
-from mmer_core.labels import MODALITY_TITLES
+from mmer_core.labels import MODALITY_TITLES, Modality
 from mmer_core.media.loading import display_name
 from ui import report
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
@@ -23,6 +23,7 @@ from ui.text import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, se
 from ui.theme import emotion_colour, emotion_name, emotion_title
 
 if TYPE_CHECKING:
+    from mmer_core.explanation import Explanation
     from mmer_core.inference.observation import Observation
 
 
@@ -34,6 +35,7 @@ def clip_report(
     *,
     record: Mapping[str, Any],
     frames: tuple[np.ndarray, ...] = (),
+    why: tuple[Explanation, list[Modality]] | None = None,
 ) -> str:
     """One HTML file about a clip; of the clip itself it holds only the words, and the frames that are given.
 
@@ -43,7 +45,8 @@ def clip_report(
         prediction: the answer with the modalities that are switched on.
         timeline: the same over time; None for a short clip.
         record: of the model.
-        frames: (H, W, 3) uint8 pictures to show; none by default.
+        frames: (H, W, 3) uint8 pictures to show; none by default, and then no map of the face either.
+        why: the explanation of the answer, and the modalities whose parts are shown.
     """
     name = "A sentence" if source.data is None else display_name(source.name)
     found = bool(observation.features)
@@ -51,6 +54,7 @@ def clip_report(
     body = [
         *(_answer(prediction, changing, name) if found else _nothing(prediction, observation, name)),
         *(_modalities(prediction) if found else ()),
+        *_why(why, observation, prediction, faces=bool(frames)),
         *_over_time(timeline),
         *_words(observation, timeline),
         *([report.heading("Frames"), report.pictures(frames, "A frame of the clip")] if frames else []),
@@ -123,6 +127,21 @@ def _modalities(prediction: Prediction) -> Iterator[str]:
         "Each step is a Shapley value: what one modality adds, averaged over every order of adding them.",
         quiet=True,
     )
+
+
+def _why(
+    why: tuple[Explanation, list[Modality]] | None,
+    observation: Observation,
+    prediction: Prediction,
+    *,
+    faces: bool,
+) -> Iterator[str]:
+    if why is not None:
+        from ui.analyze.why_report import why_section  # imports OpenCV
+
+        explanation, shown = why
+        colour = emotion_colour(explanation.label, prediction.probabilities)
+        yield from why_section(explanation, shown, observation.clip, colour, faces=faces)
 
 
 def _over_time(timeline: Timeline | None) -> Iterator[str]:

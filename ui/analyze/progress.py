@@ -45,7 +45,7 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._place = st.empty()
+        self._place: st.delta_generator.DeltaGenerator | None = None
         self._steps = [s for s in _COSTS if s != "metadata"]
         self._duration = _UNKNOWN
         self._done: dict[str, float] = {}
@@ -58,6 +58,7 @@ class Progress:
 
     def __call__(self, step: str) -> None:
         if self._lines is None:
+            self._place = st.empty()
             box = self._place.container(border=True, key="progress")
             with box:
                 self._lines = st.empty()
@@ -135,4 +136,5 @@ class Progress:
     ) -> None:
         if kind is None:
             self._finish()
-        self._place.empty()
+        if self._place is not None:
+            self._place.empty()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,9 +13,11 @@ from mmer_core.inference.timeline import Timeline
 from ui.analyze.analysis import Analysis
 from ui.analyze.clip_report import clip_report
 from ui.analyze.pieces import show_caveat
+from ui.analyze.why import kept_explanation
 from ui.export import offer_file
 
 if TYPE_CHECKING:
+    from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.observation import Observation
 
 
@@ -25,7 +26,7 @@ def offer_files(
     analysis: Analysis,
     observation: Observation,
     timeline: Timeline | None,
-    record: Mapping[str, Any],
+    model: EmotionModel,
 ) -> None:
     """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made
     when asked for.
@@ -37,12 +38,19 @@ def offer_files(
         offer_file(
             "Report",
             lambda: clip_report(
-                analysis.source, observation, prediction, timeline, record=record, frames=strip
+                analysis.source,
+                observation,
+                prediction,
+                timeline,
+                record=model.record,
+                frames=strip,
+                why=kept_explanation(observation, model, prediction),
             ),
             f"{stem}.html",
             key="report",
             icon=":material/description:",
-            help="All of this page's answer as one HTML file (5 MB) that opens offline and loads nothing.",
+            help="All of this page's answer, and why if you asked, as one HTML file (5 MB) that opens "
+            "offline and loads nothing.",
         )
         if analysis.strip:
             st.checkbox(

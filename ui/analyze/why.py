@@ -62,6 +62,21 @@ def show_why(
     _show(explanation, observation.clip, model, prediction)
 
 
+def kept_explanation(
+    observation: Observation, model: EmotionModel, prediction: Prediction
+) -> tuple[Explanation, list[Modality]] | None:
+    """The explanation of an answer that the person asked for, and the modalities whose parts are shown; None
+    where it was not asked for.
+    """
+    from mmer_core.explanation import withheld
+
+    key = _key(observation, model, prediction)
+    if key not in st.session_state.get(_ASKED, ()):
+        return None
+    found = _explained(key, observation, model, prediction)
+    return found, [m for m in found.telling if not withheld(model, m)]
+
+
 @st.cache_resource(max_entries=2 * KEPT, show_spinner=False, scope="session")
 def _explained(
     key: Key, _observation: Observation, _model: EmotionModel, _prediction: Prediction

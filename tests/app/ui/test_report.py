@@ -68,6 +68,26 @@ def test_a_clips_report_has_the_answer_and_what_led_to_it(observed, html):
         assert sentence.replace("'", "&#x27;") in text
 
 
+@pytest.mark.parametrize("faces", [False, True])
+def test_a_report_says_why_if_that_was_asked(observed, faces):
+    """Pictures of the face only where pictures may be in it."""
+    from mmer_core.explanation import explain
+
+    model, observation = observed
+    prediction = model.fuse(observation)
+    explanation = explain(model, observation)
+    frames = (np.zeros((4, 4, 3), np.uint8),) if faces else ()
+    why = (explanation, list(explanation.parts))
+    source = Source("clip.mp4", b"x")
+    text = visible(
+        clip_report(source, observation, prediction, None, record=model.record, frames=frames, why=why)
+    )
+    assert f"Why {prediction.label}?" in text
+    assert "not what the person felt" in text
+    assert text.count("<img") == (1 + len(explanation.face.frames) if faces else 0)
+    assert "<img src=x" not in text
+
+
 def test_figures_are_drawn_by_one_plotly_inside_the_file(html):
     assert html.count("plotly.js v") == 1
     assert html.count("Plotly.newPlot(") >= 3
@@ -112,7 +132,7 @@ def test_words_alone_are_called_a_sentence(observed):
     model, observation = observed
     source = Source("your sentence", text="hi")
     html = clip_report(source, observation, model.fuse(observation), None, record={})
-    assert "<small>A sentence reads as</small>" in html
+    assert "<small>A sentence</small>" in html
     assert ">Limits<" not in html, "a model without a card states none"
 
 
