@@ -49,6 +49,7 @@ def measure(
             write_json(kept, report(held, areas_of(held, count)))  # kept, so that a stopped run goes on
             print(f"faithfulness: {modality} {kept.read_text(encoding='utf-8')}", flush=True)
         found[modality.value] = json.loads(kept.read_text(encoding="utf-8"))
+    found = {m.value: found[m.value] for m in model.modalities if m.value in found}
     content = {"schema": SCHEMA, "modalities": found, "command": COMMAND}
     write_json(out / FILE, content)
     return content

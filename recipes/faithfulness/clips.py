@@ -1,7 +1,7 @@
 """Held-out clips of each modality, with the model whose explanations are measured on them.
 
-Words: utterances of MELD's development part. Face: pictures of FER2013's public test part. Neither was trained
-on. Voice: EMO-DB, read by a voice network that is trained without it.
+Words: utterances of MELD's development part. Face: pictures of FER2013's public test part. No model learned
+from either. Voice: EMO-DB, read by a voice network that is trained without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Variations of a recording in training, towards webcams and calls, and synthetic sounds without a voice."""
+"""Variations of a recording in training, towards webcams, calls and telephones, and synthetic sounds
+without a voice.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +38,22 @@ def in_a_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return with_noise(signal.sosfilt(band, wet).astype(np.float32), rng, float(rng.uniform(15, 45)))
 
 
+def narrow_band(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A telephone: 8 kHz with nothing above 3.3 to 3.9 kHz, in half of the cases nothing below 200 to 400 Hz
+    either, a little noise, -40 to -15 dBFS; then as it is, by G.711 or by Opus at 8 to 16 kbit/s.
+    """
+    lowest, highest = rng.uniform(200, 400) if rng.random() < 0.5 else 20, rng.uniform(3300, 3900)
+    band = signal.butter(4, [lowest, highest], "bandpass", fs=SAMPLE_RATE, output="sos")
+    narrow = signal.resample_poly(signal.sosfilt(band, sound), 1, 2).astype(np.float32)
+    noisy = with_noise(narrow, rng, float(rng.uniform(20, 50)))
+    level = 10 ** (rng.uniform(-40, -15) / 20) / np.sqrt(np.square(noisy).mean())
+    line = np.clip(noisy * level, -1, 1)
+    coding = rng.integers(3)
+    line = mu_law(line) if coding == 1 else line
+    wide = signal.resample_poly(line, 2, 1).astype(np.float32)
+    return opus(wide, int(rng.integers(8, 17)) * 1000) if coding == 2 else wide
+
+
 #: One of these, drawn by the clip's name, makes the second variant of a recording.
 VARIATIONS: tuple[Callable[[np.ndarray, np.random.Generator], np.ndarray], ...] = (
     over_a_call,
@@ -56,6 +74,13 @@ def with_noise(sound: np.ndarray, rng: np.random.Generator, decibel: float) -> n
     blocks = np.sort(np.square(sound[: len(sound) // 400 * 400].reshape(-1, 400)).mean(axis=1))
     level = np.sqrt(blocks[len(blocks) // 2 :].mean())
     return (sound + coloured_noise(len(sound), rng) * level * 10 ** (-decibel / 20)).astype(np.float32)
+
+
+def mu_law(sound: np.ndarray) -> np.ndarray:
+    """Sound in -1 to 1 after eight bits of µ-law (ITU-T G.711)."""
+    loud = np.sign(sound) * np.log1p(255 * np.abs(sound)) / np.log(256)
+    coded = np.round(loud * 127) / 127
+    return (np.sign(coded) * np.expm1(np.abs(coded) * np.log(256)) / 255).astype(np.float32)
 
 
 def opus(sound: np.ndarray, bits_per_second: int) -> np.ndarray:

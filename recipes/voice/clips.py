@@ -27,7 +27,7 @@ from mmer_core.encoders.backends.speech_frames import RATE
 from mmer_core.encoders.voice_frames import VoiceFramesEncoder
 from mmer_core.inference.baseline import Baseline
 from mmer_core.labels import canonical_label
-from recipes.voice.augmentation import VARIATIONS, synthetic_sound
+from recipes.voice.augmentation import VARIATIONS, narrow_band, synthetic_sound
 
 _EMODB_MEN = ("03", "10", "11", "12", "15")  # the others, 08 09 13 14 16, are women
 #: A man and a woman tested in each fold.
@@ -43,7 +43,7 @@ NOT_SPEECH = "nothing"  # the corpus of synthetic sounds without a voice
 _NOT_SPEECH_COUNT = 160
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-VARIANTS = ("as_recorded", "varied")  # of each recording
+VARIANTS = ("as_recorded", "varied", "narrow_band")  # of each recording
 _VERSION = 3  # part of the cache's key; raise it when the features or a variation below change
 
 
@@ -144,7 +144,7 @@ def sounds_without_voice(count: int = _NOT_SPEECH_COUNT) -> list[VoiceClip]:
 
 
 def waveform_of(clip: VoiceClip, variant: int, seed: int = 0) -> np.ndarray:
-    """(N,) float32 at 16 kHz: the recording (variant 0) or its variation (1), always the same.
+    """(N,) float32 at 16 kHz: the recording in one of its `VARIANTS`, by position, always the same.
 
     Raises:
         ValueError: the file is not 16 kHz mono.
@@ -159,7 +159,9 @@ def waveform_of(clip: VoiceClip, variant: int, seed: int = 0) -> np.ndarray:
             raise ValueError(
                 f"{clip.path} is not 16 kHz mono: convert it, for example with ffmpeg -ac 1 -ar 16000"
             )
-    return VARIATIONS[name % len(VARIATIONS)](sound, rng) if variant else sound
+    kinds = {"varied": VARIATIONS[name % len(VARIATIONS)], "narrow_band": narrow_band}
+    variation = kinds.get(VARIANTS[variant])
+    return variation(sound, rng) if variation else sound
 
 
 def fill_cache(clips: Sequence[VoiceClip], cache: Path, processes: int = 2) -> None:

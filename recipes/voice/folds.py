@@ -27,6 +27,7 @@ class Reading(NamedTuple):
 READINGS: dict[str, Reading] = {
     "as_recorded": Reading("nothing"),
     "varied": Reading("nothing", 1),
+    "narrow_band": Reading("nothing", 2),
     "ordinary": Reading("ordinary"),
     "own_clips": Reading("all"),
 }

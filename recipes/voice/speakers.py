@@ -26,7 +26,7 @@ class Voices:
 
     Attributes:
         clips: the recordings.
-        moments: (recording, variation) of each, see `clips.cached_moments`.
+        moments: of each, in its `VARIANTS`, see `clips.cached_moments`.
     """
 
     clips: Sequence[VoiceClip]
@@ -108,7 +108,7 @@ def read_voices(
             the many of its speaker.
         rng: draws which and how many.
         most: clips that are drawn under "some" and "ordinary", at least one.
-        variant: 0 the recording, 1 its variation.
+        variant: which of `clips.VARIANTS`, by position.
     """
     speakers = voices.of_speakers()
     everything = {s: voices.pooled(rows) for s, rows in speakers.items()} if known == "all" else {}

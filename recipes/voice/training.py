@@ -13,6 +13,7 @@ from mmer_core.fusion.heads.mean import MeanNetwork
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS
 from mmer_core.training.device import seeded
+from recipes.voice.clips import VARIANTS
 from recipes.voice.speakers import Known, Voices, average_speaker, read_voices
 
 MISSING = -1e4  # in place of the logit of an emotion that a corpus lacks
@@ -23,6 +24,7 @@ VIEWS: tuple[tuple[Known, int], ...] = (
     ("some", 0),
     ("ordinary", 0),
     ("all", 0),
+    ("nothing", VARIANTS.index("narrow_band")),
 )
 
 
@@ -37,6 +39,7 @@ class VoiceTraining(JsonConfig):
         epochs: of the networks beside it, over all views.
         noise: standard deviation of what is added to standardised features in their training.
         silent: share of the loss that sounds without a voice have.
+        narrow_band: what a recording over a telephone counts, beside 1 for every other view of it.
     """
 
     seed: int = 0
@@ -52,6 +55,7 @@ class VoiceTraining(JsonConfig):
     label_smoothing: float = 0.1
     noise: float = 0.3
     silent: float = 0.03
+    narrow_band: float = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,16 @@ def examples_of(voices: Voices, silent: Voices, scaling: InputScaling, config: V
     """All views of the utterances. Each corpus counts alike, and in it each emotion."""
     rng = np.random.default_rng(config.seed)
     x = [read_voices(voices, scaling, known, rng, variant=variant) for known, variant in VIEWS]
-    x += [read_voices(silent, scaling, "nothing", rng, variant=variant) for variant in (0, 1)]
+    x += [read_voices(silent, scaling, "nothing", rng, variant=v) for v in range(len(VARIANTS))]
     labels = [EMOTIONS.index(clip.label or EMOTIONS[0]) for clip in voices.clips]
     corpora = [clip.corpus for clip in voices.clips]
     known, weight = known_emotions(corpora, labels), corpus_weights(corpora, labels)
     target = np.eye(len(EMOTIONS), dtype=np.float32)[labels]
-    count = 2 * len(silent)
+    count = len(VARIANTS) * len(silent)
     even = np.full((count, len(EMOTIONS)), 1 / len(EMOTIONS), dtype=np.float32)
-    quiet = np.full(count, config.silent * len(VIEWS) / max(1, count))
-    weights = np.concatenate([np.tile(weight * (1 - config.silent), len(VIEWS)), quiet])
+    counts = np.array([config.narrow_band if VARIANTS[v] == "narrow_band" else 1.0 for _, v in VIEWS])
+    spoken = np.outer(counts / counts.sum() * (1 - config.silent), weight).ravel()
+    weights = np.concatenate([spoken, np.full(count, config.silent / max(1, count))])
     return Examples(
         torch.from_numpy(np.concatenate(x)),
         torch.from_numpy(np.concatenate([np.tile(target, (len(VIEWS), 1)), even])),

@@ -50,7 +50,7 @@ def test_every_modality_gets_a_detector_and_figures(data, work):
     counts = {m: {kind: row["n"] for kind, row in rows.items()} for m, rows in report["figures"].items()}
     assert counts == {
         "text": {"held out": 10, "letters at random": 8},
-        "audio": {"held out": 12, "sounds without a voice": 2},
+        "audio": {"held out": 18, "sounds without a voice": 3},
         "visual": {"held out": 10, "cut-up faces": 8, "noise": 8},
     }
     assert all(0 <= row["flagged"] <= 1 for rows in report["figures"].values() for row in rows.values())
@@ -63,10 +63,10 @@ def test_the_voices_held_out_are_those_of_one_fold_with_their_variations(voices,
     found = detectors.voice_vectors(voices, trained_voice, np.random.default_rng(0))
     clips = voice_clips(voices)
     held_out = [c for c in clips if c.fold == 0]
-    assert len(found.held_out) == 2 * len(held_out) == 2 * (8 + 4)
-    assert len(found.training) == 2 * (len(clips) - len(held_out))
+    assert len(found.held_out) == 3 * len(held_out) == 3 * (8 + 4)
+    assert len(found.training) == 3 * (len(clips) - len(held_out))
     (recorded, varied), *_ = cached_moments(held_out, trained_voice / "cache")
-    np.testing.assert_array_equal(found.held_out[:2], np.stack([recorded.mean, varied.mean]))
+    np.testing.assert_array_equal(found.held_out[:3], np.stack([recorded.mean, varied.mean]))
 
 
 def test_without_the_encoders_it_says_what_to_run(data, tmp_path):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipe_runs import use_few_sounds
 
 from mmer_core.explanation.faithfulness import FILE, read
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.labels import Modality
 from recipes.faithfulness import __main__ as recipe
 from recipes.faithfulness import areas, clips
+from recipes.voice.clips import sounds_without_voice
 from recipes.voice.training import VoiceTraining
 from tiny_model import TinyEncoder, make_clip, make_model
 
@@ -87,7 +87,7 @@ def test_pictures_are_crops_as_they_are(model, fer2013: Path):
 
 @pytest.fixture
 def quick_voice(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_few_sounds(monkeypatch)
+    monkeypatch.setattr(clips, "sounds_without_voice", lambda: sounds_without_voice(1))
     quick = VoiceTraining(members=1, hidden=4, epochs=1, iterations=2)
     monkeypatch.setattr(clips, "VoiceTraining", lambda seed: replace(quick, seed=seed))
 

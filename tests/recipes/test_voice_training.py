@@ -11,7 +11,7 @@ import torch
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS
-from recipes.voice.clips import NOT_SPEECH, VoiceClip
+from recipes.voice.clips import NOT_SPEECH, VARIANTS, VoiceClip
 from recipes.voice.speakers import Voices, average_speaker, read_voices
 from recipes.voice.training import (
     VIEWS,
@@ -34,11 +34,9 @@ def clip(corpus: str, speaker: str, label: str | None, number: int) -> VoiceClip
     return VoiceClip(name, None, label, label or "", f"{corpus}-{speaker}", corpus, "none", None)
 
 
-def moments(rng: np.random.Generator, mean: np.ndarray) -> tuple[Baseline, Baseline]:
-    recorded, varied = (
-        Baseline(40, mean + 0.3 * rng.normal(size=D), rng.uniform(0.5, 2, D), 1.0) for _ in range(2)
-    )
-    return recorded, varied
+def moments(rng: np.random.Generator, mean: np.ndarray) -> tuple[Baseline, ...]:
+    """Of each variant."""
+    return tuple(Baseline(40, mean + 0.3 * rng.normal(size=D), rng.uniform(0.5, 2, D), 1.0) for _ in VARIANTS)
 
 
 def voices(corpora: dict[str, tuple[int, tuple[str, ...], int]] | None = None, seed: int = 0) -> Voices:
@@ -61,10 +59,10 @@ def silence(count: int = 4) -> Voices:
 
 
 def changed(whole: Voices, row: int) -> Voices:
-    """With another recording at this position, whose variation stays as it is."""
+    """With another recording at this position, whose other variants stay as they are."""
     parts = list(whole.moments)
-    recorded, varied = parts[row]
-    parts[row] = (replace(recorded, mean=recorded.mean + 50), varied)
+    recorded, *others = parts[row]
+    parts[row] = (replace(recorded, mean=recorded.mean + 50), *others)
     return Voices(whole.clips, parts)
 
 
@@ -88,18 +86,35 @@ def test_the_views_of_the_examples_keep_these_weights_and_sounds_without_a_voice
     whole, quiet = voices(), silence()
     examples = examples_of(whole, quiet, average_speaker(whole), SHORT)
     count = len(VIEWS) * len(whole)
-    assert examples.x.shape == (count + 2 * len(quiet), D)
+    assert examples.x.shape == (count + len(VARIANTS) * len(quiet), D)
     share = examples.weight / examples.weight.sum()
     assert share[count:].sum().item() == pytest.approx(SHORT.silent, abs=1e-6)
     corpora = np.tile([c.corpus for c in whole.clips], len(VIEWS))
     of_each = [share[:count][torch.from_numpy(corpora == name)].sum().item() for name in SMALL]
     assert of_each == pytest.approx([(1 - SHORT.silent) / 3] * 3, abs=1e-6)
     assert torch.allclose(examples.target.sum(1), torch.ones(len(examples.x)))
-    assert torch.allclose(examples.target[count:], torch.full((2 * len(quiet), C), 1 / C))
+    assert torch.allclose(examples.target[count:], torch.full((len(VARIANTS) * len(quiet), C), 1 / C))
     assert examples.known[count:].all()
     labels = [EMOTIONS.index(c.label) for c in whole.clips]
     assert examples.target[: len(whole)].argmax(1).tolist() == labels
     assert not (examples.target[~examples.known] > 0).any()
+
+
+@pytest.mark.parametrize("counts", [0.0, 0.5, 2.0])
+def test_the_recordings_over_a_telephone_count_as_the_settings_say(counts):
+    whole, quiet = voices(), silence()
+    examples = examples_of(whole, quiet, average_speaker(whole), replace(SHORT, narrow_band=counts))
+    each = examples.weight[: len(VIEWS) * len(whole)].reshape(len(VIEWS), len(whole)).sum(1)
+    narrow = [VARIANTS[variant] == "narrow_band" for _, variant in VIEWS]
+    assert sum(narrow) == 1
+    expected = np.where(narrow, counts, 1.0)
+    np.testing.assert_allclose(each / each.sum(), expected / expected.sum(), rtol=1e-5)
+    of_silence = examples.weight[len(VIEWS) * len(whole) :].sum() / examples.weight.sum()
+    assert of_silence.item() == pytest.approx(SHORT.silent, abs=1e-6)
+    read_over_it = examples.x[narrow.index(True) * len(whole)]
+    average = average_speaker(whole)
+    telephone = whole.moments[0][VARIANTS.index("narrow_band")].mean
+    np.testing.assert_allclose(read_over_it, (telephone - average.mean) / average.sd, rtol=1e-5)
 
 
 def test_an_emotion_that_a_corpus_lacks_is_no_evidence():
