@@ -3,6 +3,8 @@
     model = load_model()                    # the shipped model, "large", or the folder of a model or a run
     prediction = model.predict("clip.mp4")  # a Prediction: label, probabilities, unimodal predictions, notes
     why = explain(model, model.observe(load_clip("clip.mp4")))  # an Explanation: words, moments, face
+    for utterance in read_recording("talk.mp4", model).utterances:  # of up to three hours
+        print(utterance.start, utterance.end, utterance.words, utterance.label)
 
     manifest = read_corpus("ravdess:/data/ravdess")
     extract(manifest, {"audio": "voice_frames", "visual": "face_cnn"})
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from mmer_core.inference.prediction import Prediction
     from mmer_core.inference.shipped import load_model
     from mmer_core.media.loading import load_clip
+    from mmer_core.recordings.reading import read_recording
     from mmer_core.runs.comparison import compare
     from mmer_core.training.request import TrainRequest
 
@@ -43,6 +46,7 @@ __all__ = [
     "load_clip",
     "load_model",
     "read_corpus",
+    "read_recording",
 ]
 
 _PLACES = {
@@ -57,6 +61,7 @@ _PLACES = {
     "load_clip": ("mmer_core.media.loading", "load_clip"),
     "load_model": ("mmer_core.inference.shipped", "load_model"),
     "read_corpus": ("mmer_core.corpora", "read"),
+    "read_recording": ("mmer_core.recordings.reading", "read_recording"),
 }
 
 

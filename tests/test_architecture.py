@@ -32,6 +32,7 @@ ROOMS = (
     "runs",
     "inference",
     "batch",
+    "recordings",
     "explanation",
     "crossval",
     "cli",

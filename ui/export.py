@@ -14,7 +14,15 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-_MEDIA_TYPES = {".csv": "text/csv", ".html": "text/html", ".json": "application/json", ".vtt": "text/vtt"}
+_MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".eaf": "application/xml",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".srt": "application/x-subrip",
+    ".TextGrid": "text/plain",
+    ".vtt": "text/vtt",
+}
 
 _CSS = """
 div { display: flex; flex-wrap: wrap; gap: 0.25rem; }
@@ -107,7 +115,7 @@ _PICTURES = st.components.v2.component(
 
 def offer_file(
     label: str,
-    make: Callable[[], str],
+    make: Callable[[], str | bytes],
     file_name: str,
     *,
     key: str,

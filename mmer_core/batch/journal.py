@@ -4,6 +4,7 @@ start goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ class Journal:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what the disk did not take was told when it was added
+                self._file.close()
 
     def remove(self) -> None:
         """Forget the rows, which are in the table now."""

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "extract": "encode a corpus into the feature store",
     "leakage": "what a split has on both sides",
     "labels": "how corpora's labels map to ours",
+    "speakers": "who speaks when in a recording",
     "doctor": "what works on this machine, and what is missing",
 }
 RENAMED: dict[str, str] = {

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmer_core.cli import several
+from mmer_core.cli import several, utterances
 from mmer_core.labels import MODALITY_TITLES, parse_modality
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     several.add_arguments(parser)
+    utterances.add_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.inference.shipped import load_model
     from mmer_core.media.loading import load_clip, text_clip
 
+    if args.utterances:
+        return utterances.run(args)
+    if args.start is not None or args.end is not None or args.speakers:
+        raise ValueError("--start, --end and --speakers are for recordings: add --utterances")
     if not args.clips and not (args.text or "").strip():
         raise ValueError("nothing to analyse: name a clip or give --text")
     if args.out or len(args.clips) > 1 or any(map(several.is_several, args.clips)):

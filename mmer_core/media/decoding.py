@@ -21,7 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    source: BinaryIO, path: Path, outputs: tuple[Path, Path, Path], limits: Limits
+    source: BinaryIO,
+    path: Path,
+    outputs: tuple[Path, Path, Path],
+    limits: Limits,
+    *,
+    start: float | None = None,
+    track: int = 0,
 ) -> tuple[int | None, str]:
     """Decode in a child process; meanwhile compute the digest.
 
@@ -30,11 +36,15 @@ def run(
         path: of the same file.
         outputs: files that the child writes: frames, sound and report.
         limits: bounds on its cost.
+        start: seconds from which on a piece of a long file is decoded; None: the file from its first moment.
+        track: the sound track of a piece, from 1; 0: the first in which something is heard.
 
     Returns:
-        The child's exit status, None if its time ran out, and the sha256 of the file.
+        The child's exit status, None if its time ran out, and the sha256 of the file; of a piece "", since
+        the whole file would be read for it.
     """
     command = [*COMMAND, json.dumps(limits.to_json()), *map(str, outputs)]
+    command += [] if start is None else [repr(start), str(track)]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     environment |= {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     end = time.monotonic() + limits.wall_seconds
@@ -49,8 +59,10 @@ def run(
             start_new_session=True,
         )
         try:
-            with path.open("rb") as again:  # not `source`, whose position the child shares
-                digest = hashlib.file_digest(again, "sha256").hexdigest()
+            digest = ""
+            if start is None:
+                with path.open("rb") as again:  # not `source`, whose position the child shares
+                    digest = hashlib.file_digest(again, "sha256").hexdigest()
             status: int | None = process.wait(max(end - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             status = None

@@ -18,7 +18,8 @@ from mmer_core.config import Limits
 from mmer_core.labels import Modality
 from mmer_core.media import decoding, formats
 from mmer_core.media.decoder import DISK_FULL
-from mmer_core.media.decoder.result import ABSENT_SOUND, Decoded, read_result
+from mmer_core.media.decoder.reasons import ABSENT_SOUND
+from mmer_core.media.decoder.result import Decoded, read_result
 
 __all__ = ["DEFAULT_LIMITS", "MediaError", "display_name", "load_clip", "load_upload", "text_clip"]
 
@@ -75,8 +76,8 @@ def load_clip(
     """
     path = Path(path)
     shown = display_name(path.name if name is None else name)
-    _check_file(path, shown, limits)
-    with _scratch_folder() as folder:
+    check_file(path, shown, limits)
+    with scratch_folder() as folder:
         outputs = folder / "frames", folder / "sound", folder / "report"
         try:
             with path.open("rb") as source:
@@ -93,7 +94,7 @@ def load_clip(
             )
         decoded = read_result(*outputs, limits=limits, status=status)
     words, notes = _words(text, limits)
-    _check_something(decoded, shown, _is_ours(head), limits)
+    check_something(decoded, shown, is_ours(head), limits)
     absent = dict(decoded.absent)
     if decoded.kind == "picture" and words is None:
         absent[Modality.TEXT] = "a picture has no words"
@@ -130,7 +131,7 @@ def load_upload(
     Raises:
         MediaError: as for `load_clip`.
     """
-    with _scratch_folder() as folder:
+    with scratch_folder() as folder:
         path = folder / "upload"
         try:
             with path.open("wb") as file:
@@ -180,7 +181,7 @@ def display_name(name: str) -> str:
     return safe or "clip"
 
 
-def _check_file(path: Path, shown: str, limits: Limits) -> None:
+def check_file(path: Path, shown: str, limits: Limits) -> None:
     """Refuse what is not a file of a size that can be read, before anything opens it (opening a pipe would
     wait for ever).
     """
@@ -201,7 +202,7 @@ def _check_file(path: Path, shown: str, limits: Limits) -> None:
         )
 
 
-def _check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) -> None:
+def check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) -> None:
     """Raise MediaError if there is neither picture nor sound."""
     if decoded.frames is not None or decoded.waveform is not None:
         return
@@ -229,7 +230,7 @@ def _check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) -
     )
 
 
-def _is_ours(head: bytes) -> bool:
+def is_ours(head: bytes) -> bool:
     return head.startswith(SIGNATURES) or head[4:8] in ATOMS
 
 
@@ -244,7 +245,7 @@ def _words(text: str | None, limits: Limits) -> tuple[str | None, tuple[str, ...
 
 
 @contextlib.contextmanager
-def _scratch_folder() -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     """A private folder that is gone afterwards, whatever happens."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="mmer-")

@@ -104,6 +104,18 @@ def test_another_face_is_read_and_nothing_else(answered, model):
     assert now == {Modality.TEXT: 0, Modality.AUDIO: 0, Modality.VISUAL: 1}
 
 
+def test_every_face_is_read_if_asked_and_the_answer_stays(answered, model):
+    first, before = headline(answered), model.encoders[Modality.VISUAL].calls
+    toggle = next(t for t in answered.toggle if t.label == "Read every face")
+    assert toggle.help
+    toggle.set_value(True).run()
+    assert not answered.exception
+    assert headline(answered) == first
+    assert model.encoders[Modality.VISUAL].calls == before + 1, "one of the two was read already"
+    answered.run()
+    assert model.encoders[Modality.VISUAL].calls == before + 1
+
+
 def test_a_chosen_face_and_corrected_words_go_together(answered, model):
     found = analysis(answered)
     both = found.corrected("zzz other", 1, model)

@@ -68,7 +68,7 @@ class TestNoMediaAtAll:
             load_clip(tmp_path)
 
     def test_a_file_that_goes_away_meanwhile(self, small_video, monkeypatch):
-        monkeypatch.setattr(loading, "_check_file", lambda path, *_: path.unlink())
+        monkeypatch.setattr(loading, "check_file", lambda path, *_: path.unlink())
         with pytest.raises(
             MediaError, match=r"^clip\.mp4 cannot be read \(No such file or directory\): check the file"
         ):

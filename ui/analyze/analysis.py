@@ -88,12 +88,20 @@ class Analysis:
         """
         return compared(self._with_face(self.reworded(words, model, context), person, model), model)
 
+    def followed(self, person: int, model: EmotionModel) -> Observation:
+        """The first observation with the face of this one of `Clip.people`, read once; anything but an index
+        into them is the one that the app followed by itself.
+        """
+        if person == self.main or person not in range(len(self.observation.clip.people)):
+            return self.observation
+        if person not in self._followed:
+            self._followed[person] = model.follow(self.observation, person)
+        return self._followed[person]
+
     def _with_face(self, observation: Observation, person: int | None, model: EmotionModel) -> Observation:
         if person is None or person == self.main or person not in range(len(observation.clip.people)):
             return observation
-        if person not in self._followed:
-            self._followed[person] = model.follow(self.observation, person)
-        seen = self._followed[person]
+        seen = self.followed(person, model)
         others = [m for m in model.modalities if m is not Modality.VISUAL]
         return replace(
             observation,

@@ -33,6 +33,7 @@ from ui.analyze.pieces import beside, show_bars, show_contributions
 from ui.analyze.player import show_clip
 from ui.analyze.take_away import offer_files, timed
 from ui.analyze.timeline import show_timeline, timeline_of
+from ui.analyze.whole.view import show_whole
 from ui.analyze.why import show_why
 from ui.export import offer_figure
 from ui.headline import headline_html, warnings_html
@@ -61,7 +62,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with right:
         top, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
-        over_time, why = st.container(), st.container()
+        over_time, whole, why = st.container(), st.container(), st.container()
         cards = card_places(model.modalities)
         details, away = st.container(), st.container()
     _compare(analysis, model, cards)
@@ -93,6 +94,8 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with over_time:
         if timeline is not None:
             show_timeline(timeline, analysis)
+    with whole:
+        show_whole(analysis, model)
     with why:
         show_why(analysis, observation, model, prediction)
     with details:
@@ -143,7 +146,7 @@ def _corrected(
             context = context_box(analysis)
     if Modality.VISUAL in model.encoders:
         with cards[Modality.VISUAL].source:
-            person = choose_face(analysis)
+            person = choose_face(analysis, model)
     return analysis.corrected(words, person, model, context), person
 
 

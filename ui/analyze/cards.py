@@ -165,16 +165,11 @@ def _sound_figure(digest: str, colour: str | None, _waveform: np.ndarray) -> go.
 
 
 def show_face(clip: Clip) -> None:
-    """Up to four crops of the face that is read, spread over the clip, as the network sees them; folded where
-    the choice between several people shows it already.
+    """Up to four crops of the face that is read, spread over the clip, as the network sees them. Nothing
+    where the choice between several people shows it already.
     """
     faces = clip.faces
-    if faces is None or not len(faces):
-        return
-    if len(clip.people) > 1:
-        with st.expander("The face over time"):
-            _show_crops(clip, faces)
-    else:
+    if faces is not None and len(faces) and len(clip.people) < 2:
         _show_crops(clip, faces)
 
 

@@ -15,7 +15,7 @@ from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_colours, emotion_name, e
 
 _LABELS = 144  # pixels for a name such as "😮 Surprise" and its figure
 _LETTER = 8  # pixels that each further letter takes
-_ROW = 29  # pixels of one emotion's bar
+_ROW = 27  # pixels of one emotion's bar
 _ENVELOPE_POINTS = 300
 _MEL_COLUMNS = 240
 _MEL_RANGE = 30.0  # dB that the colours span at least, so that the noise of silence stays dark

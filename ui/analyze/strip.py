@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mmer_core.media.loading import display_name
+from ui.analyze.files import files
 from ui.analyze.samples import sample_of, samples
 from ui.analyze.source import Source, choose, chosen
 from ui.analyze.visit import forget, visit
@@ -82,7 +83,7 @@ def offer_comparison() -> None:
         )
         return
     now = chosen()
-    others = [s for s in visit().sources if s != now]
+    others = list(dict.fromkeys(s for s in (*visit().sources, *files()) if s != now))
     known = {s.digest for s in (*others, *([now] if now else []))}
     others += [s for s in (sample.source() for sample in samples()) if s.digest not in known]
     with st.popover("Compare with…", icon=":material/compare:", key="compare"):

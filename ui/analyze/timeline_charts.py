@@ -16,7 +16,7 @@ from ui.theme import OUTLINE, emotion_colours, emotion_name, emotion_symbol
 LEFT, RIGHT = 84, 8  # pixels beside the time axis; the scrubber under the figure keeps to them
 TOGETHER = "Together"
 _Row = tuple[str, np.ndarray, Sequence[str | None]]  # title, (W, C) probabilities, why absent
-_ROW = 44  # pixels
+_ROW = 40  # pixels
 _TALLEST = 0.6  # of a row, for probability 1; the symbols stand above
 _GAP = 0.05  # of a row: a thin line where a modality is absent
 _SYMBOL = 0.05  # of the clip: shorter stretches carry no symbol

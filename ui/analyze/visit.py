@@ -15,6 +15,7 @@ import streamlit as st
 
 from ui.analyze.analysis import Analysis, analyses
 from ui.analyze.source import Source, choose, chosen
+from ui.analyze.whole.job import JOBS
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 300_000_000  # bytes of all clips together
@@ -107,4 +108,5 @@ def forget() -> None:
     own.sources.clear()
     own.analyses.clear()
     own.shown = None
+    st.session_state.pop(JOBS, None)  # their threads see that nobody holds them, and end
     choose(None)

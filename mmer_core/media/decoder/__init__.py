@@ -1,10 +1,12 @@
 """The decoding process: reads one untrusted file from standard input and writes its content piece by piece.
 Started by `media.decoding`.
 
-    python -m mmer_core.media.decoder LIMITS FRAMES SOUND REPORT < FILE
+    python -m mmer_core.media.decoder LIMITS FRAMES SOUND REPORT [START TRACK] < FILE
 
-LIMITS is a `Limits` as JSON, the others are files to write. FRAMES gets raw (H, W, 3) uint8 RGB frames one
-after another, SOUND raw float32 mono samples at 16 kHz, REPORT one JSON object a line, told apart by "event":
+LIMITS is a `Limits` as JSON, the next three are files to write. With START, in seconds, the piece from there
+on is decoded, and all times are counted from it; TRACK is the sound track to use, from 1, or 0. FRAMES gets
+raw (H, W, 3) uint8 RGB frames one after another, SOUND raw float32 mono samples at 16 kHz, REPORT one JSON
+object a line, told apart by "event":
 
     kind      kind: "video", "audio" or "picture"
     shape     height, width of all frames; comes before the first
@@ -19,6 +21,7 @@ after another, SOUND raw float32 mono samples at 16 kHz, REPORT one JSON object 
     cut       a part of the picture is missing or damaged
     longer    there is more than `Limits.max_seconds`
     slow      time: the processor or clock budget ended here
+    length    promised: the seconds that the header announces for the whole file; of a piece only
     short     promised: the seconds that the header announces, when the file ends before them
     refused   reason: "format", "pixels" or "damaged"; detail
     done      nothing more comes

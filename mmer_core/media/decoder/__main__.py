@@ -7,6 +7,7 @@ import errno
 import json
 import pkgutil
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -51,21 +52,37 @@ def restrict(limits: Limits) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def decode(file: BinaryIO, frames: BinaryIO, samples: BinaryIO, report: Report, *, limits: Limits) -> None:
-    """Decode whatever `file` is and report on it."""
+def decode(
+    file: BinaryIO,
+    frames: BinaryIO,
+    samples: BinaryIO,
+    report: Report,
+    *,
+    limits: Limits,
+    start: float | None = None,
+    track: int = 0,
+) -> None:
+    """Decode whatever `file` is, or the piece from `start` on, seconds, and report on it."""
     try:
         if picture_kind(head_of(file)):
             from mmer_core.media.decoder.stills import decode_picture
 
             decode_picture(file, frames, report.say, limits)
         else:
+            from mmer_core.media.decoder.piece import Piece, first_time
             from mmer_core.media.decoder.recording import Recording
             from mmer_core.media.decoder.riff import as_riff
             from mmer_core.media.decoder.source import open_source
 
-            file = as_riff(file, limits)
+            file = as_riff(file, replace(limits, max_seconds=limits.max_seconds + (start or 0.0)))
+            begin = None if start is None else start + first_time(file, limits)
             with open_source(file, limits) as container:
-                Recording(file, container, limits, report.say).decode(frames, samples)
+                recording = (
+                    Recording(file, container, limits, report.say)
+                    if begin is None
+                    else Piece(file, container, limits, report.say, begin=begin, track=track)
+                )
+                recording.decode(frames, samples)
     except Refused as refusal:
         report.say("refused", reason=refusal.args[0], detail=refusal.args[1])
     report.say("done")
@@ -82,7 +99,7 @@ def get_ready(kind: str) -> None:
     if not kind:
         import av
 
-        from mmer_core.media.decoder import recording, riff  # noqa: F401
+        from mmer_core.media.decoder import piece, recording, riff  # noqa: F401
 
         for module in pkgutil.walk_packages(
             av.__path__, "av."
@@ -107,7 +124,10 @@ def main(arguments: list[str]) -> int:
         ):
             get_ready(picture_kind(head_of(sys.stdin.buffer)))
             restrict(limits)
-            decode(sys.stdin.buffer, frames, samples, Report(report), limits=limits)
+            start = float(arguments[4]) if len(arguments) > 4 else None
+            track = int(arguments[5]) if len(arguments) > 5 else 0
+            report_to = Report(report)
+            decode(sys.stdin.buffer, frames, samples, report_to, limits=limits, start=start, track=track)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise

@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import av
@@ -22,7 +21,6 @@ from mmer_core.media.decoder.sound import RATES, Sound
 from mmer_core.media.decoder.source import open_source
 from mmer_core.media.decoder.stream import (
     Damage,
-    Span,
     frame_seconds,
     frame_time,
     frames_held_back,
@@ -30,6 +28,7 @@ from mmer_core.media.decoder.stream import (
     packets_of,
     proper_streams,
 )
+from mmer_core.media.decoder.survey import Survey, earliest
 
 STATED_LENGTH = {
     "mov,mp4,m4a,3gp,3g2,mj2",
@@ -38,43 +37,12 @@ STATED_LENGTH = {
     "flac",
     "wav",
 }  # elsewhere the length is an estimate
-EDITED = "mov,mp4,m4a,3gp,3g2,mj2"  # has edit lists, and starts at 0 whatever precedes
 DAY = 86_400.0  # seconds; a header that promises more is not believed
 BEYOND = 10.0  # seconds past the limit in one stream before the other is given up
 PRIMING = 0.1  # seconds; what an encoder puts before the sound, decoders leave out
 MOST_TRACKS = 8  # sound tracks that are searched for sound
 DENSE = 5  # times more frames than are wanted: those that no other frame needs are not decoded
 THREADS = max(1, min(4, os.cpu_count() or 1))
-
-
-@dataclass
-class Survey:
-    """Findings of the first pass.
-
-    Attributes:
-        video, audio: extent of each stream.
-        earliest: where the file says that it starts, on the clock of the streams, seconds; what lies before
-            only helps to decode.
-        longer: there is more than `Limits.max_seconds`.
-        slow: the budget ended a pass.
-    """
-
-    video: Span = field(default_factory=Span)
-    audio: Span = field(default_factory=Span)
-    earliest: float = float("-inf")
-    longer: bool = False
-    slow: bool = False
-
-    @property
-    def origin(self) -> float:
-        """The clip's start on the clock of the streams, seconds."""
-        first = min(self.video.start, self.audio.start)
-        return max(first, self.earliest) if first < float("inf") else 0.0
-
-    @property
-    def seconds(self) -> float:
-        """From the first to the last moment of either stream."""
-        return max(self.video.end, self.audio.end, self.origin) - self.origin
 
 
 class Recording:
@@ -85,8 +53,15 @@ class Recording:
     ) -> None:
         self._file, self._container, self._limits, self._say = file, container, limits, say
         self._budget = Budget(limits)
-        self._earliest = 0.0 if container.format.name == EDITED else float("-inf")
-        self._survey = Survey(earliest=self._earliest)
+        self._longest = limits.max_seconds  # of each stream, seconds
+        self._survey = self._new_survey()
+
+    def _new_survey(self) -> Survey:
+        return Survey(earliest=earliest(self._container))
+
+    def _packets(self, container: InputContainer, *streams: Any) -> Iterable[Any]:
+        """Packets from a place on from which everything that is wanted can be decoded."""
+        return packets_of(container, *streams)
 
     def decode(self, frames: BinaryIO, samples: BinaryIO) -> None:
         """Write frames and samples; report as the package's docstring says."""
@@ -94,6 +69,10 @@ class Recording:
         until = self._first_passes(video, tracks, samples)
         if video is not None:
             until = self._second_pass(video, frames)
+        self._report_end(until)
+
+    def _report_end(self, until: float) -> None:
+        """Say what is missing after `until`, seconds of the clip."""
         survey, promised = self._survey, (self._container.duration or 0) / av.time_base
         if survey.slow:
             self._say("slow", time=until)
@@ -132,10 +111,10 @@ class Recording:
         which there is sound, seconds of the clip.
         """
         if not tracks:
-            self._first_pass(video, None, Sound(samples, self._limits.max_seconds))
+            self._first_pass(video, None, Sound(samples, self._longest))
             return 0.0
         chosen, container = tracks[0], self._container
-        sound = Sound(samples, self._limits.max_seconds)
+        sound = Sound(samples, self._longest)
         self._first_pass(video, chosen, sound)
         picture = self._survey.video
         for other in [*tracks[1:MOST_TRACKS], tracks[0]] if len(tracks) > 1 else []:
@@ -143,7 +122,7 @@ class Recording:
                 break
             samples.seek(0)
             samples.truncate()
-            sound, self._survey = Sound(samples, self._limits.max_seconds), Survey(earliest=self._earliest)
+            sound, self._survey = Sound(samples, self._longest), self._new_survey()
             with open_source(self._file, self._limits) as self._container:
                 again = None if video is None else self._container.streams[video.index]
                 chosen = other
@@ -159,10 +138,10 @@ class Recording:
 
     def _first_pass(self, video: Any, audio: Any, sound: Sound) -> None:
         """Decode the sound; of the pictures, read only the times."""
-        survey, longest = self._survey, self._limits.max_seconds
+        survey, longest = self._survey, self._longest
         streams = [s for s in (video, audio) if s is not None]
         over: set[int] = set()
-        for packet in packets_of(self._container, *streams):
+        for packet in self._packets(self._container, *streams):
             if self._budget.spent():
                 survey.slow = True
                 break
@@ -226,7 +205,7 @@ class Recording:
             stream.codec_context.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
             if span.packets > DENSE * limits.frames_per_second * span.seconds:
                 stream.codec_context.skip_frame = "NONREF"
-            for packet in packets_of(container, stream):
+            for packet in self._packets(container, stream):
                 survey.slow = survey.slow or self._budget.spent()
                 if survey.slow or pictures.full:
                     break

@@ -17,6 +17,7 @@ from mmer_core.clip import SAMPLE_RATE, Kind
 from mmer_core.config import Limits
 from mmer_core.labels import Modality
 from mmer_core.media.decoder.budget import most_bytes
+from mmer_core.media.decoder.reasons import ABSENT_PICTURE, ABSENT_SOUND
 
 LOST = 0.25  # seconds; less damage is not worth a note
 TAIL = 0.5  # seconds; damage that nothing longer follows is the end of the file
@@ -24,22 +25,6 @@ MOST_EVENTS = 10_000
 MOST_TRACKS = 10_000
 ORDINALS = ("the first", "the second", "the third", "the fourth", "the fifth")
 log = logging.getLogger(__name__)
-
-ABSENT_SOUND = {
-    "none": "the clip has no sound",
-    "empty": "it holds no sound",
-    "codec": "the sound is in a coding that cannot be read",
-    "rate": "the sound's rate of {detail} cannot be used",
-    "late": "there is no sound in the first {seconds:g} s",
-    "damaged": "the sound is damaged",
-}
-ABSENT_PICTURE = {
-    "none": "the clip has no picture",
-    "codec": "the picture is in a coding that cannot be read",
-    "pixels": "the picture of {detail} pixels is over the limit of {millions:g} million",
-    "late": "there is no picture in the first {seconds:g} s",
-    "damaged": "the picture is damaged",
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +36,9 @@ class Decoded:
         detail: what belongs to that reason, such as a size.
         crashed: the process ended before it was done, or its report does not hold together.
         slow: its time ran out.
+        longer: there is more than `Limits.max_seconds`.
+        promised: seconds that the header announces for the whole file; told of pieces only, else 0.
+        track: the sound track that was used, from 1; 0 where there is one, or none.
     """
 
     kind: Kind = "video"
@@ -64,6 +52,9 @@ class Decoded:
     detail: str = ""
     crashed: bool = False
     slow: bool = False
+    longer: bool = False
+    promised: float = 0.0
+    track: int = 0
 
 
 class _Nonsense(Exception):
@@ -147,6 +138,9 @@ def read_result(frames: Path, sound: Path, report: Path, *, limits: Limits, stat
             detail=events.text("refused", "detail"),
             crashed=crashed,
             slow=slow,
+            longer="longer" in events,
+            promised=events.number("length", "promised", 0.0, math.inf),
+            track=int(events.number("tracks", "used", 1, MOST_TRACKS)),
         )
     except (_Nonsense, KeyError, TypeError, AttributeError, ValueError) as error:
         log.warning("the decoding process wrote a report that does not hold together: %s", error)

@@ -1,0 +1,1 @@
+"""Who speaks when: the networks' weights brought over, and the pipeline measured on made conversations."""

@@ -1,0 +1,104 @@
+"""`mmer predict --utterances`: lines as they come, a summary, files, and a second start after Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import media_factory as make
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmer_core.cli import utterances
+from mmer_core.cli.main import main
+from mmer_core.inference import shipped
+from mmer_core.recordings import reading
+from mmer_core.recordings.speaking import Listener, loud_spans
+from tiny_model import make_model
+
+RATE = 16_000
+
+
+@pytest.fixture
+def talk(tmp_path, monkeypatch):
+    """Six seconds with two utterances, read in pieces of four by a tiny model."""
+    monkeypatch.setattr(shipped, "load_model", lambda *_: make_model())
+    monkeypatch.setattr(reading, "SECONDS", 4.0)
+    monkeypatch.setattr(Listener, "voices", lambda self, waveform: loud_spans(waveform))
+    monkeypatch.setattr(Listener, "words", lambda self, waveform, spans: (["I am glad."] * len(spans), ""))
+    sound = np.zeros(6 * RATE, np.int16)
+    for start, end in ((1.0, 2.0), (4.0, 5.0)):
+        sound[int(start * RATE) : int(end * RATE)] = 9_000 * np.sin(np.arange(int((end - start) * RATE)) / 5)
+    path = tmp_path / "talk.wav"
+    path.write_bytes(make.wav_bytes(sound[:, None], RATE))
+    return path
+
+
+def test_a_line_for_each_utterance_and_a_summary(talk, capsys):
+    assert main(["predict", str(talk), "--utterances"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("0:00.8–0:02.2 ")
+    assert lines[1].startswith("0:03.8–0:05.2 ")
+    assert all(line.endswith("“I am glad.”") for line in lines[:2])
+    assert "2 utterances in 0:02.8 of speech or faces" in lines[3]
+
+
+def test_json(talk, capsys):
+    assert main(["predict", str(talk), "--utterances", "--json", "--start", "0:03", "--end", "6"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (utterance,) = found["utterances"]
+    assert (utterance["words"], found["start"], found["complete"]) == ("I am glad.", 3.0, True)
+    assert found["summary"]["sentences"]
+
+
+def test_a_table_that_a_second_start_goes_on_with(talk, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "t.csv"
+    command = ["predict", str(talk), "--utterances", "--out", str(out)]
+    line = utterances._Printer.line
+
+    def interrupted(self, utterance):
+        line(self, utterance)
+        if utterance.start > 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(utterances._Printer, "line", interrupted)
+    assert main(command) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert not out.exists()
+    monkeypatch.setattr(utterances._Printer, "line", line)
+    assert main(command) == 0
+    assert pd.read_csv(out)["words"].tolist() == ["I am glad."] * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.csv", "talk.wav"]
+    assert main(command) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_file_that_breaks_off_is_told_by_the_exit_status(talk, tmp_path, capsys):
+    path = tmp_path / "a.mkv"
+    make.write_video(path, seconds=6)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert main(["predict", str(path), "--utterances"]) == 2
+    assert "Note: the file breaks off after" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--utterances", "--text", "hello"], "--text does not go with --utterances"),
+        (["--utterances", "--out", "t.doc"], "no ending that can be written"),
+        (["--start", "3"], "add --utterances"),
+        (["other.wav", "--utterances"], "name one file"),
+        (["--utterances", "--start", "9"], "has nothing after 0:09.0"),
+    ],
+)
+def test_wrong_usage(talk, capsys, more, message):
+    assert main(["predict", str(talk), *more]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_times():
+    assert [utterances.seconds(t) for t in ("90", "1:30", "1:00:01.5")] == [90, 90, 3601.5]
+    for wrong in ("soon", "1:2:3:4", "-3", "inf", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
+            utterances.seconds(wrong)
