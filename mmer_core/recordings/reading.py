@@ -163,21 +163,24 @@ class _Reading:
         """Read piece after piece; whether the end was reached."""
         while self._position < self._end - 0.1:
             try:
-                piece = self._piece(self._position)
-                if not self._piece_read(piece, reader):
-                    return False
-                if piece.damaged and not self._past_damage(piece.end):
-                    return False
+                ended = self._next(reader)
             except MediaError as error:
                 if not self._utterances:
                     raise
                 self._notes.append(f"{error}; what was read up to {clock(self._position)} is kept")
                 return False
-            if not piece.more and not piece.damaged:
-                return True
+            if ended is not None:
+                return ended
         if self.asked is None and self._length > self._end + 1:
             self._notes.append("only the first 3 hours were read")
         return True
+
+    def _next(self, reader: PieceReader) -> bool | None:
+        """Read one piece, gone afterwards; None if more follows, else whether the end was reached."""
+        piece = self._piece(self._position)
+        if not self._piece_read(piece, reader) or (piece.damaged and not self._past_damage(piece.end)):
+            return False
+        return None if piece.more or piece.damaged else True
 
     def _piece(self, start: float) -> Piece:
         seconds = min(SECONDS, self._end - start)

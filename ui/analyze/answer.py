@@ -31,9 +31,9 @@ from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.ordinary_voice import ordinary_voice
 from ui.analyze.pieces import beside, show_bars, show_contributions
 from ui.analyze.player import show_clip
+from ui.analyze.recording import show_whole
 from ui.analyze.take_away import offer_files, timed
 from ui.analyze.timeline import show_timeline, timeline_of
-from ui.analyze.whole.view import show_whole
 from ui.analyze.why import show_why
 from ui.export import offer_figure
 from ui.headline import headline_html, warnings_html

@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 import streamlit as st
 
 from ui.analyze.analysis import Analysis, analyses
+from ui.analyze.recording_job import JOBS
 from ui.analyze.source import Source, choose, chosen
-from ui.analyze.whole.job import JOBS
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 300_000_000  # bytes of all clips together

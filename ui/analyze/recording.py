@@ -14,7 +14,7 @@ import streamlit as st
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import Analysis
 from ui.analyze.player import Moment, moments
-from ui.analyze.whole.job import JOBS, RecordingJob
+from ui.analyze.recording_job import JOBS, RecordingJob
 from ui.export import offer_file, offer_table
 from ui.figure import percent
 from ui.headline import short_answer

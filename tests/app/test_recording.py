@@ -17,9 +17,9 @@ from mmer_core.media.speech import Transcript
 from mmer_core.recordings import Progress, Recording, Utterance
 from tiny_model import make_clip, make_model
 from ui import models
+from ui.analyze.recording import line_of, speaker_name, utterance_table
+from ui.analyze.recording_job import RecordingJob
 from ui.analyze.source import Source
-from ui.analyze.whole.job import RecordingJob
-from ui.analyze.whole.view import line_of, speaker_name, utterance_table
 
 NOTE = "only the first 60 s of this clip were used"
 

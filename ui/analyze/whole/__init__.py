@@ -1,1 +1,0 @@
-"""A whole recording on the Analyze page: read in the background, a line for each utterance."""
