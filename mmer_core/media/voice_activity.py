@@ -22,13 +22,17 @@ GRID = 0.5
 QUIET = 25.0  # dB below the loudest hundredth of a second in a voice: there it has not begun, or is over
 REACH = 0.3  # seconds around the detector's stretches in which a voice may begin or end
 AROUND = 0.25  # seconds kept on both sides of a voice
+_AT_ONCE = 6000  # blocks, ten minutes
 
 
 def loudest(waveform: np.ndarray) -> float:
     """Level of the loudest tenth of a second in dBFS; -inf for silence and for less than that."""
     size = SAMPLE_RATE // 10
     blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = float(np.max(np.mean(np.square(blocks, dtype=np.float64), axis=1), initial=0.0))
+    power = 0.0
+    for first in range(0, len(blocks), _AT_ONCE):  # a whole recording's squares would fill the memory
+        squares = np.square(blocks[first : first + _AT_ONCE], dtype=np.float64)
+        power = max(power, float(squares.mean(axis=1).max()))
     return 10 * np.log10(power) if power > 0 else -np.inf
 
 
