@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -34,15 +37,18 @@ def read(source: Source) -> Analysis | None:
     return found
 
 
-def show(source: Source, place: DeltaGenerator) -> None:
-    """The answer to the source; above it, where several files were given, the table of all."""
+def show(source: Source, status: DeltaGenerator, place: DeltaGenerator) -> None:
+    """The answer to the source, in its place; above it, where several files were given, the table of all.
+    While it is read, `status` says so: a place of its own, for what follows an element in its place can
+    inherit pieces of it.
+    """
     try:
         if files := several():
             source = show_table(files, model_loader())
         if (other := compared_with()) is not None:
             show_comparison([source, other], model_loader(), read)
             return
-        with place.container():
+        with status:
             analysis = read(source)
         if analysis is not None:
             with place.container():
@@ -51,12 +57,25 @@ def show(source: Source, place: DeltaGenerator) -> None:
         st.rerun()  # the model failed while this was waiting; the new run shows why
 
 
-def answer_place(shown: str) -> DeltaGenerator:
-    """Where the answer stands. What stood there before is cleared at once if it was something else, so that
-    it does not stay, pale, while this is read; otherwise it stays in place, and the player plays on.
+@contextmanager
+def answer_place(shown: str) -> Iterator[DeltaGenerator]:
+    """Where the answer stands. What stood there before is cleared at once if it was something else, or was
+    not finished, so that it does not stay, pale, while this is read; otherwise it stays in place, and the
+    player plays on.
     """
-    before, st.session_state[_SHOWN] = st.session_state.get(_SHOWN), shown
-    return st.empty() if before != shown else st.container()
+    before = st.session_state.pop(_SHOWN, None)
+    yield st.empty() if before != shown else st.container()
+    st.session_state[_SHOWN] = shown
+
+
+def is_usable(waits: bool) -> bool:
+    """Whether there may be a model to read with, after saying what there is to say about it.
+
+    Args:
+        waits: a clip is read, which itself waits for the model; a page run that the loading starts when it
+            is done would break that off.
+    """
+    return True if waits and not model_loader().ready else show_loading()
 
 
 with frame("Analyze"):
@@ -69,10 +88,11 @@ with frame("Analyze"):
     shipped = shipped_answer(source) if source is not None and compared_with() is None else None
     sample = sample_of(source) if source is not None and shipped is not None else None
     with st.container():  # always there, so that nothing below moves when the notice goes
-        # an answer that came with the app needs no model; if that failed, it is said all the same
-        usable = show_loading() if sample is None or model_loader().ready else False
+        usable = is_usable(waits=source is not None)
     if source is not None and sample is not None and shipped is not None:
-        with answer_place(f"shipped {source.digest}").container():
+        with answer_place(f"shipped {source.digest}") as place, place.container():
             show_shipped(sample, source, shipped)
     elif source is not None and usable:
-        show(source, answer_place(f"{source.digest} {compared_with() is not None}"))
+        status = st.container()
+        with answer_place(f"{source.digest} {compared_with() is not None}") as place:
+            show(source, status, place)
