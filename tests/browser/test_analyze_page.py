@@ -195,6 +195,14 @@ def test_why_takes_a_second_click(visitor):
     expect(visitor.locator("[class*='st-key-cancel']")).to_have_count(0)
 
 
+def test_a_sample_is_read_anew_on_demand(app_url, open_page):
+    page = open_page(app_url)
+    page.get_by_role("button", name="A smile with glad words").click()
+    page.get_by_role("button", name="Read it on this computer").click()
+    page.get_by_role("button", name="Download JSON").wait_for()
+    expect(page.get_by_role("textbox", name="What was said")).to_have_value(re.compile("so happy"))
+
+
 def test_a_reload_keeps_the_clip(visitor):
     before = visitor.locator(".mmer-answer h2").inner_text()
     visitor.reload()

@@ -52,15 +52,15 @@ def _answer(
     with below:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("This answer came with the app.", width="content")
-            st.button(
+            if st.button(
                 "Read it on this computer",
                 key="read-here",
                 icon=":material/replay:",
-                on_click=read_here,
-                args=(sample,),
                 help="Reads the sample with the model, and shows it over time, the face and the sound; words "
                 "can then be changed.",
-            )
+            ):
+                read_here(sample)
+                st.rerun(scope="app")
             if st.button(
                 "Why this answer?", key="why", icon=":material/lightbulb:", help="Reads it, and shows why."
             ):
