@@ -96,6 +96,12 @@ def subset_name(modalities: Iterable[Modality]) -> str:
     return "+".join(in_order(modalities)) or "none"
 
 
+def modalities_title(modalities: Iterable[Modality]) -> str:
+    """Modalities as a person reads them: "Voice + face"; "" for none."""
+    names = [MODALITY_TITLES[m] for m in in_order(modalities)]
+    return " + ".join([*names[:1], *(n.lower() for n in names[1:])])
+
+
 def parse_subset(name: str) -> tuple[Modality, ...]:
     """The inverse of `subset_name`."""
     return () if name == "none" else in_order(parse_modality(part) for part in name.split("+"))

@@ -15,7 +15,7 @@ from ui.analyze.comparison import show_comparison
 from ui.analyze.files import several
 from ui.analyze.intake import intake
 from ui.analyze.progress import Progress
-from ui.analyze.samples import sample_of, shipped_answer
+from ui.analyze.samples import shipped_answer
 from ui.analyze.shipped import show_shipped
 from ui.analyze.source import Source, chosen
 from ui.analyze.strip import compared_with, show_strip
@@ -86,12 +86,11 @@ with frame("Analyze"):
         show_strip()
     intake(source)
     shipped = shipped_answer(source) if source is not None and compared_with() is None else None
-    sample = sample_of(source) if source is not None and shipped is not None else None
     with st.container():  # always there, so that nothing below moves when the notice goes
         usable = is_usable(waits=source is not None)
-    if source is not None and sample is not None and shipped is not None:
+    if source is not None and shipped is not None:
         with answer_place(f"shipped {source.digest}") as place, place.container():
-            show_shipped(sample, source, shipped)
+            show_shipped(source, shipped)
     elif source is not None and usable:
         status = st.container()
         with answer_place(f"{source.digest} {compared_with() is not None}") as place:

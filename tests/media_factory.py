@@ -67,6 +67,19 @@ class OneWay(io.RawIOBase):
         return len(data)
 
 
+#: For `decoder_that`: the decoding process crashes at the fourth picture.
+CRASH_AFTER_THREE_PICTURES = """
+from mmer_core.media.decoder.pictures import Pictures
+write = Pictures._write
+def write_or_crash(self, frame, at):
+    if self.written == 3:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    write(self, frame, at)
+Pictures._write = write_or_crash
+run()
+"""
+
+
 def corners(width: int = WIDTH, height: int = HEIGHT, tint: int = 0) -> np.ndarray:
     """(H, W, 3) uint8 in four colours; `tint` darkens the white corner."""
     picture = np.zeros((height, width, 3), np.uint8)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mmer_core.labels import MODALITY_TITLES, parse_subset
+from mmer_core.labels import modalities_title, parse_subset
 from ui.theme import MODALITY_COLOURS, OUTLINE
 
 #: For every figure: no tool bar, no zoom that would swallow a finger's scroll.
@@ -64,8 +64,7 @@ def points(value: float) -> str:
 
 def subset_title(subset: str) -> str:
     """A modality subset as a person reads it: "audio+visual" -> "Voice + face"."""
-    names = [MODALITY_TITLES[m] for m in parse_subset(subset)]
-    return " + ".join([names[0], *(n.lower() for n in names[1:])]) if names else "Nothing"
+    return modalities_title(parse_subset(subset)) or "Nothing"
 
 
 def subset_colour(subset: str) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from mmer_core.inference.prediction import Prediction
+from mmer_core.inference.prediction import Prediction, UnimodalPrediction
 from mmer_core.inference.timeline import Cue
+from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent
 from ui.text import adjective, basis_sentence, impression, margin_sentence, perhaps, sentence_case
-from ui.theme import OUTLINE, emotion_colour, emotion_name
+from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_colour, emotion_name
 
 UNSURE = "Unsure"
 NOT_CLEAR = "No clear emotion"
@@ -104,6 +105,29 @@ def short_answer(label: str, probability: float, unsure: bool) -> str:
     """An answer in one line: "😊 Joy 62%", or "Unsure, perhaps 😊 Joy 41%"."""
     answer = f"{emotion_name(label)} {percent(probability)}"
     return f"{UNSURE}, perhaps {answer}" if unsure else answer
+
+
+def own_answer(own: UnimodalPrediction) -> str:
+    """What a modality says alone: "😊 Joy 62%"; "" where it is absent."""
+    if own.label is None or own.probabilities is None:
+        return ""
+    return short_answer(own.label, own.probabilities[own.label], False)
+
+
+def verdict_html(own: UnimodalPrediction) -> str:
+    """What a modality says alone, its emotion in bold; "" where it is absent."""
+    if own.label is None or own.probabilities is None:
+        return ""
+    name = escape(emotion_name(own.label))
+    return f"<span><strong>{name}</strong> {percent(own.probabilities[own.label])}</span>"
+
+
+def modality_html(modality: Modality, beside: str = "") -> str:
+    """The modality's name after a dot in its colour; `beside`, HTML, stands at the right."""
+    return (
+        f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">'
+        f"<h3>{MODALITY_TITLES[modality]}</h3>{beside}</div>"
+    )
 
 
 def headline_html(prediction: Prediction, changing: Sequence[Cue] = ()) -> str:

@@ -18,13 +18,16 @@ import pandas as pd
 
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.journal import Journal
-from mmer_core.batch.rows import Row, row_of, table_columns, unread_row
+from mmer_core.batch.rows import Row, row_of, table_columns, unread_row, write_frame
 from mmer_core.features.workers import end_with_parent
 from mmer_core.labels import Modality
+from mmer_core.runs.tables import in_one_step
 
 if TYPE_CHECKING:
+    from mmer_core.clip import Clip
     from mmer_core.inference.baseline import Baseline
     from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.inference.prediction import Prediction
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
 _FORMATS = (".csv", ".parquet")
@@ -63,18 +66,27 @@ class Reader:
             self.model.baseline(reading.baseline) if reading.baseline else {}
         )
 
+    def read(self, given: Input) -> tuple[Prediction, Clip] | str:
+        """The answer to one clip and the clip with its words, or why it cannot be read."""
+        from mmer_core.media import loading
+
+        try:
+            clip = loading.load_clip(Path(given.path), text=given.text).after(self._before)
+        except (loading.MediaError, OSError) as error:
+            return f"not read: {error}"
+        observation = self.model.observe(clip, use=self._use)
+        prediction = self.model.fuse(self.model.with_baseline(observation, self._baseline), self._use)
+        return prediction, observation.clip
+
     def row(self, given: Input) -> Row:
         """The row of one clip; the reason where it cannot be read."""
         from mmer_core.inference.windows import length
-        from mmer_core.media.loading import MediaError, load_clip
 
-        try:
-            clip = load_clip(Path(given.path), text=given.text).after(self._before)
-        except (MediaError, OSError) as error:
-            return unread_row(given.path, f"not read: {error}")
-        observation = self.model.observe(clip, use=self._use)
-        prediction = self.model.fuse(self.model.with_baseline(observation, self._baseline), self._use)
-        return row_of(given.path, prediction, length(clip), observation.clip.text or "")
+        found = self.read(given)
+        if isinstance(found, str):
+            return unread_row(given.path, found)
+        prediction, clip = found
+        return row_of(given.path, prediction, length(clip), clip.text or "")
 
 
 def predict_files(
@@ -220,12 +232,5 @@ def _pool(
 
 def _write(table: pd.DataFrame, out: Path) -> None:
     """The table in one step: a reader sees none or the whole one."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}{out.suffix}")
-    try:
-        if out.suffix.lower() == ".parquet":
-            table.to_parquet(draft, index=False)
-        else:
-            table.to_csv(draft, index=False)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with in_one_step(out) as draft:
+        write_frame(table, draft)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, Any]
 
@@ -56,6 +60,14 @@ def row_of(path: str, prediction: Prediction, duration: float, words: str) -> Ro
             row[f"{modality.value}_label"] = own.label
             row[f"{modality.value}_probability"] = round(own.probabilities[own.label], 6)
     return row
+
+
+def write_frame(table: pd.DataFrame, out: Path) -> None:
+    """Write a table as Parquet or CSV, as the file's ending says."""
+    if out.suffix.lower() == ".parquet":
+        table.to_parquet(out, index=False)
+    else:
+        table.to_csv(out, index=False)
 
 
 def unread_row(path: str, reason: str) -> Row:

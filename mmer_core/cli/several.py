@@ -7,15 +7,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.labels import MODALITY_TITLES
 
 if TYPE_CHECKING:
-    from mmer_core.inference.baseline import Baseline
-    from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.batch.inputs import Input
+    from mmer_core.batch.prediction import Reading
     from mmer_core.inference.prediction import Prediction
 
 
@@ -47,20 +47,10 @@ def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
         The exit status: 0, or 2 if any clip could not be read.
     """
     from mmer_core.batch import inputs_of
-
-    files = inputs_of(paths, lambda sentence: print(sentence, file=sys.stderr))
-    failed = _table(files, args) if args.out else _lines(files, args)
-    if failed:
-        print(f"{failed} of {len(files)} files could not be read", file=sys.stderr)
-    return 2 if failed else 0
-
-
-def _table(files: Sequence[Any], args: argparse.Namespace) -> int:
-    """Write the table; how many clips could not be read."""
-    from mmer_core.batch import predict_files
     from mmer_core.batch.prediction import Reading
     from mmer_core.inference.shipped import folder_of
 
+    files = inputs_of(paths, lambda sentence: print(sentence, file=sys.stderr))
     reading = Reading(
         folder_of(args.checkpoint),
         args.device,
@@ -68,6 +58,15 @@ def _table(files: Sequence[Any], args: argparse.Namespace) -> int:
         tuple(args.before),
         tuple(args.baseline),
     )
+    failed = _table(files, reading, args) if args.out else _lines(files, reading, as_json=args.json)
+    if failed:
+        print(f"{failed} of {len(files)} files could not be read", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _table(files: Sequence[Input], reading: Reading, args: argparse.Namespace) -> int:
+    """Write the table; how many clips could not be read."""
+    from mmer_core.batch import predict_files
 
     def tell(done: int, of: int) -> None:
         print(f"\r{done} of {of} read", end="\n" if done == of else "", file=sys.stderr, flush=True)
@@ -77,23 +76,22 @@ def _table(files: Sequence[Any], args: argparse.Namespace) -> int:
     return int(table["reason"].astype(str).str.startswith("not read").sum())
 
 
-def _lines(files: Sequence[Any], args: argparse.Namespace) -> int:
+def _lines(files: Sequence[Input], reading: Reading, *, as_json: bool) -> int:
     """Print a line for each clip, or the list; how many could not be read."""
-    from mmer_core.inference.shipped import load_model
+    from mmer_core.batch.prediction import Reader
 
-    model = load_model(args.checkpoint, args.device)
-    baseline = model.baseline(args.baseline) if args.baseline else {}
+    reader = Reader(reading)
     listed: list[dict[str, Any]] = []
     failed = 0
     for given in files:
-        answer = _answer(model, given, args, baseline)
-        failed += isinstance(answer, str)
-        if args.json:
-            row = {"error": answer} if isinstance(answer, str) else answer.to_json()
+        found = reader.read(given)
+        failed += isinstance(found, str)
+        if as_json:
+            row = {"error": found} if isinstance(found, str) else found[0].to_json()
             listed.append({"path": given.path, **row})
         else:
-            print(f"{given.path}: {answer if isinstance(answer, str) else in_short(answer)}", flush=True)
-    if args.json:
+            print(f"{given.path}: {found if isinstance(found, str) else in_short(found[0])}", flush=True)
+    if as_json:
         print(json.dumps(listed, indent=2, ensure_ascii=False))
     return failed
 
@@ -124,17 +122,3 @@ def nothing_found(prediction: Prediction) -> str:
         f"nothing to read ({looked_for}): give a clip in which a person is seen or heard, or the words "
         "with --text"
     )
-
-
-def _answer(
-    model: EmotionModel, given: Any, args: argparse.Namespace, baseline: Mapping[Modality, Baseline]
-) -> Prediction | str:
-    """The prediction for one clip, or the reason why there is none."""
-    from mmer_core.media import loading
-
-    use = [m for m in model.modalities if m not in args.without]
-    try:
-        clip = loading.load_clip(Path(given.path), text=given.text).after(args.before)
-        return model.fuse(model.with_baseline(model.observe(clip, use=use), baseline), use)
-    except (loading.MediaError, OSError) as error:
-        return f"not read: {error}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,27 +119,26 @@ def _interrupted(count: int, out: Path | None) -> str:
 
 
 def _finish(recording: Recording, as_json: bool) -> None:
+    from mmer_core.recordings.exports.document import text_of
     from mmer_core.recordings.summary import summarise
 
-    summary = summarise(recording)
     if as_json:
-        print(json.dumps(recording.to_json() | {"summary": summary.to_json()}, indent=2, ensure_ascii=False))
+        print(text_of(recording))
         return
-    print("\n".join(["", *summary.sentences, *(f"Note: {note}." for note in recording.notes)]))
+    sentences = summarise(recording).sentences
+    print("\n".join(["", *sentences, *(f"Note: {note}." for note in recording.notes)]))
 
 
 def describe(utterance: Utterance) -> str:
     """An utterance in one line: "0:12.3–0:15.0 Speaker 1 joy 62% “words”"."""
+    from mmer_core.recordings.exports.captions import answer_of, speaker_of
     from mmer_core.recordings.recording import clock
 
     parts = [f"{clock(utterance.start)}–{clock(utterance.end)}"]
-    if utterance.speaker is not None:
-        parts.append(f"Speaker {utterance.speaker + 1}{' and others' if utterance.overlapped else ''}")
-    answer = utterance.prediction
-    if answer is None:
-        parts.append(f"no answer ({utterance.reason})")
-    else:
-        parts.append(f"{'unsure, perhaps ' if answer.unsure else ''}{answer.label} {answer.probability:.0%}")
+    if speaker := speaker_of(utterance):
+        parts.append(f"{speaker}{' and others' if utterance.overlapped else ''}")
+    why = f" ({utterance.reason})" if utterance.prediction is None else ""
+    parts.append(answer_of(utterance) + why)
     if not utterance.spoken:
         parts.append("(face only)")
     if utterance.words:

@@ -4,7 +4,6 @@ otherwise: sizes are checked before anything is unpacked, and no name in the arc
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import struct
 import zipfile
@@ -134,12 +133,14 @@ class ReceivedArchive:
             raise CorpusError(self._too_large())
         found: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
-            name = _shown(info.filename)
-            if _hidden(name):
+            if _hidden(_shown(info.filename)):
                 continue
-            with contextlib.suppress(ValueError):
+            try:
                 name = member_name(info.filename)
-            if reason := self._refused(info, found):
+            except ValueError:
+                self.problems.append(Problem(_shown(info.filename), "its name leads out of the archive"))
+                continue
+            if reason := self._refused(info, name, found):
                 self.problems.append(Problem(_shown(name), reason))
             else:
                 found[name] = info
@@ -149,18 +150,8 @@ class ReceivedArchive:
             )
         return found
 
-    def _refused(self, info: zipfile.ZipInfo, found: Collection[str]) -> str:
+    def _refused(self, info: zipfile.ZipInfo, name: str, found: Collection[str]) -> str:
         """Why a member is not read; "" if it may be."""
-        try:
-            name = member_name(info.filename)
-        except ValueError:
-            return "its name leads out of the archive"
-        return self._refused_kind(info, name) or (
-            "an earlier file has the same name" if name in found else ""
-        )
-
-    def _refused_kind(self, info: zipfile.ZipInfo, name: str) -> str:
-        """Why a member of this kind or size is not read."""
         if (info.external_attr >> 16) & _KIND == _LINK:
             return "it is a link, not a file"
         if info.flag_bits & 1:
@@ -172,7 +163,7 @@ class ReceivedArchive:
         packed = max(1, info.compress_size)
         if info.file_size > MEGABYTE and info.file_size / packed > self.limits.ratio:
             return f"it unpacks to {info.file_size / packed:,.0f} times its size, which no clip does"
-        return ""
+        return "an earlier file has the same name" if name in found else ""
 
     def _too_large(self) -> str:
         most = self.limits.total_bytes // MEGABYTE

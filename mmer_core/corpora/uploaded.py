@@ -67,9 +67,9 @@ def receive_archive(
     """
     with ReceivedArchive(source, name, limits) as archive:
         tables = [n for n in archive.names if PurePosixPath(n).suffix.lower() in TABLES]
-        table = next((n for n in sorted(tables, key=_depth) if _has_labels(archive, n, folder)), None)
+        table = _first_table(archive, sorted(tables, key=_depth), folder)
         if table is not None:
-            rows = _by_table(archive, table, folder)
+            rows = _by_table(archive, *table, folder)
         else:
             rows = _by_folder(archive, folder, tables, speaker)
         return _finish(rows, folder, archive.problems)
@@ -141,19 +141,25 @@ def _column(column: str, there: set[str]) -> str:
     return column
 
 
-def _has_labels(archive: ReceivedArchive, name: str, folder: Path) -> bool:
-    """Whether a table in the archive is one of labelled clips or words."""
-    try:
-        rows, _ = _table(archive.read(name, TABLE_BYTES), name, folder)
-    except CorpusError:
-        return False
-    return bool(len(rows))
+def _first_table(
+    archive: ReceivedArchive, names: Sequence[str], folder: Path
+) -> tuple[str, pd.DataFrame] | None:
+    """The first of these tables that is one of labelled clips or words: its name and its rows; lines of it
+    that cannot be read are put among the archive's problems.
+    """
+    for name in names:
+        try:
+            rows, problems = _table(archive.read(name, TABLE_BYTES), name, folder)
+        except CorpusError:
+            continue
+        if len(rows):
+            archive.problems += problems
+            return name, rows
+    return None
 
 
-def _by_table(archive: ReceivedArchive, name: str, folder: Path) -> pd.DataFrame:
+def _by_table(archive: ReceivedArchive, name: str, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """The rows of the table, their files unpacked; a row whose file is not there is left out."""
-    rows, problems = _table(archive.read(name, TABLE_BYTES), name, folder)
-    archive.problems += problems
     clips = _Clips(archive, folder)
     base = name.rpartition("/")[0]
     places = [c for c in rows if column_key(str(c)) in ("path", SOUND_COLUMN, *FEATURE_COLUMNS.values())]

@@ -68,11 +68,23 @@ def resample(groups: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.nd
     return draws.astype(np.float64)
 
 
+def whole_and_resampled(groups: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """(1 + R, G) float64: every group once, then `resample`; the first row alone for a single group."""
+    whole = np.ones((1, groups))
+    if groups < 2:
+        return whole
+    return np.concatenate([whole, resample(groups, resamples=resamples, seed=seed)])
+
+
+def pooled(confusions: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """(R, C, C) float64: the confusion matrices (G, C, C) of the groups that each row of (R, G) draws."""
+    groups, classes, _ = confusions.shape
+    return (draws @ confusions.reshape(groups, -1)).reshape(-1, classes, classes)
+
+
 def _bootstrap(confusions: np.ndarray, draws: np.ndarray) -> dict[str, np.ndarray]:
     """Scores (R,) of every bootstrap sample."""
-    groups, classes, _ = confusions.shape
-    pooled = (draws @ confusions.reshape(groups, -1)).reshape(-1, classes, classes)
-    return metrics.stacked_scores(pooled)
+    return metrics.stacked_scores(pooled(confusions, draws))
 
 
 def intervals(

@@ -13,12 +13,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mmer_core.clip import Absent, Clip, FaceTrack
+from mmer_core.clip import Clip, FaceTrack
 from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.explanation.deletion import deletion
 from mmer_core.explanation.game import Game, drawn_orders, shapley, spread
 from mmer_core.explanation.parts import Face, Frame, Moment
-from mmer_core.explanation.share import ShareOf
+from mmer_core.explanation.share import ShareOf, features_of
 
 GRID = 6  # cells in a row of a map
 PATCH = 2  # cells in a row of a patch
@@ -106,19 +106,12 @@ def picture_reader(encoder: ModalityEncoder, clip: Clip) -> Read:
 
     def read(pictures: np.ndarray) -> list[np.ndarray | None]:
         if encoder.spec.timing in ("faces", "frames"):  # a row for each picture
-            rows = _encoded(encoder, _with_pictures(encoder, clip, pictures))
+            rows = features_of(encoder, _with_pictures(encoder, clip, pictures))
             if rows is not None and len(rows) == len(pictures):
                 return list(rows[:, None])
-        return [_encoded(encoder, _with_pictures(encoder, clip, p[None])) for p in pictures]
+        return [features_of(encoder, _with_pictures(encoder, clip, p[None])) for p in pictures]
 
     return read
-
-
-def _encoded(encoder: ModalityEncoder, clip: Clip) -> np.ndarray | None:
-    try:
-        return encoder.encode(clip)
-    except Absent:
-        return None
 
 
 def _with_pictures(encoder: ModalityEncoder, clip: Clip, pictures: np.ndarray) -> Clip:

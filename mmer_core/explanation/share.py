@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmer_core.clip import Absent, Clip
+from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.evaluation.attribution import shapley_values
 from mmer_core.labels import Modality, in_order, subsets
 
@@ -66,6 +68,14 @@ class ShareOf:
             at = dict(zip(map(frozenset, self._subsets), answers[:, :, self._label], strict=True))
             values[there[start : start + size]] = shapley_values(self._present, at.__getitem__)[self.modality]
         return values
+
+
+def features_of(encoder: ModalityEncoder, clip: Clip) -> np.ndarray | None:
+    """(T, D) features of a clip; None where the encoder finds nothing in it, as `ShareOf` takes them."""
+    try:
+        return encoder.encode(clip)
+    except Absent:
+        return None
 
 
 def _numbers(sample: Mapping[Modality, np.ndarray]) -> int:

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmer_core.clip import SAMPLE_RATE, Absent, Clip
+from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.encoders.backends.prosody import frames_at, pitch
 from mmer_core.encoders.backends.speech_frames import frame_centres, frame_count, levelled
 from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.explanation.deletion import deletion
 from mmer_core.explanation.game import Game, drawn_orders, shapley
 from mmer_core.explanation.parts import Moment, Sound
-from mmer_core.explanation.share import ShareOf
+from mmer_core.explanation.share import ShareOf, features_of
 from mmer_core.media.voice_activity import cut, spoken_part
 
 WIDTH = 0.5  # seconds of a window, in a long sound more
@@ -112,7 +112,5 @@ def _encoded(encoder: ModalityEncoder, clip: Clip, edges: np.ndarray, keep: np.n
         return None
     waveform = np.concatenate(kept)
     seconds = len(waveform) / SAMPLE_RATE
-    try:
-        return encoder.encode(replace(clip, waveform=waveform, duration=seconds, voices=((0.0, seconds),)))
-    except Absent:
-        return None
+    part = replace(clip, waveform=waveform, duration=seconds, voices=((0.0, seconds),))
+    return features_of(encoder, part)

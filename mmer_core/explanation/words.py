@@ -13,12 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from mmer_core.clip import Absent, Clip
+from mmer_core.clip import Clip
 from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.explanation.deletion import deletion
 from mmer_core.explanation.game import Game, drawn_orders, shapley, spread
 from mmer_core.explanation.parts import Word, Words
-from mmer_core.explanation.share import ShareOf
+from mmer_core.explanation.share import ShareOf, features_of
 
 LONGEST = 25  # words that are taken one by one
 RUNS = 12  # about as many runs of a longer text
@@ -97,14 +97,7 @@ def encoded(encoder: ModalityEncoder, clip: Clip, texts: Sequence[str]) -> list[
     if many := getattr(encoder, "encode_texts", None):
         previous = clip.dialogue.previous if clip.dialogue else ()
         return [rows if len(rows) else None for rows in many(texts, [previous] * len(texts))]
-    return [_encoded(encoder, clip.with_text(text)) for text in texts]
-
-
-def _encoded(encoder: ModalityEncoder, clip: Clip) -> np.ndarray | None:
-    try:
-        return encoder.encode(clip)
-    except Absent:
-        return None
+    return [features_of(encoder, clip.with_text(text)) for text in texts]
 
 
 def _runs(text: str, spans: Sequence[Span]) -> list[Span]:

@@ -159,7 +159,7 @@ def subtitles(timeline: Timeline, symbols: Mapping[str, str] | None = None) -> s
     for cue in cues(timeline):
         text = f"{(symbols or {}).get(cue.label, '')} {cue.label} {cue.probability:.0%}".strip()
         text = f"unsure, perhaps {text}" if cue.unsure else text
-        lines += [f"{_stamp(cue.start)} --> {_stamp(cue.end)}", text, ""]
+        lines += [f"{stamp(cue.start)} --> {stamp(cue.end)}", text, ""]
     return "\n".join(lines)
 
 
@@ -180,7 +180,7 @@ def equal_stretches(values: Sequence[_T]) -> Iterator[tuple[int, int, _T]]:
         at += size
 
 
-def _stamp(seconds: float) -> str:
+def stamp(seconds: float) -> str:
     """ "00:01:02.500", as WebVTT writes times."""
     whole, thousandths = divmod(round(1000 * seconds), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{thousandths:03}"

@@ -26,27 +26,6 @@ __all__ = ["DEFAULT_LIMITS", "MediaError", "display_name", "load_clip", "load_up
 DEFAULT_LIMITS = Limits()
 MEGABYTE = 2**20
 NAME_LENGTH = 80
-# First bytes of the formats we read: such a file is damaged when it cannot be opened, others are something
-# else.
-SIGNATURES = (
-    b"\x1a\x45\xdf\xa3",
-    b"RIFF",
-    b"RIFX",
-    b"FLV",
-    b"FORM",
-    b"caff",
-    b".snd",
-    b"fLaC",
-    b"OggS",
-    b"ID3",
-    b"\xff\xfb",
-    b"\xff\xf3",
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"GIF8",
-    b"BM",
-)
-ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # at byte 4 of mp4, mov and m4a
 
 
 class MediaError(Exception):
@@ -77,24 +56,9 @@ def load_clip(
     path = Path(path)
     shown = display_name(path.name if name is None else name)
     check_file(path, shown, limits)
-    with scratch_folder() as folder:
-        outputs = folder / "frames", folder / "sound", folder / "report"
-        try:
-            with path.open("rb") as source:
-                head = source.read(16)
-                status, digest = decoding.run(source, path, outputs, limits)
-        except OSError as error:
-            raise MediaError(
-                f"{shown} cannot be read ({error.strerror}): check the file and its permissions"
-            ) from error
-        if status == DISK_FULL:
-            raise MediaError(
-                f"{shown} cannot be decoded because the temporary folder is full: free some space "
-                "there or set TMPDIR"
-            )
-        decoded = read_result(*outputs, limits=limits, status=status)
+    decoded, digest, ours = decode(path, shown, limits)
     words, notes = _words(text, limits)
-    check_something(decoded, shown, is_ours(head), limits)
+    check_something(decoded, shown, ours, limits)
     absent = dict(decoded.absent)
     if decoded.kind == "picture" and words is None:
         absent[Modality.TEXT] = "a picture has no words"
@@ -110,6 +74,30 @@ def load_clip(
         absent=absent,
         notes=decoded.notes + notes,
     )
+
+
+def decode(
+    path: Path, shown: str, limits: Limits, *, start: float | None = None, track: int = 0
+) -> tuple[Decoded, str, bool]:
+    """What the decoding process finds in a checked file, its digest (see `decoding.run`), and whether it
+    begins like a format that is read here.
+    """
+    with _scratch_folder() as folder:
+        outputs = folder / "frames", folder / "sound", folder / "report"
+        try:
+            with path.open("rb") as source:
+                head = source.read(16)
+                status, digest = decoding.run(source, path, outputs, limits, start=start, track=track)
+        except OSError as error:
+            raise MediaError(
+                f"{shown} cannot be read ({error.strerror}): check the file and its permissions"
+            ) from error
+        if status == DISK_FULL:
+            raise MediaError(
+                f"{shown} cannot be decoded because the temporary folder is full: free some space "
+                "there or set TMPDIR"
+            )
+        return read_result(*outputs, limits=limits, status=status), digest, formats.is_ours(head)
 
 
 def load_upload(
@@ -131,7 +119,7 @@ def load_upload(
     Raises:
         MediaError: as for `load_clip`.
     """
-    with scratch_folder() as folder:
+    with _scratch_folder() as folder:
         path = folder / "upload"
         try:
             with path.open("wb") as file:
@@ -230,10 +218,6 @@ def check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) ->
     )
 
 
-def is_ours(head: bytes) -> bool:
-    return head.startswith(SIGNATURES) or head[4:8] in ATOMS
-
-
 def _words(text: str | None, limits: Limits) -> tuple[str | None, tuple[str, ...]]:
     """The text without blank ends and invalid characters, up to the limit, and the note about the rest."""
     words = (text or "").encode("utf-8", "replace").decode().strip()
@@ -245,7 +229,7 @@ def _words(text: str | None, limits: Limits) -> tuple[str | None, tuple[str, ...
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
+def _scratch_folder() -> Iterator[Path]:
     """A private folder that is gone afterwards, whatever happens."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="mmer-")

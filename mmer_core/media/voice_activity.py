@@ -22,18 +22,30 @@ GRID = 0.5
 QUIET = 25.0  # dB below the loudest hundredth of a second in a voice: there it has not begun, or is over
 REACH = 0.3  # seconds around the detector's stretches in which a voice may begin or end
 AROUND = 0.25  # seconds kept on both sides of a voice
-_AT_ONCE = 6000  # blocks, ten minutes
+_AT_ONCE = 600 * SAMPLE_RATE  # samples, ten minutes
 
 
 def loudest(waveform: np.ndarray) -> float:
     """Level of the loudest tenth of a second in dBFS; -inf for silence and for less than that."""
-    size = SAMPLE_RATE // 10
-    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = 0.0
-    for first in range(0, len(blocks), _AT_ONCE):  # a whole recording's squares would fill the memory
-        squares = np.square(blocks[first : first + _AT_ONCE], dtype=np.float64)
-        power = max(power, float(squares.mean(axis=1).max()))
+    power = float(block_power(waveform, SAMPLE_RATE // 10).max(initial=0.0))
     return 10 * np.log10(power) if power > 0 else -np.inf
+
+
+def block_power(waveform: np.ndarray, size: int) -> np.ndarray:
+    """(N // size,) float64: mean square of each block of `size` samples of (N,); the rest is left out."""
+    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
+    step = max(1, _AT_ONCE // size)  # the squares of a whole recording would fill the memory
+    parts = [
+        np.square(blocks[i : i + step], dtype=np.float64).mean(axis=1) for i in range(0, len(blocks), step)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """First position and the one after the last of each run of true ones in (N,) bool."""
+    edges = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True)]
 
 
 def raise_level(waveform: np.ndarray) -> np.ndarray:
@@ -87,8 +99,7 @@ def spoken_part(waveform: np.ndarray, voices: Sequence[tuple[float, float]]) -> 
         voices: (start, end) of the stretches of speech in seconds.
     """
     size = SAMPLE_RATE // 100
-    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    power = block_power(waveform, size)
     if voices:
         near = np.zeros(len(power), dtype=bool)
         for start, end in voices:

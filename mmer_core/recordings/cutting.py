@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE
+from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE, block_power, runs
 
 Span = tuple[float, float]
 
@@ -80,9 +80,9 @@ def dips(waveform: np.ndarray, span: Span) -> list[Span]:
     power = _power(waveform, span)
     if not len(power) or power.max() <= 0:
         return []
-    quiet = np.concatenate([[False], power < power.max() * 10 ** (-QUIET / 10), [False]])
-    edges = np.flatnonzero(np.diff(quiet.astype(np.int8))).reshape(-1, 2) * _BLOCK + span[0]
-    return [(float(a), float(b)) for a, b in edges if b - a >= DIP - 1e-9]
+    quiet = runs(power < power.max() * 10 ** (-QUIET / 10))
+    found = [(a * _BLOCK + span[0], b * _BLOCK + span[0]) for a, b in quiet]
+    return [(a, b) for a, b in found if b - a >= DIP - 1e-9]
 
 
 def _quietest(waveform: np.ndarray, span: Span) -> float:
@@ -95,10 +95,8 @@ def _quietest(waveform: np.ndarray, span: Span) -> float:
 
 def _power(waveform: np.ndarray, span: Span) -> np.ndarray:
     """Mean square in each hundredth of a second."""
-    size = int(SAMPLE_RATE * _BLOCK)
     part = waveform[max(int(span[0] * SAMPLE_RATE), 0) : max(int(span[1] * SAMPLE_RATE), 0)]
-    blocks = part[: len(part) // size * size].reshape(-1, size)
-    return np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    return block_power(part, int(SAMPLE_RATE * _BLOCK))
 
 
 def sentences(words: str) -> list[str]:

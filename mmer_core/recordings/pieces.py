@@ -9,17 +9,14 @@ from pathlib import Path
 
 from mmer_core.clip import Clip
 from mmer_core.config import Limits
-from mmer_core.media import decoding
-from mmer_core.media.decoder import DISK_FULL
 from mmer_core.media.decoder.kinds import picture_kind
-from mmer_core.media.decoder.result import Decoded, read_result
+from mmer_core.media.decoder.result import Decoded
 from mmer_core.media.loading import (
     MediaError,
     check_file,
     check_something,
+    decode,
     display_name,
-    is_ours,
-    scratch_folder,
 )
 from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
 from mmer_core.recordings.recording import clock
@@ -83,24 +80,12 @@ def read_piece(path: str | Path, start: float, limits: Limits = LIMITS, track: i
     path = Path(path)
     shown = display_name(path.name)
     check_file(path, shown, limits)
-    facts, head = path.stat(), _head(path, shown)
-    if picture_kind(head):
+    facts = path.stat()
+    if picture_kind(_head(path, shown)):
         raise MediaError(f"{shown} is a picture, which has no utterances: name a video or a sound")
-    with scratch_folder() as folder:
-        outputs = folder / "frames", folder / "sound", folder / "report"
-        try:
-            with path.open("rb") as source:
-                status, _ = decoding.run(source, path, outputs, limits, start=start, track=track)
-        except OSError as error:
-            raise _unreadable(shown, error) from error
-        if status == DISK_FULL:
-            raise MediaError(
-                f"{shown} cannot be decoded because the temporary folder is full: free some space "
-                "there or set TMPDIR"
-            )
-        found = read_result(*outputs, limits=limits, status=status)
+    found, _, ours = decode(path, shown, limits, start=start, track=track)
     if start == 0 or found.refused is not None:
-        check_something(found, shown, is_ours(head), limits)
+        check_something(found, shown, ours, limits)
     identity = f"{facts.st_size}-{facts.st_mtime_ns}-{shown}-{start:.3f}"
     return _piece(found, shown, identity, start, limits)
 
@@ -111,11 +96,9 @@ def _head(path: Path, shown: str) -> bytes:
         with path.open("rb") as file:
             return file.read(16)
     except OSError as error:
-        raise _unreadable(shown, error) from error
-
-
-def _unreadable(shown: str, error: OSError) -> MediaError:
-    return MediaError(f"{shown} cannot be read ({error.strerror}): check the file and its permissions")
+        raise MediaError(
+            f"{shown} cannot be read ({error.strerror}): check the file and its permissions"
+        ) from error
 
 
 def _piece(found: Decoded, shown: str, identity: str, start: float, limits: Limits) -> Piece:

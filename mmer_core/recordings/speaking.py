@@ -11,7 +11,7 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media import speech
 from mmer_core.media.recogniser import Recognised, recogniser
-from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE, loudest, raise_level
+from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE, block_power, loudest, raise_level, runs
 from mmer_core.recordings.cutting import Span
 
 REMEMBERED = 60  # utterances whose language speaks for that of a short one
@@ -77,11 +77,9 @@ class Listener:
 
 def loud_spans(waveform: np.ndarray) -> list[Span]:
     """(start, end) in seconds of what is no more than `QUIET` dB below the loudest tenth of a second."""
-    size = int(SAMPLE_RATE * _BLOCK)
-    blocks = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
-    if loudest(waveform) <= speech.SILENT_LEVEL:
+    level = loudest(waveform)
+    if level <= speech.SILENT_LEVEL:
         return []
-    loud = np.concatenate([[False], power >= 10 ** ((loudest(waveform) - QUIET) / 10), [False]])
-    edges = np.flatnonzero(np.diff(loud.astype(np.int8))).reshape(-1, 2) * _BLOCK
-    return [(float(a), float(b)) for a, b in edges if b - a >= SHORTEST_VOICE]
+    loud = runs(block_power(waveform, int(SAMPLE_RATE * _BLOCK)) >= 10 ** ((level - QUIET) / 10))
+    spans = [(a * _BLOCK, b * _BLOCK) for a, b in loud]
+    return [(a, b) for a, b in spans if b - a >= SHORTEST_VOICE]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
+from mmer_core.media.speakers import heard
 from mmer_core.recordings.pieces import sound_pieces
 
 OVERLAP = 0.2  # share of an utterance in which two speak from which on it is called overlapped
@@ -54,16 +55,9 @@ class Turns:
         """Who speaks longest between two times, None if nobody does, and whether somebody else speaks at the
         same time.
         """
-        inside = [(max(a, start), min(b, end), s) for a, b, s in self._turns if a < end and b > start]
-        if not inside:
+        seconds, both = heard(self._turns, start, end)
+        if not seconds:
             return None, False
-        seconds: dict[int, float] = {}
-        for a, b, s in inside:
-            seconds[s] = seconds.get(s, 0.0) + b - a
-        edges = sorted({t for a, b, _ in inside for t in (a, b)})
-        both = sum(
-            b - a for a, b in pairwise(edges) if len({s for x, y, s in inside if x <= a and b <= y}) > 1
-        )
         return max(seconds, key=seconds.__getitem__), both >= OVERLAP * (end - start)
 
 

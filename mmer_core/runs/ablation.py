@@ -103,11 +103,8 @@ def _shares(
     """Shapley shares of a score of (G, C, C) confusion matrices per subset, with intervals from the same
     draws of groups for all subsets.
     """
-    G, C, _ = tables[NOTHING].shape
-    draws = np.ones((1, G))  # first everything as it is, then the bootstrap samples
-    if G > 1:
-        draws = np.concatenate([draws, statistics.resample(G, resamples=resamples, seed=seed)])
-    scores = {s: score((draws @ table.reshape(G, -1)).reshape(-1, C, C)) for s, table in tables.items()}
+    draws = statistics.whole_and_resampled(len(tables[NOTHING]), resamples=resamples, seed=seed)
+    scores = {s: score(statistics.pooled(table, draws)) for s, table in tables.items()}
     shares = shapley_values(modalities, scores.__getitem__)
     ends = {m: _ends(v) for m, v in shares.items()}
     return Shares(

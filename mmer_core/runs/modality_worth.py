@@ -49,13 +49,10 @@ def losses(
         tables = statistics.group_confusions(
             predictions.truth, predictions.predicted[subset], predictions.groups, classes
         )
-        pooled = (draws @ tables.reshape(len(tables), -1)).reshape(-1, classes, classes)
-        return np.asarray(metrics.stacked_scores(pooled)[metric])
+        return np.asarray(metrics.stacked_scores(statistics.pooled(tables, draws))[metric])
 
     G = len(np.unique(predictions.groups))
-    draws = np.ones((1, G))  # first all groups as they are
-    if G > 1:
-        draws = np.concatenate([draws, statistics.resample(G, resamples=resamples, seed=seed)])
+    draws = statistics.whole_and_resampled(G, resamples=resamples, seed=seed)
     full = scores(predictions.full, draws)
     found = {}
     for modality in predictions.modalities:

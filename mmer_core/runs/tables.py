@@ -1,9 +1,11 @@
-"""Tables of a run as Parquet files that appear whole or not at all."""
+"""Files that appear whole or not at all; among them the tables of a run, as Parquet."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +33,18 @@ def write_table(path: Path, table: pd.DataFrame, by: str | None = None) -> None:
     ) as writer:
         for part in parts:
             writer.write_table(part, row_group_size=max(1, len(part)))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with in_one_step(path) as draft:
         draft.write_bytes(buffer.getvalue())
+
+
+@contextmanager
+def in_one_step(path: Path) -> Iterator[Path]:
+    """A draft beside a file, with its ending, that takes the file's place at the end; nothing is left of the
+    draft where that fails.
+    """
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield draft
         draft.replace(path)
-    except OSError:
+    finally:
         draft.unlink(missing_ok=True)
-        raise

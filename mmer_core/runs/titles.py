@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
-from mmer_core.labels import MODALITY_TITLES, Modality, in_order
+from mmer_core.labels import MODALITY_TITLES, Modality, in_order, modalities_title
 
 Record = Mapping[str, Any]
 _Aspect = Callable[[Record], str]
@@ -41,21 +41,22 @@ def titles(records: Mapping[str, Record]) -> dict[str, str]:
     A run whose plain title others have too is told from them by what differs: features, search, options,
     settings, folds, at last date and name.
     """
-    found: dict[str, str] = {}
-    for title, names in _parted(records, plain_title).items():
-        for name, more in _told_apart({n: records[n] for n in names}).items():
-            found[name] = BETWEEN.join([title, *more])
-    return {name: found[name] for name in records}
+    return _named(records, plain_title)
 
 
 def labels(records: Mapping[str, Record]) -> dict[str, str]:
     """{name: label} for a few runs side by side: the network, and what differs among them."""
-    found: dict[str, str] = {}
     wide: list[_Aspect] = [corpus_title, lambda r: f"{len(r['labels'])} classes", _modalities]
     shared = [a for a in wide if len({a(r) for r in records.values()}) > 1]
-    for title, names in _parted(records, lambda r: _label(r, shared)).items():
+    return _named(records, partial(_label, aspects=shared))
+
+
+def _named(records: Mapping[str, Record], first: _Aspect) -> dict[str, str]:
+    """{name: what `first` says of the run, and what tells it from others of which it says the same}."""
+    found: dict[str, str] = {}
+    for text, names in _parted(records, first).items():
         for name, more in _told_apart({n: records[n] for n in names}).items():
-            found[name] = BETWEEN.join([title, *more])
+            found[name] = BETWEEN.join([text, *more])
     return {name: found[name] for name in records}
 
 
@@ -144,5 +145,4 @@ def _setting(values: Callable[[Record], Mapping[str, Any]], key: str, record: Re
 
 def _modalities(record: Record) -> str:
     """ "Voice + face"."""
-    names = [MODALITY_TITLES[m] for m in in_order(Modality(m) for m in record["modalities"])]
-    return " + ".join([*names[:1], *(n.lower() for n in names[1:])])
+    return modalities_title(Modality(m) for m in record["modalities"])

@@ -1,11 +1,36 @@
-"""Fixtures of the pages on runs."""
+"""Fixtures of the pages."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
-from ui import runs
+from mmer_core.config import ROOT
+from mmer_core.media.speech import Transcript
+from tiny_model import make_clip, make_model
+from ui import models, runs
+
+
+@pytest.fixture
+def model(install_model):
+    """A tiny model instead of the shipped model; faces are found at once, words never."""
+
+    def find_faces(clip):
+        return replace(clip, faces=make_clip().faces)
+
+    return install_model(make_model(), find_faces=find_faces, transcript=Transcript("", (), 0.0))
+
+
+@pytest.fixture
+def app(model) -> AppTest:
+    """The Analyze page, models loaded, nothing given yet."""
+    models.model_loader().wait()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    assert not at.exception
+    return at
 
 
 @pytest.fixture

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mmer_core.checkpoint import fingerprint, read_record
-from mmer_core.config import DEFAULT_CHECKPOINT, ROOT
+from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.labels import Modality
 from mmer_core.media.loading import load_clip
-from mmer_core.media.speech import Transcript
 from recipes.samples import answers, main
-from tiny_model import make_clip, make_model
-from ui import models
+from tiny_model import make_model
 from ui.analyze.samples import SAMPLES_FOLDER, Sample, samples
 
 SHIPPED = json.loads((SAMPLES_FOLDER / "answers.json").read_text(encoding="utf-8"))
 BY_ID = {sample.id: sample for sample in samples()}
-
-
-@pytest.fixture
-def model(install_model):
-    def find_faces(clip):
-        return replace(clip, faces=make_clip().faces)
-
-    return install_model(make_model(), find_faces=find_faces, transcript=Transcript("", (), 0.0))
-
-
-@pytest.fixture
-def app(model) -> AppTest:
-    models.model_loader().wait()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
 
 
 def press(at: AppTest, key: str) -> AppTest:

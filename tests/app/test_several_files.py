@@ -8,27 +8,8 @@ import pytest
 from media_factory import picture_bytes, write_sound
 from streamlit.testing.v1 import AppTest
 
-from mmer_core.config import ROOT
 from mmer_core.labels import Modality
-from mmer_core.media.speech import Transcript
-from tiny_model import make_clip, make_model
-from ui import models
-
-
-@pytest.fixture
-def model(install_model):
-    """A tiny model instead of the shipped model; faces are found at once, words never."""
-
-    def find_faces(clip):
-        return replace(clip, faces=make_clip().faces)
-
-    return install_model(make_model(), find_faces=find_faces, transcript=Transcript("", (), 0.0))
-
-
-@pytest.fixture
-def app(model) -> AppTest:
-    models.model_loader().wait()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+from tiny_model import make_clip
 
 
 @pytest.fixture

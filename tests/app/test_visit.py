@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import re
-from dataclasses import replace
 
 import pytest
 import streamlit as st
@@ -14,21 +13,11 @@ from streamlit.testing.v1 import AppTest
 from mmer_core.config import ROOT
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
-from mmer_core.media.speech import Transcript
-from tiny_model import make_clip, make_model
 from ui import models
 from ui.analyze import progress, visit
 from ui.analyze.comparison import difference
 from ui.analyze.source import Source
 from ui.analyze.strip import name_of
-
-
-@pytest.fixture
-def model(install_model):
-    def find_faces(clip):
-        return replace(clip, faces=make_clip().faces)
-
-    return install_model(make_model(), find_faces=find_faces, transcript=Transcript("", (), 0.0))
 
 
 def open_app() -> AppTest:

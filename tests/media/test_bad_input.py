@@ -234,16 +234,7 @@ class TestWhenDecodingGoesWrong:
     """The decoding process is replaced by one that fails in a given way."""
 
     def test_a_crash_leaves_what_came_before_it(self, small_video, decoder_that):
-        decoder_that("""
-from mmer_core.media.decoder.pictures import Pictures
-write = Pictures._write
-def write_or_crash(self, frame, at):
-    if self.written == 3:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    write(self, frame, at)
-Pictures._write = write_or_crash
-run()
-""")
+        decoder_that(make.CRASH_AFTER_THREE_PICTURES)
         clip = load_clip(small_video)
         assert len(clip.frames) == len(clip.times) == 3
         assert make.pitch(clip.waveform) == pytest.approx(make.TONE, abs=2)

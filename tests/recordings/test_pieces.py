@@ -117,16 +117,7 @@ def test_a_piece_of_three_hours_is_small_and_quickly_found(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals")
 def test_a_process_that_crashes_costs_the_rest_of_its_piece(tmp_path, decoder_that):
     make.write_video(tmp_path / "a.mp4", seconds=4)
-    decoder_that("""
-from mmer_core.media.decoder.pictures import Pictures
-write = Pictures._write
-def write_or_crash(self, frame, at):
-    if self.written == 3:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    write(self, frame, at)
-Pictures._write = write_or_crash
-run()
-""")
+    decoder_that(make.CRASH_AFTER_THREE_PICTURES)
     piece = read_piece(tmp_path / "a.mp4", 1.0, SHORT)
     assert (piece.damaged, piece.more, len(piece.clip.frames)) == (True, True, 3)
     assert piece.clip.duration == pytest.approx(2.0, abs=0.01)

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import changes
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.labels import Modality
 from ui.analyze.analysis import Analysis
 from ui.analyze.batch import outdated
 from ui.analyze.cards import (
@@ -29,7 +29,7 @@ from ui.analyze.face_choice import choose_face
 from ui.analyze.files import several
 from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.ordinary_voice import ordinary_voice
-from ui.analyze.pieces import beside, show_bars, show_contributions
+from ui.analyze.pieces import beside, modality_switch, show_bars, show_contributions
 from ui.analyze.player import show_clip
 from ui.analyze.recording import show_whole
 from ui.analyze.take_away import offer_files, timed
@@ -169,23 +169,13 @@ def _switches(analysis: Analysis, observation: Observation, model: EmotionModel)
     """One switch for each modality; those that the clip lacks cannot be turned on."""
     use = set()
     for modality in model.modalities:
-        there = modality in observation.features
-        title = MODALITY_TITLES[modality]
-        if there:
-            help = f"Let the {title.lower()} count. Off: the answer is made without, at once."
+        if modality in observation.features:
+            missing = ""
         elif modality in model.missing:
-            help = missing_sentence(model.record["modalities"])
+            missing = missing_sentence(model.record["modalities"])
         else:
-            help = f"Not in this clip: {observation.absent.get(modality)}."
-        on = st.toggle(
-            title,
-            value=True,
-            key=f"use-{modality}-{analysis.digest}",
-            disabled=not there,
-            persist_state="session",
-            help=help,
-        )
-        if on:
+            missing = f"Not in this clip: {observation.absent.get(modality)}."
+        if modality_switch(modality, f"use-{modality}-{analysis.digest}", missing=missing):
             use.add(modality)
     return use
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,10 +17,10 @@ from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import KEPT, Analysis, turns_in
 from ui.analyze.charts import describe, sound_picture, unimodal_bars
 from ui.analyze.intake import LONGEST_TEXT
-from ui.figure import STILL, percent
+from ui.figure import STILL
+from ui.headline import modality_html, verdict_html
 from ui.page import ink
 from ui.text import against_sentence, contribution_sentence, sentence_case
-from ui.theme import MODALITY_COLOURS, emotion_name
 
 _PROMISES = {
     Modality.TEXT: "What is said, by speech recognition or typed by you. English works best.",
@@ -29,6 +28,7 @@ _PROMISES = {
     Modality.VISUAL: "The expression of the main face, followed through the clip.",
     Modality.METADATA: "How long it is, and its place in the conversation.",
 }
+_NOT_USED = '<span class="absent">not used</span>'
 _CROPS = 4  # fit side by side in a card, on a phone too
 _SILENCE = 1e-4  # loudest sample; a picture of less is a solid block
 _SHORTEST_PICTURE = 1600  # samples, 0.1 s; below that a spectrogram shows nothing
@@ -59,7 +59,7 @@ def show_unimodal(prediction: Prediction, modality: Modality, baseline: Baseline
     compared with, if any; or why there is none.
     """
     own = prediction.modalities[modality]
-    st.html(_heading(modality, _verdict(own)))
+    st.html(modality_html(modality, verdict_html(own) or _NOT_USED))
     if own.probabilities is None:
         st.caption(_why_absent(own))
         return
@@ -78,22 +78,7 @@ def show_promises(modalities: Collection[Modality]) -> None:
         return
     with st.grid(len(modalities), border=True):
         for modality in modalities:
-            st.html(f"{_heading(modality)}<p class='mmer-promise'>{_PROMISES[modality]}</p>")
-
-
-def _heading(modality: Modality, verdict: str = "") -> str:
-    """The modality's name after a dot in its colour, and its prediction at the right."""
-    return (
-        '<div class="mmer-modality" '
-        f'style="--accent:{MODALITY_COLOURS[modality]}"><h3>{MODALITY_TITLES[modality]}</h3>{verdict}</div>'
-    )
-
-
-def _verdict(own: UnimodalPrediction) -> str:
-    if own.probabilities is None or own.label is None:
-        return '<span class="absent">not used</span>'
-    name = escape(emotion_name(own.label))
-    return f"<span><strong>{name}</strong> {percent(own.probabilities[own.label])}</span>"
+            st.html(f"{modality_html(modality)}<p class='mmer-promise'>{_PROMISES[modality]}</p>")
 
 
 def _why_absent(own: UnimodalPrediction) -> str:

@@ -128,7 +128,7 @@ def sound_picture(waveform: np.ndarray, mel: np.ndarray, ink: str | None = None)
         mel: (T, bands) log-mel energies of the same sound.
     """
     seconds = len(waveform) / SAMPLE_RATE
-    low, high = _envelope(waveform)
+    low, high = envelope(waveform)
     time = np.linspace(0, seconds, len(low), dtype=np.float32)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.42, 0.58], vertical_spacing=0.04)
     outline = {"x": np.concatenate([time, time[::-1]]), "y": np.concatenate([high, low[::-1]])}
@@ -166,7 +166,7 @@ def describe(probabilities: Mapping[str, float]) -> str:
     return "Probability of each emotion: " + ", ".join(f"{e} {percent(probabilities[e])}" for e in ordered)
 
 
-def _envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest sample of up to 300 stretches of equal length."""
     count = min(_ENVELOPE_POINTS, len(waveform))
     starts = np.linspace(0, len(waveform), count, endpoint=False).astype(int)

@@ -13,16 +13,14 @@ from ui.analyze.analysis import Analysis
 from ui.analyze.ordinary_voice import compared
 from ui.analyze.pieces import show_bars
 from ui.analyze.player import show_clip, show_source
-from ui.analyze.samples import sample_of, shipped_answer
-from ui.analyze.shipped import kind_of
+from ui.analyze.samples import shipped_answer
 from ui.analyze.source import Source
 from ui.analyze.strip import name_of
 from ui.analyze.timeline import timeline_of
 from ui.figure import percent
-from ui.headline import headline_html, warnings_html
+from ui.headline import headline_html, own_answer, warnings_html
 from ui.models import ModelLoader
 from ui.text import plain
-from ui.theme import emotion_name
 
 Reader = Callable[[Source], Analysis | None]
 
@@ -44,11 +42,11 @@ def show_comparison(pair: Sequence[Source], loader: ModelLoader, read: Reader) -
 
 def _show_one(source: Source, loader: ModelLoader, read: Reader) -> Prediction | None:
     """A clip and its answer with every modality on, below each other."""
-    shipped, sample = shipped_answer(source), sample_of(source)
+    shipped = shipped_answer(source)
     changing: Sequence[Cue] = ()
-    if shipped is not None and sample is not None:
-        prediction, changing = shipped.of(set(shipped.present)), shipped.changes
-        show_source(source, kind_of(sample, shipped), shipped.duration, f"player-{source.digest[:12]}")
+    if shipped is not None:
+        prediction, changing = shipped.whole, shipped.changes
+        show_source(source, shipped.kind, shipped.duration, f"player-{source.digest[:12]}")
     else:
         analysis = read(source)
         if analysis is None:
@@ -63,9 +61,8 @@ def _show_one(source: Source, loader: ModelLoader, read: Reader) -> Prediction |
     show_bars(prediction, key=f"emotions-{source.digest[:12]}")
     for modality in prediction.used:
         own = prediction.modalities[modality]
-        if own.label is not None and own.probabilities is not None:
-            figure = percent(own.probabilities[own.label])
-            st.markdown(f"**{MODALITY_TITLES[modality]}:** {plain(emotion_name(own.label))} {figure}")
+        if said := own_answer(own):
+            st.markdown(f"**{MODALITY_TITLES[modality]}:** {plain(said)}")
     return prediction
 
 

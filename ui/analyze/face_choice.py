@@ -10,9 +10,8 @@ import streamlit as st
 from mmer_core.clip import FaceTrack
 from mmer_core.labels import Modality
 from ui.analyze.analysis import Analysis
-from ui.figure import percent
+from ui.headline import own_answer
 from ui.text import sentence_case
-from ui.theme import emotion_name
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -69,9 +68,7 @@ def _emotion(analysis: Analysis, person: int, model: EmotionModel) -> str:
     """What one face says alone: "😊 Joy 62%"."""
     observation = analysis.followed(person, model)
     own = model.fuse(observation, {Modality.VISUAL}).modalities[Modality.VISUAL]
-    if own.label is None or own.probabilities is None:
-        return own.reason or "not read"
-    return f"{emotion_name(own.label)} {percent(own.probabilities[own.label])}"
+    return own_answer(own) or own.reason or "not read"
 
 
 def _name(person: int) -> str:

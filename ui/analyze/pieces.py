@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.labels import MODALITY_TITLES
+from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.export import offer_figure
 from ui.figure import CONFIG, percent, points
@@ -20,6 +20,26 @@ def beside() -> list[DeltaGenerator]:
     """Two columns, for the clip and its answer; on a phone the answer stands first."""
     with st.container(key="clip-and-answer"):
         return st.columns([2, 3], gap="medium")
+
+
+def modality_switch(modality: Modality, key: str, *, missing: str = "", value: bool = True) -> bool:
+    """The switch of a modality; returns whether it is on.
+
+    Args:
+        modality: that it switches.
+        key: of the switch.
+        missing: why the modality cannot count, as a sentence; the switch cannot be moved then.
+        value: what it shows at first.
+    """
+    title = MODALITY_TITLES[modality]
+    return st.toggle(
+        title,
+        value=value,
+        key=key,
+        disabled=bool(missing),
+        persist_state="session",
+        help=missing or f"Let the {title.lower()} count. Off: the answer is made without, at once.",
+    )
 
 
 def show_bars(

@@ -11,11 +11,10 @@ from typing import Self
 import streamlit as st
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.labels import Modality
 from ui.analyze.source import choose
-from ui.figure import percent
+from ui.headline import modality_html, own_answer
 from ui.text import STEPS, seconds
-from ui.theme import MODALITY_COLOURS, emotion_name
 
 #: Seconds of each step: a part that every clip costs, and one for each second of it. Measured on two cores;
 #: `_Costs` replaces them by what this machine takes.
@@ -120,16 +119,10 @@ class Progress:
         """What has been read so far, one line a modality."""
         if self._so_far is None:
             return ""
-        lines = []
-        for modality in self._so_far.used:
-            own = self._so_far.modalities[modality]
-            if own.label is not None and own.probabilities is not None:
-                says = f"{emotion_name(own.label)} {percent(own.probabilities[own.label])}"
-                lines.append(
-                    f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">'
-                    f"<h3>{MODALITY_TITLES[modality]}</h3><span>{escape(says)}</span></div>"
-                )
-        return "".join(lines)
+        own = self._so_far.modalities
+        return "".join(
+            modality_html(m, f"<span>{escape(own_answer(own[m]))}</span>") for m in self._so_far.used
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -46,8 +46,7 @@ class Sample:
 
     def source(self) -> Source:
         """What a person would have given."""
-        data = None if self.file is None else (SAMPLES_FOLDER / self.file).read_bytes()
-        return Source(self.file or self.title, data, self.text, origin="sample")
+        return _source(self)
 
     def reads(self, modality: Modality) -> bool:
         """Whether a model that reads this modality alone can do something with the sample."""
@@ -59,12 +58,14 @@ class ShippedAnswer:
     """The shipped model's answer to a sample.
 
     Attributes:
+        sample: that is answered.
         subsets: {"text+audio": prediction} for every subset of what is in it, "none" for nothing.
         words: the transcript or the text; "" for none.
         changes: where the emotion changes, see `timeline.changes`.
         duration: seconds.
     """
 
+    sample: Sample
     subsets: Mapping[str, Prediction]
     words: str
     changes: tuple[Cue, ...]
@@ -75,7 +76,19 @@ class ShippedAnswer:
         """The modalities that are in the sample."""
         return max((p.used for p in self.subsets.values()), key=len)
 
-    def of(self, use: set[Modality]) -> Prediction:
+    @property
+    def kind(self) -> str:
+        """ "video", "audio" or "picture", as `Clip.kind`; of words alone it says nothing."""
+        if Modality.VISUAL not in self.present:
+            return "audio"
+        return "video" if self.duration else "picture"
+
+    @property
+    def whole(self) -> Prediction:
+        """The answer with everything switched on."""
+        return self.of(self.present)
+
+    def of(self, use: Collection[Modality]) -> Prediction:
         """The answer with these modalities switched on."""
         return self.subsets[subset_name(m for m in self.present if m in use)]
 
@@ -85,6 +98,13 @@ def samples() -> tuple[Sample, ...]:
     """All samples, in the order in which they are offered."""
     listed = json.loads((SAMPLES_FOLDER / "samples.json").read_text(encoding="utf-8"))
     return tuple(Sample(**entry) for entry in listed)
+
+
+@cache
+def _source(sample: Sample) -> Source:
+    """Read once: every run of the page asks for all of them."""
+    data = None if sample.file is None else (SAMPLES_FOLDER / sample.file).read_bytes()
+    return Source(sample.file or sample.title, data, sample.text, origin="sample")
 
 
 @cache
@@ -114,6 +134,7 @@ def shipped_answer(source: Source) -> ShippedAnswer | None:
     if found is None:
         return None
     return ShippedAnswer(
+        sample,
         {name: Prediction.from_json(p) for name, p in found["subsets"].items()},
         found["words"],
         tuple(Cue(*stretch) for stretch in found["changes"]),

@@ -83,11 +83,13 @@ def offer_comparison() -> None:
         )
         return
     now = chosen()
-    others = list(dict.fromkeys(s for s in (*visit().sources, *files()) if s != now))
-    known = {s.digest for s in (*others, *([now] if now else []))}
-    others += [s for s in (sample.source() for sample in samples()) if s.digest not in known]
+    offered = (*visit().sources, *files(), *(sample.source() for sample in samples()))
+    others: dict[str, Source] = {}
+    for source in offered:
+        if now is None or source.digest != now.digest:
+            others.setdefault(source.digest, source)
     with st.popover("Compare with…", icon=":material/compare:", key="compare"):
-        for source in others:
+        for source in others.values():
             st.button(
                 plain(name_of(source)),
                 key=f"compare-{source.digest[:16]}",

@@ -13,9 +13,10 @@ from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import KEPT, Analysis
 from ui.figure import CONFIG, points
+from ui.headline import modality_html
 from ui.page import PAGES, ink
 from ui.text import plain, sentence_case
-from ui.theme import MODALITY_COLOURS, emotion_colour
+from ui.theme import emotion_colour
 
 if TYPE_CHECKING:
     from mmer_core.clip import Clip
@@ -115,7 +116,9 @@ def _show(explanation: Explanation, clip: Clip, model: EmotionModel, prediction:
         places = st.columns(len(explanation.parts), gap="small")
         for (modality, part), place in zip(explanation.parts.items(), places, strict=True):
             with place, st.container(border=True, height="stretch"):
-                st.html(_heading(modality, part.share))
+                st.html(
+                    modality_html(modality, f"<span><strong>{escape(points(part.share))}</strong></span>")
+                )
                 if modality in shown:
                     _show_part(part, explanation.label, colour, clip)
                 else:
@@ -159,13 +162,6 @@ def _show_face(face: Face, label: str, colour: str, clip: Clip) -> None:
                 caption=f"{frame.time:.1f} s: {points(frame.points)}" if moving else None,
                 alt=describe_face(frame, label, moving),
             )
-
-
-def _heading(modality: Modality, share: float) -> str:
-    return (
-        f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">'
-        f"<h3>{MODALITY_TITLES[modality]}</h3><span><strong>{escape(points(share))}</strong></span></div>"
-    )
 
 
 def _show_faithfulness(model: EmotionModel, label: str, shown: Sequence[Modality]) -> None:

@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.explanation.parts import Face, Frame, Moment, Sound, Words
 from mmer_core.explanation.summary import signed_points, strongest_region
+from ui.analyze.charts import envelope
 from ui.figure import bar_marker, points, quiet
 from ui.theme import OUTLINE
 
@@ -29,7 +30,6 @@ _NUMBERED = 5  # words that carry their points
 _NAMED = 4  # parts that an alternative text names
 _HEAT = 0.45  # opacity of the colour of a map's strongest cell
 _DIM = 0.4  # brightness of what does not matter in a picture
-_ENVELOPE = 300  # points of a waveform
 _HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 
 
@@ -115,7 +115,9 @@ def _moment_bars(moments: Sequence[Moment], colour: str, label: str) -> go.Bar:
 
 def _waveform(waveform: np.ndarray) -> go.Scatter:
     """The outline of a waveform, its loudest sample at 1."""
-    time, low, high = _envelope(waveform)
+    low, high = envelope(waveform)
+    starts = np.linspace(0, len(waveform), len(low), endpoint=False).astype(int)
+    time = (starts / SAMPLE_RATE).astype(np.float32)
     loudest = max(float(np.abs(waveform).max(initial=0.0)), 1e-6)
     return go.Scatter(
         x=np.concatenate([time, time[::-1]]),
@@ -189,11 +191,3 @@ def _short(value: float) -> str:
 
 def _moment(moment: Moment) -> str:
     return f"{moment.start:.1f} to {moment.end:.1f} s {signed_points(moment.points)}"
-
-
-def _envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Seconds, lowest and highest sample of up to 300 stretches of equal length."""
-    count = max(1, min(_ENVELOPE, len(waveform)))
-    starts = np.linspace(0, len(waveform), count, endpoint=False).astype(int)
-    low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
-    return (starts / SAMPLE_RATE).astype(np.float32), low, high

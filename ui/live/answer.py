@@ -12,14 +12,13 @@ import streamlit as st
 from mmer_core.inference.live import LiveWorkers, Moment
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import MODALITY_TITLES, Modality
-from ui.figure import percent
-from ui.headline import headline
+from ui.headline import headline, verdict_html
 from ui.live.charts import live_bars, live_timeline
 from ui.live.devices import device_sentences, no_connection_sentence
 from ui.live.stream import PATIENCE, playing
 from ui.live.visit import LiveVisit
 from ui.text import against_sentence, seconds, sentence_case
-from ui.theme import MODALITY_COLOURS, OUTLINE, emotion_name
+from ui.theme import MODALITY_COLOURS, OUTLINE
 
 EVERY = 0.5  # seconds
 
@@ -124,12 +123,9 @@ def _losses(moment: Moment, visit: LiveVisit) -> list[str]:
 def _verdict(modality: Modality, moment: Moment) -> str:
     """The prediction of one modality, or why there is none; for words, the words."""
     own = moment.prediction.modalities[modality] if moment.prediction else None
-    if own is None or own.probabilities is None or own.label is None:
-        reason = own.reason if own and own.reason else "nothing yet"
-        body = f'<span class="absent">{escape(sentence_case(reason))}</span>'
-    else:
-        name = escape(emotion_name(own.label))
-        body = f"<span><strong>{name}</strong> {percent(own.probabilities[own.label])}</span>"
+    reason = own.reason if own and own.reason else "nothing yet"
+    absent = f'<span class="absent">{escape(sentence_case(reason))}</span>'
+    body = (verdict_html(own) if own else "") or absent
     quoted = modality is Modality.TEXT and moment.words
     words = f"<p class='mmer-promise'>“{escape(moment.words)}”</p>" if quoted else ""
     return f'<div class="mmer-modality" style="--accent:{MODALITY_COLOURS[modality]}">{body}</div>{words}'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,11 +12,10 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media.speakers.clustering import cluster
 from mmer_core.media.speakers.embedding import embed
-from mmer_core.media.speakers.pieces import LEAST, Window, cut, runs, sample, windows
+from mmer_core.media.speakers.pieces import LEAST, Window, cut, sample, windows
 from mmer_core.media.speakers.segmentation import CENTRE, FRAME, segment
-from mmer_core.media.voice_activity import SILENT_LEVEL, SPEECH_LEVEL, loudest, raise_level
+from mmer_core.media.voice_activity import SILENT_LEVEL, SPEECH_LEVEL, loudest, raise_level, runs
 
-_MINUTE = 60 * SAMPLE_RATE  # samples; the level of long recordings is taken in parts to save memory
 _REACH = 178  # frames, 3 s, in which the second voice of an overlap speaks alone
 _PAUSE = 0.3  # seconds between two parts of a turn
 _SHORTEST = 0.1  # seconds of a turn
@@ -76,22 +75,36 @@ class Diarisation:
         """
         if not end > start:
             raise ValueError(f"a stretch from {start} to {end} s has no length: give an end after the start")
-        inside = [
-            (max(t.start, start), min(t.end, end), t.speaker)
-            for t in self.turns
-            if t.start < end and t.end > start
-        ]
-        if not inside:
+        seconds, over = heard([(t.start, t.end, t.speaker) for t in self.turns], start, end)
+        if not seconds:
             return Spoken(None, 0.0, 0.0)
-        lengths = np.bincount([s for *_, s in inside], weights=[b - a for a, b, _ in inside])
-        speaker = int(lengths.argmax())
-        edges = sorted({t for a, b, _ in inside for t in (a, b)})
-        over = sum(b - a for a, b in pairwise(edges) if sum(x <= a and b <= y for x, y, _ in inside) > 1)
-        return Spoken(speaker, float(lengths[speaker]) / (end - start), over / (end - start))
+        speaker = max(sorted(seconds), key=seconds.__getitem__)
+        return Spoken(speaker, seconds[speaker] / (end - start), over / (end - start))
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
         return asdict(self) | {"turns": [asdict(turn) for turn in self.turns]}
+
+
+def heard(
+    turns: Iterable[tuple[float, float, int]], start: float, end: float
+) -> tuple[dict[int, float], float]:
+    """{speaker: seconds} in which each is heard between two times, in the order of the turns, and the seconds
+    in which two or more are.
+
+    Args:
+        turns: start, end and speaker of each.
+        start: seconds.
+        end: seconds.
+    """
+    inside = [(max(a, start), min(b, end), speaker) for a, b, speaker in turns if a < end and b > start]
+    seconds: dict[int, float] = {}
+    for a, b, speaker in inside:
+        seconds[speaker] = seconds.get(speaker, 0.0) + b - a
+    edges = sorted({t for a, b, _ in inside for t in (a, b)})
+    speakers_at = [{s for x, y, s in inside if x <= a and b <= y} for a, b in pairwise(edges)]
+    both = sum(b - a for (a, b), there in zip(pairwise(edges), speakers_at, strict=True) if len(there) > 1)
+    return seconds, both
 
 
 def diarise(waveform: np.ndarray) -> Diarisation:
@@ -112,7 +125,7 @@ def diarise(waveform: np.ndarray) -> Diarisation:
             f"a waveform of shape {sound.shape} cannot be read: give one channel of finite samples at 16 kHz"
         )
     duration = len(sound) / SAMPLE_RATE
-    level = max((loudest(sound[i : i + _MINUTE]) for i in range(0, len(sound), _MINUTE)), default=-np.inf)
+    level = loudest(sound)
     if len(sound) < LEAST or level <= SILENT_LEVEL:
         return Diarisation((), 0, duration)
     if level < SPEECH_LEVEL:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media.speakers.segmentation import CENTRE, FRAME, Activity
+from mmer_core.media.voice_activity import runs
 
 WINDOW, HOP = int(2.5 * SAMPLE_RATE), int(1.25 * SAMPLE_RATE)  # samples
 LEAST = int(0.6 * SAMPLE_RATE)  # samples; shorter pieces are embedded with what is around them
@@ -74,13 +75,6 @@ def _spread(start: int, end: int, samples: int) -> list[tuple[int, int]]:
         return [(start, start + (end - start) // _GRID * _GRID)]
     first = max(0, min((start + end - LEAST) // 2, samples - LEAST))
     return [(first, min(first + LEAST, samples))]
-
-
-def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """First position and the one after the last of each run of true ones."""
-    edges = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True)]
 
 
 def sample(position: int) -> int:

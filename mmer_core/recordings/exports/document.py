@@ -15,7 +15,10 @@ def check() -> None:
 
 def write(recording: Recording, out: Path) -> None:
     """Write the document; numbers are finite."""
+    out.write_text(text_of(recording) + "\n", encoding="utf-8")
+
+
+def text_of(recording: Recording) -> str:
+    """The document as text."""
     content = recording.to_json() | {"summary": summarise(recording).to_json()}
-    out.write_text(
-        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmer_core.inference.timeline import stamp
 from mmer_core.recordings.exports.captions import answer_of, on_one_line, speaker_of
 from mmer_core.recordings.recording import Recording
 from mmer_core.recordings.utterances import Utterance
@@ -24,9 +25,7 @@ def write(recording: Recording, out: Path) -> None:
 
 
 def _time(seconds: float, web: bool) -> str:
-    thousandths = round(seconds * 1000)
-    rest, thousandths = divmod(thousandths, 1000)
-    return f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}{'.' if web else ','}{thousandths:03d}"
+    return stamp(seconds) if web else stamp(seconds).replace(".", ",")
 
 
 def _text(utterance: Utterance, web: bool) -> str:

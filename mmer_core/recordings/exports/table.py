@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmer_core.batch.rows import row_of, table_columns
+from mmer_core.batch.rows import row_of, table_columns, write_frame
 from mmer_core.recordings.recording import Recording
 from mmer_core.recordings.utterances import Utterance
 
@@ -53,7 +53,4 @@ def write(recording: Recording, out: Path) -> None:
     table["speaker"] = table["speaker"].astype("Int64")
     for name in ("words", "label", "reason", "warnings"):
         table[name] = table[name].astype("string")
-    if out.suffix.lower() == ".parquet":
-        table.to_parquet(out, index=False)
-    else:
-        table.to_csv(out, index=False)
+    write_frame(table, out)

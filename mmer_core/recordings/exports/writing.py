@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 
 from mmer_core.recordings.recording import Recording
+from mmer_core.runs.tables import in_one_step
 
 #: {ending: module that writes it}
 SUFFIXES = {
@@ -48,17 +48,14 @@ def write(recording: Recording, out: Path, *, overwrite: bool = False) -> None:
         OSError: the file cannot be written.
     """
     check_target(out, overwrite=overwrite)
-    draft = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
     try:
-        _writer(out).write(recording, draft)
-        draft.replace(out)
+        with in_one_step(out) as draft:
+            _writer(out).write(recording, draft)
     except OSError as error:
         raise OSError(
             f"{out} cannot be written ({error.strerror or error}): free some space or choose another folder; "
             "what was read is kept"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _writer(out: Path):  # type: ignore[no-untyped-def]
