@@ -82,7 +82,7 @@ def show(workers: LiveWorkers, pictures: list[bytes], seconds: float) -> None:
         picture = coder.decoded(pictures[due % len(pictures)])
         workers.add_picture(picture)
         moment = workers.now()
-        coder.coded(draw(picture, moment))
+        coder.coded(draw(picture, moment.faces, moment.prediction, workers.reader.model.unsure_below))
         shown = due + 1  # what came in the meantime is dropped, as from a camera
         answers += 1
         face.add(moment.visual_delay)

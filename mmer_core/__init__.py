@@ -16,6 +16,7 @@ Importing this package loads neither torch nor transformers; what is named above
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,10 @@ __all__ = [
     "read_corpus",
     "read_recording",
 ]
+
+# Nothing leaves this computer: onnxruntime reports its use unless told not to, and so does huggingface_hub.
+for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_name, "1")
 
 _PLACES = {
     "EmotionModel": ("mmer_core.inference.emotion_model", "EmotionModel"),

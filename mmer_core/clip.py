@@ -36,6 +36,7 @@ class FaceTrack:
         frames_seen: number of frames that were searched.
         people: the largest number of faces in any one frame.
         rule: the choice of the main face, in words.
+        speaks: the probability that this is the face of whoever is heard; None where that was not looked at.
     """
 
     times: np.ndarray
@@ -47,6 +48,7 @@ class FaceTrack:
     frames_seen: int
     people: int
     rule: str
+    speaks: float | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -68,7 +70,8 @@ class Clip:
 
     Attributes:
         name: the name to show; never used to build a path.
-        digest: sha256 of the original bytes (of the UTF-8 text for text-only input); keys every cache.
+        digest: sha256 of the original bytes (of the UTF-8 text for text-only input), or made of it for a
+            stretch of a file; keys every cache.
         kind: of the input.
         duration: seconds of media that were decoded; 0 for a picture or text.
         frames: (T, H, W, 3) uint8 RGB, upright, sampled evenly in time, longer side at most
@@ -76,6 +79,8 @@ class Clip:
         times: (T,) float64, seconds from the start of the clip.
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
         text: the words: typed, from a transcript, recognised, or None.
+        language: code of the one that the words are in, where a recogniser told it; else "". See
+            `speech.Transcript`.
         faces: filled by `faces.find_faces`.
         people: the faces that `faces` could follow instead, counted from the left; empty with one face or
             none.
@@ -84,6 +89,8 @@ class Clip:
         notes: sentences a person should read (shortened to the first 60 s, damaged after 3 s...).
         voices: (start, end) in seconds of the stretches in which somebody speaks; None until they were looked
             for.
+        start: where in its file the clip begins, seconds.
+        whole: seconds of the whole file, as its header says, where the clip is only a part of it; else 0.
     """
 
     name: str
@@ -100,11 +107,14 @@ class Clip:
     absent: dict[Modality, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     voices: tuple[tuple[float, float], ...] | None = None
+    start: float = 0.0
+    whole: float = 0.0
+    language: str = ""
 
     def with_text(self, text: str | None) -> Clip:
-        """Return the clip with other words; blank text counts as none."""
+        """Return the clip with other words, in a language that nobody told; blank text counts as none."""
         cleaned = (text or "").strip()
-        return replace(self, text=cleaned or None)
+        return replace(self, text=cleaned or None, language="")
 
     def after(self, turns: Sequence[str]) -> Clip:
         """Return the clip after these turns of a conversation, oldest first; blank ones are ignored."""

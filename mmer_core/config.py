@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -66,6 +66,13 @@ def models_folder() -> Path | None:
     return Path(folder).expanduser() if folder else None
 
 
+def in_models_folder(suffix: str) -> Iterator[Path]:
+    """Files of this suffix in `MMER_MODELS`, however deep, in the order of their paths."""
+    models = models_folder()
+    if models is not None and models.is_dir():
+        yield from sorted(p for p in models.rglob(f"*{suffix}") if p.is_file())
+
+
 class JsonConfig:
     """Mixin for frozen dataclasses: `to_json` and `from_json` are inverse to each other."""
 
@@ -94,7 +101,8 @@ class Limits(JsonConfig):
     """Bounds on the cost of decoding one upload, chosen so that a hostile or endless file ends in seconds.
 
     Attributes:
-        max_bytes: the largest file read.
+        max_bytes: the largest file read; most of a video or sound is never in memory.
+        held_bytes: the largest file that has to be in memory at once to be decoded: a picture, say.
         max_seconds: how much of the media is decoded; the rest is left out with a note.
         frames_per_second: how densely video is sampled.
         max_frames: frames kept at most; longer clips are sampled more thinly.
@@ -109,7 +117,8 @@ class Limits(JsonConfig):
         wall_seconds: time until the decoding process is ended.
     """
 
-    max_bytes: int = 200 * 2**20
+    max_bytes: int = 2 * 2**30
+    held_bytes: int = 200 * 2**20
     max_seconds: float = 60.0
     frames_per_second: float = 4.0
     max_frames: int = 120

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ui.analyze.analysis import Analysis, attempt
 from ui.analyze.answer import show_answer
 from ui.analyze.batch import show_table
+from ui.analyze.batch_rows import read_next, why_not_read
 from ui.analyze.comparison import show_comparison
 from ui.analyze.files import several
 from ui.analyze.intake import intake
@@ -29,8 +30,10 @@ _SHOWN = "shown"  # what stood on the page in the run before
 
 def read(source: Source) -> Analysis | None:
     """The analysis of the source, or None after saying in one sentence why there is none."""
-    with Progress() as progress:
-        found = attempt(source, model_loader(), progress)
+    found: Analysis | str = why_not_read(source, model_loader())
+    if not found:
+        with Progress() as progress:
+            found = attempt(source, model_loader(), progress)
     if isinstance(found, str):
         st.error(plain(found), icon=":material/error:")
         return None
@@ -38,23 +41,17 @@ def read(source: Source) -> Analysis | None:
 
 
 def show(source: Source, status: DeltaGenerator, place: DeltaGenerator) -> None:
-    """The answer to the source, in its place; above it, where several files were given, the table of all.
-    While it is read, `status` says so: a place of its own, for what follows an element in its place can
-    inherit pieces of it.
+    """The answer to the source, in its place. While it is read, `status` says so: a place of its own, for
+    what follows an element in its place can inherit pieces of it.
     """
-    try:
-        if files := several():
-            source = show_table(files, model_loader())
-        if (other := compared_with()) is not None:
-            show_comparison([source, other], model_loader(), read)
-            return
-        with status:
-            analysis = read(source)
-        if analysis is not None:
-            with place.container():
-                show_answer(analysis, model_loader().wait())
-    except ModelUnavailable:
-        st.rerun()  # the model failed while this was waiting; the new run shows why
+    if (other := compared_with()) is not None:
+        show_comparison([source, other], model_loader(), read)
+        return
+    with status:
+        analysis = read(source)
+    if analysis is not None:
+        with place.container():
+            show_answer(analysis, model_loader().wait())
 
 
 @contextmanager
@@ -92,6 +89,13 @@ with frame("Analyze"):
         with answer_place(f"shipped {source.digest}") as place, place.container():
             show_shipped(source, shipped)
     elif source is not None and usable:
-        status = st.container()
-        with answer_place(f"{source.digest} {compared_with() is not None}") as place:
-            show(source, status, place)
+        files, above, status = several(), st.container(), st.container()
+        try:
+            with above:
+                progress = show_table(files, model_loader()) if files else None
+            with answer_place(f"{source.digest} {compared_with() is not None}") as place:
+                show(source, status, place)
+            if progress is not None:
+                read_next(files, model_loader(), progress)
+        except ModelUnavailable:
+            st.rerun()  # the model failed while this was waiting; the new run shows why

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 NOTICE = (
     "Picture and sound go to the machine that runs this app and are read as they come. Nothing is "
     "stored: the last 10 seconds are held in memory "
-    "while this page is open, so that you can watch them again. Pressing Start is your consent; "
-    "whoever else is in view or within earshot should "
+    "while this page is open, so that you can watch them again, and a table of the answers only if you "
+    "switch it on. Pressing Start is your consent; whoever else is in view or within earshot should "
     "agree as well."
 )
 
@@ -73,20 +73,44 @@ def compare(visit: LiveVisit, model: EmotionModel) -> None:
     workers.reader.compare(usual(model))
 
 
+def show_sentences(visit: LiveVisit, servers: list[dict[str, object]], setting_error: str) -> None:
+    """What is wrong with the settings, the connection or the devices, and what the page needs."""
+    if setting_error:
+        st.error(setting_error, icon=":material/error:")
+    if visit.failure:
+        st.error(visit.failure, icon=":material/error:")
+    elif not visit.running and visit.problems:
+        st.warning(" ".join(device_sentences(visit.problems, visit.kinds)), icon=":material/warning:")
+    if not visit.running and (sentence := reach_sentence(st.context.url, servers)):
+        st.info(sentence, icon=":material/info:")
+
+
 def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:
-    """Picture on the left, answer on the right, evidence below."""
+    """Picture on the left with the people below it, answer on the right, evidence and the table below."""
     from ui.live.answer import show_live_answer, show_live_evidence
     from ui.live.charts import STYLE
+    from ui.live.people import show_people
     from ui.live.stream import show_stream
+    from ui.live.table import show_table
 
     st.html(STYLE)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        show_stream(visit, servers)
+        with st.container():
+            show_stream(visit, servers)
+        with st.container():
+            if visit.running:
+                show_people(visit)
     if visit.running:
         with right:
             show_live_answer(visit, servers)
-        show_live_evidence(visit)
+    # Each in a container of its own: when a fragment's run is cut short, what it had written goes, and would
+    # move whatever stands beside it.
+    with st.container():
+        if visit.running:
+            show_live_evidence(visit)
+    with st.container():
+        show_table(visit)
 
 
 with frame("Live"):
@@ -106,22 +130,17 @@ with frame("Live"):
         if not visit.running:
             st.markdown(promise(live_modalities()))
             st.info(NOTICE, icon=":material/shield_person:")
-            choose_model()
+            choose_model(hears=False)
     with st.container():
         if ready:
             compare(visit, model_loader().wait())
     with st.container(horizontal=True, vertical_alignment="center"):
-        start_button(visit.running, disabled=not ready, on_event=visit.take)
+        start_button(visit.running, disabled=not ready, streams=visit.streams, on_event=visit.take)
         if ready and visit.running:
             controls(visit)
-    if setting_error:
-        st.error(setting_error, icon=":material/error:")
-    if visit.failure:
-        st.error(visit.failure, icon=":material/error:")
-    elif not visit.running and visit.problems:
-        st.warning(" ".join(device_sentences(visit.problems, visit.kinds)), icon=":material/warning:")
-    if not visit.running and (sentence := reach_sentence(st.context.url, servers)):
-        st.info(sentence, icon=":material/info:")
+    # So that nothing below moves when a sentence comes: what still runs there would write to the wrong place.
+    with st.container():
+        show_sentences(visit, servers, setting_error)
     if ready:
         show_running(visit, servers)
     if not visit.running:

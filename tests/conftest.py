@@ -105,7 +105,7 @@ def install_model(monkeypatch):
         if find_faces is not None:
             monkeypatch.setattr(mmer_core.inference.observation, "find_faces", find_faces)
         if transcript is not None:
-            heard = lambda waveform, spoken: transcript  # noqa: E731
+            heard = lambda *_: transcript  # noqa: E731
             monkeypatch.setattr(mmer_core.inference.observation, "transcribe", heard)
         monkeypatch.setattr(models, "load_model", lambda folder: made)
         models.forget_loaded()

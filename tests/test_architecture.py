@@ -35,6 +35,7 @@ ROOMS = (
     "recordings",
     "explanation",
     "crossval",
+    "service",
     "cli",
 )
 #: For everything outside the core, the packages of this project that it may import beside its own.
@@ -47,7 +48,7 @@ OUTSIDE = {
 }
 FACADE = "mmer_core"  # the public API, which reaches into every room when a name of it is first used
 
-TOP_FILES = 10
+TOP_FILES = 11
 MODULE_LINES = 270  # about 250
 FUNCTION_LINES = 45  # about 40, without the docstring
 LONG_MODULES: dict[str, int] = {}

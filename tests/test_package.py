@@ -144,7 +144,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("file", "extras"), [("requirements.txt", ("app", "hub")), ("requirements-dev.txt", ("dev",))]
+    ("file", "extras"), [("requirements.txt", ("app", "hub", "service")), ("requirements-dev.txt", ("dev",))]
 )
 def test_the_exact_set_lies_within_the_declared_ranges(file, extras):
     exact = pins("requirements.txt") | pins(file)
@@ -154,7 +154,7 @@ def test_the_exact_set_lies_within_the_declared_ranges(file, extras):
 
 
 def test_what_the_package_imports_is_declared():
-    declared = {canonicalize_name(requirement.name) for requirement in requirements("hub")}
+    declared = {canonicalize_name(requirement.name) for requirement in requirements("hub", "service")}
     distributions = packages_distributions()
     imported = {
         name.split(".")[0]
@@ -171,3 +171,18 @@ def test_what_the_package_imports_is_declared():
     outside = imported - set(sys.stdlib_module_names) - {"mmer_core"} - OPTIONAL
     names = {name: {canonicalize_name(d) for d in distributions.get(name, ["?"])} for name in outside}
     assert {name: found for name, found in names.items() if not found & declared} == {}
+
+
+def test_libraries_report_nothing(tmp_path):
+    """onnxruntime leaves a session file in the temporary folder where it reports its use."""
+    code = (
+        "import mmer_core, onnxruntime, pathlib\n"
+        "folder = pathlib.Path(mmer_core.__file__).parent / 'media' / 'weights'\n"
+        "onnxruntime.InferenceSession(next(folder.glob('*yunet*.onnx')))"
+    )
+    told = ("CI", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+    environment = {k: v for k, v in os.environ.items() if k not in told}
+    environment |= {"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    assert b"Error" not in found.stderr
+    assert list(tmp_path.iterdir()) == []

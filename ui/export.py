@@ -19,6 +19,8 @@ _MEDIA_TYPES = {
     ".eaf": "application/xml",
     ".html": "text/html",
     ".json": "application/json",
+    ".mp4": "video/mp4",
+    ".parquet": "application/vnd.apache.parquet",
     ".srt": "application/x-subrip",
     ".TextGrid": "text/plain",
     ".vtt": "text/vtt",

@@ -1,5 +1,5 @@
 """The model in use on Analyze and Live: a choice between the shipped ones, or a trained one with the way
-back.
+back; and what hears the words.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ from mmer_core.checkpoint import CheckpointError, read_record
 from mmer_core.inference.card import AGAINST
 from mmer_core.inference.shipped import DEFAULT, MODELS, usable_models
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name
+from mmer_core.media import recogniser
+from mmer_core.media.recogniser import RECOGNISERS, usable_recognisers
 from ui.figure import gain, score
-from ui.models import chosen_folder, loader_of, record_of, use_model
+from ui.models import chosen_folder, chosen_recogniser, loader_of, record_of, use_model, use_recogniser
 from ui.text import GIVEN, listed, plain, sentence_case
 
 OWN_DATA = ("csv", "folder", "features")  # readers of data without a name of its own
 TITLES = {DEFAULT: "Default", "large": "Large"}
+_HEARING = (
+    f"{RECOGNISERS[recogniser.WHISPER]} mishears fewer words and tells the language, but takes a second or "
+    "two longer for each stretch of speech. Words in other languages than English are shown but do not "
+    f"count. Live always hears with {RECOGNISERS[recogniser.DEFAULT]}, which is quicker."
+)
 
 
 @st.cache_data(show_spinner=False)
@@ -28,14 +35,20 @@ def usable() -> tuple[str, ...]:
     return usable_models()
 
 
+@st.cache_data(show_spinner=False)
+def recognisers() -> tuple[str, ...]:
+    """Names of the recognisers to choose from; searched once, like `usable`."""
+    return usable_recognisers()
+
+
 def is_shipped() -> bool:
     """Whether this visit uses one of the models that come with the app."""
     return chosen_folder() in MODELS.values()
 
 
-def choose_model() -> None:
+def choose_model(*, hears: bool = True) -> None:
     """The model in use: a choice where several shipped ones work on this machine, or the trained one with a
-    button that goes back.
+    button that goes back. Then what hears the words, where there is a choice and the page `hears` with it.
     """
     if not is_shipped():
         _show_trained()
@@ -50,6 +63,23 @@ def choose_model() -> None:
             key="model-choice",
             on_change=_take,
             help=_difference(),
+        )
+    if hears and loader_of(chosen_folder()).ready and Modality.TEXT in usable_modalities():
+        _choose_recogniser()
+
+
+def _choose_recogniser() -> None:
+    """What hears the words, where more than one recogniser works on this machine."""
+    if len(recognisers()) > 1:
+        st.segmented_control(
+            "Words heard by",
+            recognisers(),
+            default=chosen_recogniser(),
+            format_func=RECOGNISERS.__getitem__,
+            required=True,
+            key="words-from-choice",
+            on_change=lambda: use_recogniser(st.session_state["words-from-choice"]),
+            help=_HEARING,
         )
 
 

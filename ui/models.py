@@ -15,6 +15,7 @@ import streamlit as st
 
 from mmer_core.checkpoint import RECORD, CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.media.recogniser import DEFAULT, UnknownRecogniser, words_from
 from ui.text import missing_sentence, plain, sentence_case
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 KEPT = 2  # loaded models in memory, for all visits together; the one asked for longest ago goes
 HEAD_START = 1.0  # seconds for the first page to get out, before importing torch keeps the interpreter busy
-_CHOSEN = "model-folder"
+_CHOSEN, _WORDS_FROM = "model-folder", "words-from"
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +99,7 @@ def _sentence(error: Exception) -> str:
     """
     from mmer_core.encoders.base import EncoderUnavailable
 
-    if isinstance(error, CheckpointError | EncoderUnavailable):
+    if isinstance(error, CheckpointError | EncoderUnavailable | ModelUnavailable | UnknownRecogniser):
         return str(error)
     name = type(error).__name__
     return (
@@ -147,9 +148,33 @@ def chosen_folder() -> Path:
     return folder
 
 
+def chosen_recogniser() -> str:
+    """The name of the recogniser that this visit hears words with: of its choice, or else everybody's."""
+    try:
+        return str(st.session_state.get(_WORDS_FROM) or words_from())
+    except UnknownRecogniser:  # no model loads then, and the page says why
+        return DEFAULT
+
+
+def use_recogniser(name: str) -> None:
+    """Let this visit hear words with a recogniser from now on."""
+    st.session_state[_WORDS_FROM] = name
+
+
 def model_loader() -> ModelLoader:
-    """The loader of the model that this visit uses."""
-    return loader_of(chosen_folder())
+    """The loader of the model that this visit uses, with the recogniser that it chose."""
+    folder, name = chosen_folder(), st.session_state.get(_WORDS_FROM)
+    return loader_of(folder) if name is None else _hearing(folder, _stamp(folder), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT)
+def _hearing(folder: Path, stamp: int, name: str) -> ModelLoader:
+    def load() -> EmotionModel:
+        from mmer_core.inference.hearing import hearing_with
+
+        return hearing_with(loader_of(folder).wait(), name)
+
+    return ModelLoader(load)
 
 
 def use_model(folder: Path) -> None:
@@ -160,6 +185,7 @@ def use_model(folder: Path) -> None:
 def forget_loaded() -> None:
     """Forget all loaders, failed ones too, so that the next page run starts another."""
     _loader.clear()
+    _hearing.clear()
     _record.clear()
 
 

@@ -5,33 +5,40 @@ start goes on from there.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
-from mmer_core.batch.rows import Row
+SUFFIX = ".partial"
+KEY_LETTERS = 16  # of a file's key in the name of its own journal
 
 
 class Journal:
-    """Rows in the file `.<table>.partial`, each written before the next clip is begun.
+    """What is done, in the file `.<table>.partial`, each part written before the next is begun.
 
     Args:
-        out: the table that the rows will become.
-        about: model and options; rows of a journal that was made otherwise are not used.
+        out: the table that it will become.
+        about: model and options; what a journal that was made otherwise holds is not used.
+
+    Attributes:
+        path: of the file.
+        rows: {key: what was kept, as JSON}.
     """
 
     def __init__(self, out: Path, about: Mapping[str, Any]) -> None:
-        self.path = out.with_name(f".{out.name}.partial")
+        self.path = out.with_name(f".{out.name}{SUFFIX}")
         self._about = json.loads(json.dumps(about))
-        self.rows: dict[str, Row] = self._read()
+        self.rows: dict[str, Any] = self._read()
         self._file: IO[str] | None = None
 
-    def _read(self) -> dict[str, Row]:
-        """{key: row} of a journal that was made alike; a last line that is cut off is left out."""
+    def _read(self) -> dict[str, Any]:
+        """{key: what was kept} of a journal that was made alike; a last line that is cut off is left out."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            # cut off where the process was killed, perhaps within a letter; words may hold other line ends
+            lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return {}
         entries = [entry for line in lines if (entry := _entry(line)) is not None]
@@ -42,24 +49,38 @@ class Journal:
     def __enter__(self) -> Self:
         """Begin the file anew with the rows that are kept, so that a line that was cut off is gone."""
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({"about": self._about}) + "\n")
-            for key, row in self.rows.items():
-                file.write(_line(key, row))
-        draft.replace(self.path)
+        try:
+            with self._told(), draft.open("w", encoding="utf-8") as file:
+                file.write(json.dumps({"about": self._about}) + "\n")
+                for key, row in self.rows.items():
+                    file.write(_line(key, row))
+            draft.replace(self.path)
+        finally:
+            draft.unlink(missing_ok=True)
         self._file = self.path.open("a", encoding="utf-8")
         return self
 
-    def add(self, key: str, row: Row) -> None:
-        """Keep a row.
+    def add(self, key: str, row: Any) -> None:
+        """Keep something that JSON can hold.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written any more.
+            OSError: the disk is full, or the folder cannot be written any more; one sentence says so.
         """
         assert self._file is not None, "opened with `with`"
         self.rows[key] = row
-        self._file.write(_line(key, row))
-        self._file.flush()
+        with self._told():
+            self._file.write(_line(key, row))
+            self._file.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(
+                f"{self.path} cannot be written ({error.strerror or error}): free some space and start "
+                "again; what was read before is kept"
+            ) from error
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
@@ -67,17 +88,24 @@ class Journal:
                 self._file.close()
 
     def remove(self) -> None:
-        """Forget the rows, which are in the table now."""
-        self.path.unlink(missing_ok=True)
+        """Forget what was kept, which is in the table now, of single files as well (see `beside`)."""
+        name = glob.escape(self.path.name.removesuffix(SUFFIX))
+        for path in (self.path, *self.path.parent.glob(f"{name}.{'[0-9a-f]' * KEY_LETTERS}{SUFFIX}")):
+            path.unlink(missing_ok=True)
 
 
-def _line(key: str, row: Row) -> str:
+def beside(out: Path, key: str) -> Path:
+    """A table that will not be, beside which what is read of one file of a table `out` can be kept."""
+    return out.with_name(f"{out.name}.{key[:KEY_LETTERS]}")
+
+
+def _line(key: str, row: Any) -> str:
     return json.dumps({"key": key, "row": row}, ensure_ascii=False) + "\n"
 
 
 def _entry(line: str) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:  # cut off where the process was killed
+    except ValueError:  # cut off
         return None
     return found if isinstance(found, dict) else None

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+NOT_READ = "not read"  # begins the reason of a file that could not be read, or not to its end
+_TEXTS = ("path", "speaker_name", "label", "words", "reason", "warnings")
+_NUMBERS = ("speaker", "face")
+_TRUTHS = ("unsure", "overlapped", "spoken")
 
 
 def table_columns(labels: Sequence[str], modalities: Sequence[Modality]) -> tuple[str, ...]:
@@ -62,6 +66,17 @@ def row_of(path: str, prediction: Prediction, duration: float, words: str) -> Ro
     return row
 
 
+def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows as a table with these columns, of the same types whatever is missing."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=list(columns))
+    kinds = {**dict.fromkeys(_TEXTS, "string"), **dict.fromkeys(_TRUTHS, "boolean")}
+    kinds |= dict.fromkeys(_NUMBERS, "Int64")
+    alone = [c for c in columns if c.endswith("_label")]
+    return table.astype({c: kinds.get(c, "string") for c in [*kinds, *alone] if c in table})
+
+
 def write_frame(table: pd.DataFrame, out: Path) -> None:
     """Write a table as Parquet or CSV, as the file's ending says."""
     if out.suffix.lower() == ".parquet":
@@ -70,6 +85,16 @@ def write_frame(table: pd.DataFrame, out: Path) -> None:
         table.to_csv(out, index=False)
 
 
+def count_unread(table: pd.DataFrame) -> int:
+    """How many files of a table could not be read, or not to their end."""
+    return int(table["path"][table["reason"].str.startswith(NOT_READ, na=False)].nunique())
+
+
 def unread_row(path: str, reason: str) -> Row:
-    """The row of a file that could not be read."""
-    return {"path": path, "reason": reason}
+    """The row of a file that could not be read, with one sentence that says why."""
+    return {"path": path, "reason": not_read(reason)}
+
+
+def not_read(reason: str) -> str:
+    """Why a file could not be read, as in the table."""
+    return f"{NOT_READ}: {reason}"

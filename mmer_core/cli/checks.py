@@ -99,6 +99,18 @@ def speech_recognition() -> str:
     return f"Moonshine tiny runs, English (moonshine-voice {version('moonshine-voice')})"
 
 
+def whisper_base() -> str:
+    """Whether the other recogniser runs."""
+    from mmer_core.media.recogniser import WHISPER, SpeechUnavailable, check_usable, recogniser
+
+    try:
+        check_usable(WHISPER)
+    except SpeechUnavailable as reason:
+        raise Missing(str(reason)) from None
+    recogniser(WHISPER).words(_tone())
+    return f"runs (ctranslate2 {version('ctranslate2')}); chosen by --words-from {WHISPER} or in the app"
+
+
 def shipped_model() -> str:
     """Whether the shipped model is complete and answers."""
     from mmer_core.inference.emotion_model import EmotionModel

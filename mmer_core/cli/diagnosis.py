@@ -50,6 +50,7 @@ def examine() -> Iterator[Finding]:
     yield _finding("media", checks.media)
     yield _finding("face detector", checks.face_detector)
     yield _finding("speech recognition", checks.speech_recognition)
+    yield _finding("Whisper base", checks.whisper_base, optional=True)
     yield _finding(MODEL, checks.shipped_model)
     yield from _encoders()
     for sentence in checks.plug_in_problems():

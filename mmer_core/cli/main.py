@@ -17,6 +17,7 @@ PROGRAM = "mmer"
 COMMANDS: dict[str, str] = {
     "predict": "the emotion in clips",
     "explain": "why a clip gets its answer: words, moments, regions of the face",
+    "serve": "the same over HTTP, for other programs",
     "evaluate": "score a model on a manifest, for every modality subset",
     "train": "cross-validate fusion models on a corpus, and fit one that reads clips",
     "compare": "paired tests between runs",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmer_core.cli import several, utterances
 from mmer_core.labels import MODALITY_TITLES, parse_modality
+from mmer_core.media.recogniser import RECOGNISERS, VARIABLE, SpeechUnavailable, check_usable
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -55,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a sound or clip in which the person of the clips speaks as usual, about ten seconds: the voice "
         "is compared with it, in place of the average training speaker; repeatable",
     )
+    parser.add_argument(
+        "--words-from",
+        choices=tuple(RECOGNISERS),
+        help="what hears the words (default: moonshine, or what MMER_WORDS_FROM names); whisper-base hears "
+        "them better, also in other languages, where its files are on this machine",
+    )
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     several.add_arguments(parser)
@@ -81,18 +89,28 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.inference.shipped import load_model
     from mmer_core.media.loading import load_clip, text_clip
 
+    _hear_with(args.words_from)
     if args.utterances:
         return utterances.run(args)
-    if args.start is not None or args.end is not None or args.speakers:
-        raise ValueError("--start, --end and --speakers are for recordings: add --utterances")
+    if args.speakers:
+        raise ValueError("--speakers is for recordings: add --utterances")
     if not args.clips and not (args.text or "").strip():
         raise ValueError("nothing to analyse: name a clip or give --text")
+    cut = args.start is not None or args.end is not None
+    if cut and not args.clips:
+        raise ValueError("--start and --end are for a clip: name one, or leave them out")
     if args.out or len(args.clips) > 1 or any(map(several.is_several, args.clips)):
         if args.text is not None:
             raise ValueError("--text says what was said in one clip: name one, or leave --text out")
+        if cut:
+            raise ValueError("--start and --end are for one clip: name one, or leave them out")
         return several.run(args.clips, args)
     started = time.perf_counter()
-    clip = load_clip(args.clips[0], text=args.text) if args.clips else text_clip(args.text)
+    clip = (
+        load_clip(args.clips[0], text=args.text, start=args.start, end=args.end)
+        if args.clips
+        else text_clip(args.text)
+    )
     clip = clip.after(args.before)
     decoded = time.perf_counter()
     model = load_model(args.checkpoint, args.device)
@@ -112,6 +130,21 @@ def run(args: argparse.Namespace) -> int:
     if changing := _changes(model, observation):
         print(f"\n{changing}")
     return 0
+
+
+def _hear_with(words_from: str | None) -> None:
+    """Let this process, and those that it starts, hear words with a recogniser, if one is asked for.
+
+    Raises:
+        ValueError: it is not on this machine.
+    """
+    if words_from is None:
+        return
+    try:
+        check_usable(words_from)
+    except SpeechUnavailable as reason:
+        raise ValueError(str(reason)) from reason
+    os.environ[VARIABLE] = words_from
 
 
 def _changes(model: EmotionModel, observation: Observation) -> str:

@@ -15,7 +15,7 @@ from mmer_core.labels import MODALITY_TITLES
 
 if TYPE_CHECKING:
     from mmer_core.batch.inputs import Input
-    from mmer_core.batch.prediction import Reading
+    from mmer_core.batch.prediction import ClipReading, Reading
     from mmer_core.inference.prediction import Prediction
 
 
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="TABLE",
-        help="write a table with a row for each clip, .csv or .parquet; after a kill a second start goes on",
+        help="write a table with a row for each clip, or with --utterances for each utterance, .csv or "
+        ".parquet; after a kill a second start goes on",
     )
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="with --out: processes that read side by side"
@@ -46,53 +47,74 @@ def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
     Returns:
         The exit status: 0, or 2 if any clip could not be read.
     """
-    from mmer_core.batch import inputs_of
-    from mmer_core.batch.prediction import Reading
+    from mmer_core.batch import ClipReading
     from mmer_core.inference.shipped import folder_of
 
-    files = inputs_of(paths, lambda sentence: print(sentence, file=sys.stderr))
-    reading = Reading(
+    files = files_of(paths)
+    reading = ClipReading(
         folder_of(args.checkpoint),
         args.device,
         tuple(args.without),
         tuple(args.before),
         tuple(args.baseline),
     )
-    failed = _table(files, reading, args) if args.out else _lines(files, reading, as_json=args.json)
+    if args.out:
+        return write_table(files, reading, args)
+    return status(_lines(files, reading, as_json=args.json), len(files))
+
+
+def files_of(paths: Sequence[Path]) -> list[Input]:
+    """The files that are named, after a line on stderr for each thing that is left out."""
+    from mmer_core.batch import inputs_of
+
+    return inputs_of(paths, lambda sentence: print(sentence, file=sys.stderr))
+
+
+def status(failed: int, of: int, *, to_the_end: bool = False) -> int:
+    """The exit status, after a line that says how many files could not be read, or not to their end."""
     if failed:
-        print(f"{failed} of {len(files)} files could not be read", file=sys.stderr)
+        part = ", or not to their end" if to_the_end else ""
+        print(f"{failed} of {of} files could not be read{part}", file=sys.stderr)
     return 2 if failed else 0
 
 
-def _table(files: Sequence[Input], reading: Reading, args: argparse.Namespace) -> int:
-    """Write the table; how many clips could not be read."""
+def write_table(files: Sequence[Input], reading: Reading, args: argparse.Namespace) -> int:
+    """Write the table; the exit status."""
     from mmer_core.batch import predict_files
+    from mmer_core.batch.rows import count_unread
 
     def tell(done: int, of: int) -> None:
         print(f"\r{done} of {of} read", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
-    table = predict_files(files, args.out, reading, jobs=args.jobs, overwrite=args.overwrite, progress=tell)
+    try:
+        table = predict_files(
+            files, args.out, reading, jobs=args.jobs, overwrite=args.overwrite, progress=tell
+        )
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was read is kept: the same command goes on from there", file=sys.stderr)
+        return 130
     print(f"wrote {args.out}: {len(table)} rows")
-    return int(table["reason"].astype(str).str.startswith("not read").sum())
+    return status(count_unread(table), len(files), to_the_end=args.utterances)
 
 
-def _lines(files: Sequence[Input], reading: Reading, *, as_json: bool) -> int:
+def _lines(files: Sequence[Input], reading: ClipReading, *, as_json: bool) -> int:
     """Print a line for each clip, or the list; how many could not be read."""
-    from mmer_core.batch.prediction import Reader
+    from mmer_core.batch.rows import not_read
+    from mmer_core.inference.prediction import listed
 
-    reader = Reader(reading)
-    listed: list[dict[str, Any]] = []
+    reader = reading.reader()
+    rows: list[dict[str, Any]] = []
     failed = 0
     for given in files:
         found = reader.read(given)
         failed += isinstance(found, str)
         if as_json:
-            row = {"error": found} if isinstance(found, str) else found[0].to_json()
-            listed.append({"path": given.path, **row})
+            rows.append(listed(given.path, not_read(found) if isinstance(found, str) else found[0]))
         else:
-            print(f"{given.path}: {found if isinstance(found, str) else in_short(found[0])}", flush=True)
+            told = not_read(found) if isinstance(found, str) else in_short(found[0])
+            print(f"{given.path}: {told}", flush=True)
     if as_json:
-        print(json.dumps(listed, indent=2, ensure_ascii=False))
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
     return failed
 
 

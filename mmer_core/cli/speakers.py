@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmer_core.clock import clock
 from mmer_core.config import Limits
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 #: Recordings may be as long as a long meeting; of a video one picture is decoded, and not looked at.
 LIMITS = Limits(
-    max_bytes=2 * 2**30,
     max_seconds=4 * 3600.0,
     frames_per_second=0.01,
     max_frames=1,
@@ -77,7 +77,7 @@ def describe(found: Diarisation) -> str:
     lines.append("")
     for turn in found.turns:
         over = "  together with somebody else" if turn.overlapped else ""
-        lines.append(f"{_clock(turn.start)} to {_clock(turn.end)}  Speaker {turn.speaker + 1}{over}")
+        lines.append(f"{clock(turn.start)} to {clock(turn.end)}  Speaker {turn.speaker + 1}{over}")
     return "\n".join(lines)
 
 
@@ -89,9 +89,3 @@ def rttm(found: Diarisation, name: str) -> str:
         f"speaker_{turn.speaker + 1} <NA> <NA>\n"
         for turn in found.turns
     )
-
-
-def _clock(seconds: float) -> str:
-    """Hours, minutes, seconds: "0:01:23.4"."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mmer_core.checkpoint import sha256_of
-from mmer_core.config import models_folder
+from mmer_core.config import in_models_folder
 from mmer_core.encoders.base import EncoderUnavailable
 
 HUB_SECONDS = 3.0  # to wait for the hub's first answer; its own client would try for 20 s
@@ -211,13 +211,6 @@ class PublishedFile:
         """See `Weights.locate`."""
         known = f" with sha256 {self.sha256[:12]}…" if self.sha256 else ""
         return _found(self, f"{self.label}{known} is not in the folder MMER_MODELS")
-
-
-def in_models_folder(suffix: str) -> Iterator[Path]:
-    """Files of this suffix in `MMER_MODELS`, however deep, in the order of their paths."""
-    models = models_folder()
-    if models is not None and models.is_dir():
-        yield from sorted(p for p in models.rglob(f"*{suffix}") if p.is_file())
 
 
 @cache

@@ -11,7 +11,7 @@ from mmer_core.inference.observation import SWITCHED_OFF, Observation
 from mmer_core.inference.prediction import Prediction, UnimodalPrediction, as_probabilities
 from mmer_core.inference.scoring import Scores
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order, subset_name, subsets
-from mmer_core.media.language import foreign
+from mmer_core.media.language import ENGLISH, foreign, language_name
 from mmer_core.uncertainty.warnings import basis, warnings
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ def _warnings(model: EmotionModel, observation: Observation, present: Sequence[M
     if observation.left_out:
         yield f"The words were left out: {observation.left_out}."
     elif Modality.TEXT in present and len(model.languages) > 1:
-        language = foreign(observation.clip.text or "")
+        told = observation.clip.language
+        language = foreign(observation.clip.text or "") if not told else None
+        if told and told != ENGLISH:
+            language = language_name(told)
         if language is not None:
             yield f"The words were taken for {language}; {LESS_SURELY}."
 

@@ -11,14 +11,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mmer_core import checkpoint
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ModalityEncoder
+from mmer_core.inference import hearing, storage
 from mmer_core.inference import observation as observations
 from mmer_core.inference import record as records
-from mmer_core.inference import storage
 from mmer_core.inference.answer import answer
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.observation import Observation, Progress
@@ -27,6 +26,7 @@ from mmer_core.inference.record import GIVEN, Calibration, why_missing
 from mmer_core.inference.scoring import InputScaling, Scores, SubsetScorer, with_rows
 from mmer_core.inference.speaker import speaker_baseline
 from mmer_core.labels import Modality, in_order, subsets
+from mmer_core.media.recogniser import words_from
 from mmer_core.training import device as devices
 from mmer_core.training.multitask import Network
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
@@ -42,8 +42,7 @@ class EmotionModel:
         encoders: {modality: encoder} of what can be computed from a clip.
         record: see `record.model_record`.
         detectors: {modality: detector} fitted on the encoders' features of the training data.
-        input_scaling: {modality: that of the average training speaker} where the network was trained on
-            features that were standardised by speaker.
+        input_scaling: {modality: that of the average training speaker} where features are standardised by it.
         folder: where the encoders' files named in the record lie.
         device: of the network.
 
@@ -55,6 +54,7 @@ class EmotionModel:
         calibration: temperatures, prior and threshold.
         scorer: calibrated probabilities of any samples with any subset of the modalities switched on.
         record: as in model.json.
+        words_from: name of the recogniser of speech, at first that of `MMER_WORDS_FROM`.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class EmotionModel:
         )
         entries = {m: record["modalities"][m.value] for m in self.modalities}
         self.missing = {m: why_missing(m, e) for m, e in entries.items() if e["encoder"] == GIVEN}
+        self.words_from = words_from()
         self._answers: WeakKeyDictionary[Observation, Scores] = WeakKeyDictionary()
 
     @classmethod
@@ -93,8 +94,7 @@ class EmotionModel:
             device: "auto", "cpu", "cuda" or "mps".
 
         Raises:
-            CheckpointError: the folder is missing, unfinished, changed, of an older version, or of parts that
-                are not installed here.
+            CheckpointError: the folder is missing, unfinished, changed, older, or of parts unknown here.
             EncoderUnavailable: the pretrained weights that an encoder builds on cannot be had; the message
                 says how.
             ValueError: an unknown device.
@@ -134,8 +134,8 @@ class EmotionModel:
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Name and sha256, as in JSON."""
-        return {"name": self.name, "sha256": checkpoint.fingerprint(self.record)}
+        """Name and sha256, as in JSON; see `hearing.identity`."""
+        return hearing.identity(self.record, self.words_from)
 
     def warm_up(self) -> None:
         """Run every encoder once, so that the first answer does not pay for lazy loading."""
@@ -173,8 +173,7 @@ class EmotionModel:
         use: Collection[Modality] | None = None,
         found: Callable[[Observation], None] | None = None,
     ) -> Observation:
-        """Find faces, recognise speech, and run every encoder; a modality that has nothing is absent with its
-        reason.
+        """Find faces and words, and run every encoder; what has nothing is absent with its reason.
 
         Args:
             clip: decoded input; its own text, if any, is used instead of speech recognition.
@@ -187,9 +186,10 @@ class EmotionModel:
         """
         if not self.encoders:
             raise CheckpointError(f"{self.name} reads no clips: {records.why_nothing(self.record)}")
-        wanted = self.modalities if use is None else use
-        known = self.languages
-        seen = observations.observe(clip, self.encoders, wanted, progress, languages=known, found=found)
+        wanted, known = self.modalities if use is None else use, self.languages
+        seen = observations.observe(
+            clip, self.encoders, wanted, progress, languages=known, found=found, words_from=self.words_from
+        )
         return replace(seen, absent={**seen.absent, **self.missing})
 
     def reword(
@@ -249,8 +249,8 @@ class EmotionModel:
     def subset_probabilities(
         self, observation: Observation, chosen: Sequence[Collection[Modality]]
     ) -> np.ndarray:
-        """(S, C) float64: the answer with each of S subsets of the modalities switched on; what is absent is
-        left out, and where nothing remains it is the class prior.
+        """(S, C) float64: the answer with each of S subsets of the modalities switched on; of nothing
+        that is present it is the class prior.
         """
         scores = self._scores(observation)
         rows = [scores.of(in_order(m for m in s if m in observation.features)) for s in chosen]

@@ -13,10 +13,11 @@ import numpy as np
 from mmer_core.clip import Absent, Clip
 from mmer_core.encoders.base import EncoderUnavailable, ModalityEncoder
 from mmer_core.inference.baseline import Baseline
+from mmer_core.inference.word_languages import heard_by, spoken, unread
 from mmer_core.labels import Modality
 from mmer_core.media.faces import find_faces
-from mmer_core.media.language import ENGLISH, LANGUAGES, foreign, says_something
 from mmer_core.media.loading import load_clip, text_clip
+from mmer_core.media.recogniser import DEFAULT
 from mmer_core.media.speech import Segment, SpeechUnavailable, Transcript, transcribe, with_voices
 
 Progress = Callable[[str], None]
@@ -81,6 +82,7 @@ def observe(
     *,
     languages: Collection[str] = (),
     found: Callable[[Observation], None] | None = None,
+    words_from: str = DEFAULT,
 ) -> Observation:
     """Find faces and recognise speech where an encoder needs them, and run every encoder that is wanted.
 
@@ -91,8 +93,9 @@ def observe(
         progress: called with the name of each step as it starts: "speech", "faces" and the modalities.
         found: called with what has been read so far, after each modality but the last.
         languages: codes of those whose words the model reads, "en" among them; words in another are left
-            out, and of speech all that are not English. Empty where they are not known, and every word
-            counts.
+            out, and of speech, where the recogniser tells no languages, all that are not English. Empty where
+            they are not known, and every word counts.
+        words_from: name of the speech recogniser.
     """
     used = {m: encoder for m, encoder in encoders.items() if m in wanted}
     watch = _Stopwatch(progress)
@@ -102,11 +105,11 @@ def observe(
         with watch.step("speech"):
             clip = with_voices(clip)
             if listens:
-                clip, transcript = _with_transcript(clip)
+                clip, transcript = _with_transcript(clip, words_from)
     features: dict[Modality, np.ndarray] = {}
     absent = {m: SWITCHED_OFF for m in encoders if m not in wanted}
     left_out = transcript.left_out
-    known = _spoken(languages) if listens else languages
+    known = spoken(languages, clip) if listens else languages
     # faces take longest, so what needs none is read, and told, before them
     for modality, encoder in sorted(used.items(), key=lambda item: item[1].spec.needs_faces):
         if encoder.spec.needs_faces and clip.faces is None and clip.frames is not None:
@@ -136,7 +139,9 @@ def reword(
     clip = observation.clip.with_text(text)
     clip = clip if context is None else clip.after(context)
     transcribed = observation.transcribed and clip.text == observation.clip.text
-    known = _spoken(languages) if transcribed else languages
+    if transcribed:
+        clip = replace(clip, language=observation.clip.language)
+    known = spoken(languages, clip) if transcribed else languages
     found = encode_again(observation, clip, Modality.TEXT, encoders.get(Modality.TEXT), languages=known)
     for modality, encoder in encoders.items() if context is not None else ():
         if encoder.spec.reads_dialogue and modality is not Modality.TEXT:
@@ -190,7 +195,7 @@ def encode_into(
     Returns:
         Why words that are there do not count, "" if they do.
     """
-    reason = _unread(clip, languages) if modality is Modality.TEXT else ""
+    reason = unread(clip, languages) if modality is Modality.TEXT else ""
     if reason:
         absent[modality] = reason
         return reason
@@ -201,40 +206,21 @@ def encode_into(
     return ""
 
 
-def _unread(clip: Clip, languages: Collection[str]) -> str:
-    """Why a model cannot read the words of a clip; "" if it can, or there are none."""
-    text = clip.text or ""
-    if text and not says_something(text):
-        return "there are no words, only marks"
-    named = foreign(text) if ENGLISH in languages else None
-    if named is None:
-        return ""
-    known = [LANGUAGES.get(code, code) for code in languages]
-    if named in known:
-        return ""
-    what = f"the words look {named}" if named else "the words are not English, or no words at all"
-    if len(known) == 1:
-        return f"{what}; only English is read"
-    return f"{what}; only {', '.join(known[:-1])} and {known[-1]} are read"
-
-
-def _spoken(languages: Collection[str]) -> Collection[str]:
-    """Those of the languages that the speech recogniser knows, which is English alone."""
-    return [code for code in languages if code == ENGLISH]
-
-
-def _with_transcript(clip: Clip) -> tuple[Clip, Transcript]:
-    """The clip with its transcript as text; without speech recognition, and where the words are left out, an
-    empty transcript, with the reason in the clip.
+def _with_transcript(clip: Clip, words_from: str) -> tuple[Clip, Transcript]:
+    """The clip with its transcript as text, and a note which recogniser heard it if that is not the default
+    one; without speech recognition, and where the words are left out, an empty transcript, with the reason in
+    the clip.
     """
     assert clip.waveform is not None
     try:
-        transcript = transcribe(clip.waveform, clip.voices)
+        transcript = transcribe(clip.waveform, clip.voices, words_from)
     except SpeechUnavailable as reason:
         return replace(clip, absent={**clip.absent, Modality.TEXT: str(reason)}), Transcript("", (), 0.0)
     if transcript.left_out:
         clip = replace(clip, absent={**clip.absent, Modality.TEXT: transcript.left_out})
-    return clip.with_text(transcript.text), transcript
+    if transcript.text and words_from != DEFAULT:
+        clip = replace(clip, notes=(*clip.notes, heard_by(words_from, transcript)))
+    return replace(clip.with_text(transcript.text), language=transcript.language), transcript
 
 
 class _Stopwatch:

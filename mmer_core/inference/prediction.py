@@ -143,6 +143,13 @@ class Prediction:
         )
 
 
+def listed(path: str, found: Prediction | str) -> dict[str, Any]:
+    """The object of one file in the list that `predict --json` prints for several: its answer, or why there
+    is none.
+    """
+    return {"path": path, **({"error": found} if isinstance(found, str) else found.to_json())}
+
+
 def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
     return {name: round(p, 6) for name, p in probabilities.items()}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import cv2
 import numpy as np
 
 from mmer_core.media.face_crops import Detection
@@ -14,6 +15,8 @@ _CERTAIN = 0.92  # score from which even a face seen in a single frame of a vide
 _MOST_PEOPLE = 6  # whose crops are kept, so that another face can be chosen without searching again
 _GAP = 2.0  # seconds a face may be out of sight and still be the same
 _OVERLAP = 0.2  # of boxes grown by half, from one sampled frame to the next
+_THUMB = (32, 18)  # pixels in which a cut is looked for
+_CUT = 28.0  # mean difference of grey values from 0 to 255; a person who moves, or a pan, stays below
 _FLICKER = 5  # frames from which on a video's faces are expected in two frames at least
 
 
@@ -29,11 +32,28 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return shared / max(areas - shared, 1e-9)
 
 
-def link(found: Sequence[Sequence[Detection]], times: np.ndarray) -> list[Track]:
-    """Join detections to tracks, best overlap first; a track may pause for `_GAP` seconds."""
+def cuts(frames: np.ndarray) -> list[int]:
+    """The frames of (T, H, W, 3) uint8 with which a new shot begins: all over, they differ from the one
+    before.
+    """
+    small = [cv2.resize(f, _THUMB, interpolation=cv2.INTER_AREA).astype(np.float32) for f in frames]
+    return [i for i in range(1, len(small)) if float(np.abs(small[i] - small[i - 1]).mean()) > _CUT]
+
+
+def link(
+    found: Sequence[Sequence[Detection]],
+    times: np.ndarray,
+    shots: Collection[int] = (),
+    gap: float = _GAP,
+) -> list[Track]:
+    """Join detections to tracks, best overlap first; a track may pause for `gap` seconds, and ends where one
+    of `shots` begins, see `cuts`.
+    """
     tracks: list[Track] = []
+    first = 0  # track of this shot
     for i, faces in enumerate(found):
-        live = [t for t in tracks if times[i] - times[t[-1][0]] <= _GAP]
+        first = len(tracks) if i in shots else first
+        live = [t for t in tracks[first:] if times[i] - times[t[-1][0]] <= gap]
         pairs = sorted(
             ((overlap(t[-1][1].box, f.box), a, b) for a, t in enumerate(live) for b, f in enumerate(faces)),
             reverse=True,

@@ -10,9 +10,10 @@ import numpy as np
 
 from mmer_core.clip import Clip, FaceTrack
 from mmer_core.labels import Modality
-from mmer_core.media import upright
+from mmer_core.media import active_speaker, upright
 from mmer_core.media.face_crops import CROP_SIDE, Detection, crop_face
 from mmer_core.media.face_tracks import Track, from_left, link, main_track, steady
+from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
 from mmer_core.media.yunet import SURE, Detector, yunet
 
 SMALL_PICTURE = 96  # pixels; a picture no larger may be a face already
@@ -24,6 +25,7 @@ _BORDER = 0.25
 _SMALLEST = 20  # pixels of a face that is worth reading
 _SMALL = 48  # pixels; looked for before the smallest, which takes six times as long
 _USUAL = {"picture": 0.04, "video": 0.09}  # of the shorter side: the smallest face to look for at first
+_AROUND = 0.5  # seconds around the voices whose pictures count: in a pause the speaker's mouth rests
 _LOOKS = 6  # frames of a video in which small and turned faces are looked for
 Progress = Callable[[int, int], None]
 
@@ -31,7 +33,8 @@ Progress = Callable[[int, int], None]
 def find_faces(
     clip: Clip, *, choose: int | None = None, detect: Detector | None = None, progress: Progress | None = None
 ) -> Clip:
-    """Return the clip with `faces` filled: the main face, or the one asked for, in every frame that shows it.
+    """Return the clip with `faces` filled: the face asked for, or the one that speaks, or else the main one,
+    in every frame that shows it.
 
     Where there is no face, `faces` stays None and `absent` says so. A picture of at most 96 x 96 pixels that
     shows little more than a face, or none that is found, is taken as a cropped face. Small faces, and faces
@@ -40,7 +43,7 @@ def find_faces(
     Args:
         clip: with frames.
         choose: which person to follow, counted from the left (0) in the frame that shows the most faces; None
-            follows the main one.
+            follows the one that speaks, or, where that is not seen, the main one.
         detect: another detector than YuNet.
         progress: called with (frames searched, frames in all).
 
@@ -58,7 +61,7 @@ def find_faces(
         if progress is not None:
             progress(1, 1)
     else:
-        found = _of_video(frames, detect, progress)
+        found = video_faces(frames, detect, progress)
     times = np.arange(len(frames), dtype=np.float64) if clip.times is None else clip.times
     tracks = steady(link(found, times), len(frames))
     if not tracks:
@@ -70,6 +73,11 @@ def find_faces(
         row = []
     everybody = tuple(_as_face_track(track, frames, times, people, rule) for track, rule in row)
     if choose is None:
+        everybody = _with_speaker(clip, everybody)
+        speaker = max(everybody, key=lambda face: face.speaks or 0.0, default=None)
+        if speaker is not None and (speaker.speaks or 0.0) >= active_speaker.TIED:
+            rule = f"the face that speaks was followed, of {len(everybody)}"
+            return replace(clip, faces=replace(speaker, rule=rule), people=everybody)
         track, rule = main_track(tracks, frames.shape[1:3], people)
         return replace(clip, faces=_as_face_track(track, frames, times, people, rule), people=everybody)
     if not 0 <= choose < len(everybody):
@@ -77,6 +85,28 @@ def find_faces(
             f"there is no face number {choose + 1}: {len(everybody)} can be followed, counted from the left"
         )
     return replace(clip, faces=everybody[choose], people=everybody)
+
+
+def _with_speaker(clip: Clip, everybody: tuple[FaceTrack, ...]) -> tuple[FaceTrack, ...]:
+    """The faces with their probability to be that of whoever speaks; as they are where nobody does."""
+    waveform, voices = clip.waveform, clip.voices
+    if len(everybody) < 2 or waveform is None or voices == () or loudest(waveform) <= SILENT_LEVEL:
+        return everybody
+    start, end = (voices[0][0] - _AROUND, voices[-1][1] + _AROUND) if voices else (0.0, clip.duration)
+    odds = [
+        active_speaker.log_odds(
+            active_speaker.movement(face.times, _shorter(face.boxes), face.crops), waveform, start, end
+        )
+        for face in everybody
+    ]
+    found = active_speaker.probabilities(odds)
+    return tuple(replace(face, speaks=float(p)) for face, p in zip(everybody, found, strict=True))
+
+
+def _shorter(boxes: np.ndarray) -> np.ndarray:
+    """(F,) shorter sides of (F, 4) boxes."""
+    sides: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+    return sides
 
 
 def _take_whole(clip: Clip, frames: np.ndarray) -> Clip:
@@ -121,9 +151,11 @@ def _of_picture(frame: np.ndarray, detect: Detector) -> list[Detection]:
     return [upright.straightened(frame, face, detect) for face in faces]
 
 
-def _of_video(frames: np.ndarray, detect: Detector, progress: Progress | None) -> list[list[Detection]]:
-    """The faces of every frame. Where none is found, or none surely, a few frames are searched for smaller
-    ones and in other directions, and then all of them as those few tell.
+def video_faces(
+    frames: np.ndarray, detect: Detector, progress: Progress | None = None
+) -> list[list[Detection]]:
+    """The faces of every frame (T, H, W, 3) of a video. Where none is found, or none surely, a few frames are
+    searched for smaller ones and in other directions, and then all of them as those few tell.
     """
     usual = max(_SMALLEST, round(min(frames.shape[1:3]) * _USUAL["video"]))
     found = []

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ENGLISH = "en"
+ENGLISH, UNCLEAR = "en", "und"  # ISO 639-2 has "und" for undetermined
 ENGLISH_WORDS = Path(__file__).with_name("english_words.txt")
 #: Languages that are told apart, with their English names. With all of the detector's, rare ones are found in
 #: English exclamations.
@@ -105,6 +105,32 @@ LANGUAGES = {
     "zu": "Zulu",
     "zxx": "",  # no language
 }
+#: Names of those that are told from speech alone, and their codes there where they differ.
+SPOKEN = {
+    "as": "Assamese",
+    "ba": "Bashkir",
+    "bo": "Tibetan",
+    "br": "Breton",
+    "fo": "Faroese",
+    "haw": "Hawaiian",
+    "ht": "Haitian Creole",
+    "jw": "Javanese",
+    "lb": "Luxembourgish",
+    "ln": "Lingala",
+    "mg": "Malagasy",
+    "mi": "Maori",
+    "mt": "Maltese",
+    "oc": "Occitan",
+    "ps": "Pashto",
+    "sa": "Sanskrit",
+    "sd": "Sindhi",
+    "sn": "Shona",
+    "su": "Sundanese",
+    "tg": "Tajik",
+    "tk": "Turkmen",
+    "tt": "Tatar",
+    "yi": "Yiddish",
+}
 FEW = 4  # words; with fewer the detector alone is not believed
 NAMED = 0.3  # probability from which a language is named
 _LESS_LIKELY = 0.1  # English, in terms of the most probable language
@@ -143,6 +169,11 @@ def foreign(text: str) -> str | None:
     if unlikely and (len(words) >= FEW or known < 1):
         return name
     return name if len(words) < FEW and known <= _STRANGE and english < _PERHAPS else None
+
+
+def language_name(code: str) -> str:
+    """The English name of a language, or its code where no name is known."""
+    return LANGUAGES.get(code) or SPOKEN.get(code, code)
 
 
 def words_of(text: str) -> list[str]:

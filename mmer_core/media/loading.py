@@ -7,33 +7,53 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from mmer_core.clip import Clip
+from mmer_core.clock import clock
 from mmer_core.config import Limits
 from mmer_core.labels import Modality
 from mmer_core.media import decoding, formats
 from mmer_core.media.decoder import DISK_FULL
-from mmer_core.media.decoder.reasons import ABSENT_SOUND
+from mmer_core.media.decoder.kinds import picture_kind
 from mmer_core.media.decoder.result import Decoded, read_result
+from mmer_core.media.file_checks import (
+    MediaError,
+    NoRoom,
+    check_file,
+    check_something,
+    display_name,
+    in_bytes,
+    opened,
+)
 
-__all__ = ["DEFAULT_LIMITS", "MediaError", "display_name", "load_clip", "load_upload", "text_clip"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "MediaError",
+    "display_name",
+    "load_clip",
+    "load_upload",
+    "stretch_digest",
+    "text_clip",
+]
 
 DEFAULT_LIMITS = Limits()
-MEGABYTE = 2**20
-NAME_LENGTH = 80
-
-
-class MediaError(Exception):
-    """Nothing of an input can be used; the message is one sentence that says why and what to do next."""
+BLOCK = 2**20  # bytes
 
 
 def load_clip(
-    path: str | Path, *, name: str | None = None, text: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | Path,
+    *,
+    name: str | None = None,
+    text: str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    digest: str = "",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Clip:
     """Decode a video, sound or picture, told apart by content.
 
@@ -45,20 +65,29 @@ def load_clip(
         path: the file.
         name: the name to show; the file's own by default.
         text: the words that are spoken in it, if known.
+        start: of the stretch of a video or sound that is wanted, seconds; None: the beginning.
+        end: of the stretch, seconds; None: the end, or `Limits.max_seconds` after the start.
+        digest: sha256 of the file where it is known; else the file is read through once more for it.
         limits: bounds on the cost of decoding.
 
     Returns:
-        The clip; `absent` says why it has no frames, waveform or text, where that is final.
+        The clip; `absent` says why it has no frames, waveform or text, where that is final. Times in it are
+        counted from its own start.
 
     Raises:
-        MediaError: the file holds nothing that can be used; one sentence says why and what to do.
+        MediaError: the file, or the stretch of it, holds nothing that can be used; one sentence says why and
+            what to do.
+        ValueError: an end that is not after the start.
     """
     path = Path(path)
     shown = display_name(path.name if name is None else name)
     check_file(path, shown, limits)
-    decoded, digest, ours = decode(path, shown, limits)
     words, notes = _words(text, limits)
-    check_something(decoded, shown, ours, limits)
+    if start is None and end is None:
+        decoded, digest, ours = decode(path, shown, limits, digest=digest)
+        check_something(decoded, shown, ours, limits)
+    else:
+        decoded, digest = _stretch(path, shown, (start or 0.0, end), digest, limits)
     absent = dict(decoded.absent)
     if decoded.kind == "picture" and words is None:
         absent[Modality.TEXT] = "a picture has no words"
@@ -73,11 +102,54 @@ def load_clip(
         text=words,
         absent=absent,
         notes=decoded.notes + notes,
+        start=start or 0.0,
+        whole=decoded.promised,
     )
 
 
+def _stretch(
+    path: Path, shown: str, span: tuple[float, float | None], digest: str, limits: Limits
+) -> tuple[Decoded, str]:
+    """What is found from one time of a file to another, and its digest."""
+    start, end = span
+    if start < 0 or (end is not None and end <= start):
+        raise ValueError(
+            f"from {start:g} to {end if end is None else format(end, 'g')} s is no stretch of time"
+        )
+    with opened(path, shown) as file:
+        if picture_kind(file.read(16)):
+            raise MediaError(f"{shown} is a picture, which has no stretch of time: leave start and end out")
+        file.seek(0)
+        digest = digest or hashlib.file_digest(file, "sha256").hexdigest()
+    longest = limits.max_seconds if end is None else min(end - start, limits.max_seconds)
+    own = replace(limits, max_seconds=longest)
+    found, _, ours = decode(path, shown, own, start=start)
+    if start > 0 and found.frames is None and found.waveform is None and found.refused is None:
+        ends = f", it ends at {clock(found.promised)}" if found.promised else ""
+        raise MediaError(f"{shown} has nothing after {clock(start)}{ends}: begin earlier")
+    check_something(found, shown, ours, limits)
+    found = replace(found, duration=min(found.duration, longest), notes=_stretch_notes(found, span, limits))
+    return found, stretch_digest(digest, start, end)
+
+
+def _stretch_notes(found: Decoded, span: tuple[float, float | None], limits: Limits) -> tuple[str, ...]:
+    """The notes of a stretch: which one it is, and what is amiss in it."""
+    start, end = span
+    until = start + min(found.duration, limits.max_seconds)
+    notes = [f"this is the stretch from {clock(start)} to {clock(until)} of the file"]
+    if found.longer and (end is None or end - start > limits.max_seconds):
+        notes.append(f"only the first {limits.max_seconds:g} s of the stretch were used")
+    return (*notes, *(note for note in found.notes if not note.startswith("only the first")))
+
+
+def stretch_digest(digest: str, start: float, end: float | None) -> str:
+    """`Clip.digest` of a stretch, seconds, of the file with this digest; that of no other stretch."""
+    to = "" if end is None else f"{end:.3f}"
+    return hashlib.sha256(f"{digest} from {start:.3f} to {to}".encode()).hexdigest()
+
+
 def decode(
-    path: Path, shown: str, limits: Limits, *, start: float | None = None, track: int = 0
+    path: Path, shown: str, limits: Limits, *, start: float | None = None, track: int = 0, digest: str = ""
 ) -> tuple[Decoded, str, bool]:
     """What the decoding process finds in a checked file, its digest (see `decoding.run`), and whether it
     begins like a format that is read here.
@@ -85,15 +157,17 @@ def decode(
     with _scratch_folder() as folder:
         outputs = folder / "frames", folder / "sound", folder / "report"
         try:
-            with path.open("rb") as source:
+            with opened(path, shown) as source:
                 head = source.read(16)
-                status, digest = decoding.run(source, path, outputs, limits, start=start, track=track)
+                status, digest = decoding.run(
+                    source, path, outputs, limits, start=start, track=track, digest=digest
+                )
         except OSError as error:
             raise MediaError(
                 f"{shown} cannot be read ({error.strerror}): check the file and its permissions"
             ) from error
         if status == DISK_FULL:
-            raise MediaError(
+            raise NoRoom(
                 f"{shown} cannot be decoded because the temporary folder is full: free some space "
                 "there or set TMPDIR"
             )
@@ -105,6 +179,8 @@ def load_upload(
     name: str,
     *,
     text: str | None = None,
+    start: float | None = None,
+    end: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Clip:
     """Decode bytes or an open binary file, which is read from its start, like `load_clip`; nothing is left on
@@ -114,10 +190,11 @@ def load_upload(
         data: the content.
         name: the sender's name for it; shown, never used as a path.
         text: the words that are spoken in it, if known.
+        start, end: of a stretch, as for `load_clip`.
         limits: bounds on the cost of decoding.
 
     Raises:
-        MediaError: as for `load_clip`.
+        MediaError, ValueError: as for `load_clip`.
     """
     with _scratch_folder() as folder:
         path = folder / "upload"
@@ -126,17 +203,17 @@ def load_upload(
                 for block in _blocks(data):
                     if file.tell() + len(block) > limits.max_bytes:
                         raise MediaError(
-                            f"{display_name(name)} is larger than {limits.max_bytes / MEGABYTE:.0f} "
-                            "MB: cut or compress it"
+                            f"{display_name(name)} is larger than {in_bytes(limits.max_bytes)}: cut or "
+                            "compress it"
                         )
                     file.write(block)
         except OSError as error:
             reason = "is full" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror})"
-            raise MediaError(
+            raise NoRoom(
                 f"{display_name(name)} cannot be read because the temporary folder {reason}: free "
                 "some space there or set TMPDIR"
             ) from error
-        return load_clip(path, name=name, text=text, limits=limits)
+        return load_clip(path, name=name, text=text, start=start, end=end, limits=limits)
 
 
 def text_clip(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Clip:
@@ -159,65 +236,6 @@ def text_clip(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Clip:
     )
 
 
-def display_name(name: str) -> str:
-    """A file's name made safe to show: no separators, no control or direction characters, at most 80
-    characters ("../a.mp4" -> ".._a.mp4").
-    """
-    safe = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name).strip()
-    if len(safe) > NAME_LENGTH:
-        safe = f"{safe[: NAME_LENGTH - 20]}…{safe[-19:]}"
-    return safe or "clip"
-
-
-def check_file(path: Path, shown: str, limits: Limits) -> None:
-    """Refuse what is not a file of a size that can be read, before anything opens it (opening a pipe would
-    wait for ever).
-    """
-    try:
-        facts = path.stat()
-    except (OSError, ValueError) as error:
-        raise MediaError(f"{shown} cannot be found: check the path") from error
-    if stat.S_ISDIR(facts.st_mode):
-        raise MediaError(f"{shown} is a folder: choose a file")
-    if not stat.S_ISREG(facts.st_mode):
-        raise MediaError(f"{shown} is not an ordinary file: choose a video, sound or picture")
-    if facts.st_size == 0:
-        raise MediaError(f"{shown} is empty: choose another file")
-    if facts.st_size > limits.max_bytes:
-        raise MediaError(
-            f"{shown} has {facts.st_size / MEGABYTE:.0f} MB, the limit is "
-            f"{limits.max_bytes / MEGABYTE:.0f} MB: cut or compress it"
-        )
-
-
-def check_something(decoded: Decoded, shown: str, ours: bool, limits: Limits) -> None:
-    """Raise MediaError if there is neither picture nor sound."""
-    if decoded.frames is not None or decoded.waveform is not None:
-        return
-    if decoded.slow:
-        raise MediaError(
-            f"{shown} could not be decoded within {limits.wall_seconds:g} s: cut it, or export it as "
-            "mp4 or wav"
-        )
-    if decoded.refused == "pixels":
-        raise MediaError(
-            f"{shown} has {decoded.detail} pixels, the limit is {limits.max_pixels / 1e6:g} million: "
-            "make it smaller"
-        )
-    if decoded.refused == "format" and not ours:
-        raise MediaError(f"{shown} is not a video, sound or picture that can be read: use {formats.KINDS}")
-    if decoded.refused is not None or decoded.crashed:
-        raise MediaError(
-            f"{shown} is damaged or incomplete and nothing in it can be read: record, copy or export it again"
-        )
-    if decoded.kind == "audio" and decoded.absent.get(Modality.AUDIO) == ABSENT_SOUND["empty"]:
-        raise MediaError(f"{shown} cannot be used because it holds no sound: choose another file")
-    reasons = " and ".join(dict.fromkeys(decoded.absent.values())) or "it holds neither picture nor sound"
-    raise MediaError(
-        f"{shown} cannot be used because {reasons}: export it as mp4 or wav, or choose another file"
-    )
-
-
 def _words(text: str | None, limits: Limits) -> tuple[str | None, tuple[str, ...]]:
     """The text without blank ends and invalid characters, up to the limit, and the note about the rest."""
     words = (text or "").encode("utf-8", "replace").decode().strip()
@@ -234,7 +252,7 @@ def _scratch_folder() -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="mmer-")
     except OSError as error:
-        raise MediaError(
+        raise NoRoom(
             f"the temporary folder cannot be used ({error.strerror}): free some space there or set TMPDIR"
         ) from error
     with folder as name:
@@ -247,5 +265,5 @@ def _blocks(data: bytes | bytearray | memoryview | BinaryIO) -> Iterator[bytes |
         return
     if data.seekable():
         data.seek(0)
-    while block := data.read(MEGABYTE):
+    while block := data.read(BLOCK):
         yield block

@@ -1,9 +1,8 @@
-"""Speech to text, in English only.
+"""Speech to text, in English unless another recogniser than the default one is chosen.
 
 Two passes: a voice activity detector finds speech, then whole stretches of it are transcribed. That is more
 accurate than its own segments, which end at every short pause, and it keeps music and noise away,
-for which the recogniser would invent words. It invents words for other languages too, but is then unsure of
-them: such speech is known by that, and its words are left out.
+for which the recogniser would invent words. In which language somebody speaks: `spoken_language`.
 """
 
 from __future__ import annotations
@@ -17,17 +16,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE, Clip
-from mmer_core.media.recogniser import REQUIREMENT, Recognised, SpeechUnavailable, model_folder, recogniser
+from mmer_core.media.language import UNCLEAR
+from mmer_core.media.moonshine import REQUIREMENT, model_folder
+from mmer_core.media.recognised import Recognised, Recogniser, SpeechUnavailable
+from mmer_core.media.recogniser import DEFAULT, recogniser
+from mmer_core.media.spoken_language import KNOWN, is_english, spoken_language
 from mmer_core.media.voice_activity import GRID, SILENT_LEVEL, loudest, raise_level, stretches
 
 __all__ = [
     "RECOGNISER",
+    "Heard",
     "Segment",
     "SpeechUnavailable",
     "Transcript",
     "check_installed",
     "clean",
-    "sounds_english",
+    "hear",
     "transcribe",
     "voices",
     "with_voices",
@@ -40,9 +44,7 @@ QUIETEST = -85.0  # dBFS: a voice is looked for in what is too soft for its word
 NOT_ENGLISH = "the speech does not sound like English, the only language that is recognised"
 # words that the recogniser gives for short sounds without any
 LONE_INVENTIONS = frozenset({"you", "uh", "um", "mm", "hmm"})
-# Nats: the doubt at which a word piece speaks neither for English nor against it, and what a clip must have.
-# Chosen on clips of RAVDESS, TESS, EMO-DB, ASED and nEMO; see docs/evidence.md.
-DOUBT, EVIDENCE = 1.4, 1.0
+LEAST_SAMPLES = SAMPLE_RATE // 10
 
 
 @dataclass(frozen=True)
@@ -63,54 +65,111 @@ class Transcript:
         segments: in order of time.
         seconds: how long the transcription took.
         left_out: why words that were recognised are left out; empty if none were.
+        language: code of the one that is spoken, `language.UNCLEAR` where no single one is likely; "" where
+            the recogniser tells none.
+        sure: probability of the likeliest language.
     """
 
     text: str
     segments: tuple[Segment, ...]
     seconds: float
     left_out: str = ""
+    language: str = ""
+    sure: float = 0.0
 
 
-def transcribe(waveform: np.ndarray, spoken: Sequence[tuple[float, float]] | None = None) -> Transcript:
-    """Transcribe English speech. The recogniser is loaded at the first call and works for one thread at a
-    time.
+@dataclass(frozen=True)
+class Heard:
+    """What a recogniser made of some stretches.
 
-    Silence, noise and music give an empty text, as do marks for music, letters outside the Latin alphabet and
-    a lone "you" from a short sound; speech in another language gives one too, with the reason.
+    Attributes:
+        texts: the words of each, "" for none.
+        parts: of those that have words.
+        left_out: why the words do not count; "" if they do.
+        language, sure: see `Transcript`.
+    """
+
+    texts: tuple[str, ...]
+    parts: tuple[Recognised, ...] = ()
+    left_out: str = ""
+    language: str = ""
+    sure: float = 0.0
+
+
+def transcribe(
+    waveform: np.ndarray,
+    spoken: Sequence[tuple[float, float]] | None = None,
+    words_from: str = DEFAULT,
+) -> Transcript:
+    """Transcribe speech. The recogniser is loaded at the first call and works for one thread at a time.
+
+    Silence, noise and music give an empty text, as do marks for music and a lone "you" from a short sound;
+    from the default recogniser, which reads English only, letters outside the Latin alphabet too, and speech
+    in another language, with the reason.
 
     Args:
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
         spoken: what `voices` found in it; looked for by default.
+        words_from: name of the recogniser.
 
     Raises:
-        SpeechUnavailable: the package is missing or its library cannot be loaded.
+        SpeechUnavailable: a package or the weights are missing, or the library cannot be loaded.
     """
     began = time.perf_counter()
-    segments: list[Segment] = []
-    heard: list[Recognised] = []
+    spans: list[tuple[float, float]] = []
+    heard = Heard(())
     if loudest(waveform) > SILENT_LEVEL:
-        ear, level = recogniser(), raise_level(waveform)
+        ear, level = recogniser(words_from), raise_level(waveform)
         with ear.lock:
             found = ear.voices(level) if spoken is None else spoken
-            for start, end in stretches(found, len(waveform) / SAMPLE_RATE):
-                words = ear.words(level[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)])
-                text = clean(words.text, end - start)
-                if text:
-                    heard.append(words)
-                    segments.append(Segment(start, end, text))
-    left_out = ""
-    if heard and not sounds_english(heard):
-        segments, left_out = [], NOT_ENGLISH
-    text = " ".join(segment.text for segment in segments)
-    return Transcript(text, tuple(segments), time.perf_counter() - began, left_out)
+            spans = stretches(found, len(waveform) / SAMPLE_RATE)
+            heard = hear(ear, level, spans)
+    texts = zip(spans, heard.texts, strict=True)
+    segments = () if heard.left_out else tuple(Segment(*span, text) for span, text in texts if text)
+    return Transcript(
+        " ".join(segment.text for segment in segments),
+        segments,
+        time.perf_counter() - began,
+        heard.left_out,
+        heard.language,
+        heard.sure,
+    )
 
 
-def sounds_english(heard: Sequence[Recognised]) -> bool:
-    """Whether the recogniser is as sure of its words as with English speech: every word piece adds `DOUBT`
-    minus its own doubt, and `EVIDENCE` is needed. So a single word must be quite clear, a sentence less.
+def hear(
+    ear: Recogniser,
+    level: np.ndarray,
+    spans: Sequence[tuple[float, float]],
+    before: Sequence[Recognised] = (),
+) -> Heard:
+    """The words of some stretches, all in one language. It is told from all of them together, and where they
+    say too little from what was heard before as well.
+
+    Args:
+        ear: the recogniser, whose lock is held.
+        level: (N,) float32 at 16 kHz, from `raise_level`.
+        spans: (start, end) of the stretches in seconds.
+        before: stretches of the same recording that were heard before.
     """
-    doubt = np.concatenate([words.doubt for words in heard])
-    return float((DOUBT - doubt).sum()) > EVIDENCE
+    sounds = [level[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)] for start, end in spans]
+    found = [ear.words(sound) if len(sound) >= LEAST_SAMPLES else None for sound in sounds]
+    language, sure = spoken_language([part for part in found if part and part.text], before)
+    texts: list[str] = []
+    parts: list[Recognised] = []
+    for sound, part in zip(sounds, found, strict=True):
+        read = part
+        if part is not None and part.text and part.language != language:
+            read = ear.words(sound, language)
+        text = clean(read.text, len(sound) / SAMPLE_RATE, english=bool(ear.languages)) if read else ""
+        texts.append(text)
+        if text and read is not None:
+            parts.append(read)
+    if not parts:
+        return Heard(tuple(texts))
+    if not language and not is_english(parts, before):
+        return Heard(("",) * len(texts), left_out=NOT_ENGLISH)
+    told = UNCLEAR if language and sure < KNOWN else language
+    return Heard(tuple(texts), tuple(parts), "", told, sure)
 
 
 def voices(waveform: np.ndarray) -> list[tuple[float, float]]:
@@ -147,16 +206,17 @@ def check_installed() -> None:
     model_folder()
 
 
-def clean(text: str, seconds: float) -> str:
+def clean(text: str, seconds: float, *, english: bool = True) -> str:
     """Return recognised words without typical inventions.
 
     Args:
         text: as recognised.
         seconds: length of the stretch.
+        english: only English is recognised, so that letters of another script are none.
     """
     words = re.sub(r"\s+", " ", re.sub("[♪♫]+", " ", text)).strip()
     letters = [c for c in words if c.isalpha()]
-    if not letters or sum(c.isascii() for c in letters) < len(letters) / 2:
+    if not letters or (english and sum(c.isascii() for c in letters) < len(letters) / 2):
         return ""
     if words.strip(" .,!?").lower() in LONE_INVENTIONS and seconds < 4 * GRID:
         return ""

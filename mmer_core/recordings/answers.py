@@ -10,7 +10,6 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.labels import Modality
-from mmer_core.media.faces import find_faces
 from mmer_core.recordings.cutting import (
     AROUND,
     LONGEST_SIGHT,
@@ -22,9 +21,10 @@ from mmer_core.recordings.cutting import (
     speech_spans,
     with_margin,
 )
+from mmer_core.recordings.face_reader import FaceReader, Seen
 from mmer_core.recordings.pieces import Piece
+from mmer_core.recordings.speakers import Speakers
 from mmer_core.recordings.speaking import Listener
-from mmer_core.recordings.turns import Turns
 from mmer_core.recordings.utterances import Utterance
 
 TURNS_BEFORE = 10  # utterances whose words go before those of the next
@@ -56,21 +56,27 @@ class PieceReader:
     Args:
         model: that answers.
         use: modalities that count.
-        turns: who speaks when; None where that is not known.
+        speakers: who speaks when; None where that is not known.
+
+    Attributes:
+        faces: who is in view.
     """
 
-    def __init__(self, model: EmotionModel, use: Collection[Modality], turns: Turns | None) -> None:
-        self._model, self._use, self._turns = model, tuple(use), turns
-        self._listener = Listener()
+    def __init__(self, model: EmotionModel, use: Collection[Modality], speakers: Speakers | None) -> None:
+        self._model, self._use, self._speakers = model, tuple(use), speakers
+        self._listener = Listener(model.words_from)
         visual = model.encoders.get(Modality.VISUAL)
         self._looks = visual is not None and visual.spec.needs_faces and Modality.VISUAL in self._use
         self._voices: list[Span] = []
+        self.faces = FaceReader(model)
 
     def stretches(self, piece: Piece) -> tuple[list[Stretch], float]:
         """The stretches that are whole in a piece, in order of time, and where the next piece has to start,
         in seconds of the recording: what the end of this one cuts in two is left to it.
         """
         duration = piece.clip.duration
+        if self._sees(piece):
+            self.faces.begin(piece)
         sound = piece.clip.waveform
         waveform = np.zeros(0, np.float32) if sound is None else sound
         self._voices = self._listener.voices(waveform) if len(waveform) else []
@@ -94,9 +100,10 @@ class PieceReader:
         return self._looks and piece.clip.frames is not None
 
     def _changes(self, piece: Piece) -> list[float]:
-        if self._turns is None:
+        if self._speakers is None:
             return []
-        return [t - piece.start for t in self._turns.changes(piece.start, piece.end)]
+        self._speakers.hear(piece)
+        return [t - piece.start for t in self._speakers.turns.changes(piece.start, piece.end)]
 
     def _spoken(self, spans: Sequence[Span], waveform: np.ndarray) -> list[Stretch]:
         reads = Modality.TEXT in self._use and Modality.TEXT in self._model.encoders
@@ -119,27 +126,47 @@ class PieceReader:
         if stretch.spoken:
             if before and self._model.reads_dialogue:
                 clip = clip.after(before[-TURNS_BEFORE:])
-            yield self._answer(piece, stretch, clip)
+            turns = None if self._speakers is None else self._speakers.turns
+            sees = self._sees(piece) and clip.frames is not None
+            seen = self.faces.speaking(clip, stretch.span, piece.clip.waveform, turns) if sees else Seen(clip)
+            yield self._answer(piece, stretch, seen)
             return
-        for span, seen in in_view(find_faces(clip)):
+        main = self.faces.silent(clip, stretch.span)
+        for span, part, rows in in_view(main.clip):
             shifted = (stretch.span[0] + span[0], stretch.span[0] + span[1])
+            seen = replace(main, clip=part, places=tuple(main.places[row] for row in rows))
             yield self._answer(piece, replace(stretch, span=shifted), seen)
 
-    def _answer(self, piece: Piece, stretch: Stretch, clip: Clip) -> Utterance:
+    def _answer(self, piece: Piece, stretch: Stretch, shown: Seen) -> Utterance:
         silent = stretch.spoken and not stretch.words
         use = [m for m in self._use if not (silent and m is Modality.TEXT)]
-        seen = self._model.observe(clip, use=use)
+        seen = self._model.observe(shown.clip, use=use)
+        self.faces.remember(shown, seen)
         if silent and Modality.TEXT in self._model.encoders and Modality.TEXT in self._use:
             seen = replace(seen, absent={**seen.absent, Modality.TEXT: stretch.reason})
-        prediction = self._model.fuse(seen, self._use)
         start, end = (piece.start + t for t in stretch.span)
-        speaker, overlapped = (
-            self._turns.speaker(start, end) if self._turns is not None and stretch.spoken else (None, False)
-        )
+        speaker, overlapped = None, False
+        if self._speakers is not None and stretch.spoken:
+            speaker, overlapped = self._speakers.turns.speaker(start, end)
+            seen = self._speakers.compared(seen, start, end, self._use)
+        prediction = self._model.fuse(seen, self._use)
         answer = prediction if prediction.used else None
         reasons = [f"{title}: {why}" for title, why in prediction.absences.items()]
         reason = "" if answer else "; ".join(reasons) or stretch.reason or "nothing was found"
-        return Utterance(start, end, speaker, overlapped, stretch.words, stretch.spoken, answer, reason)
+        told = Utterance(
+            start,
+            end,
+            speaker,
+            overlapped,
+            stretch.words,
+            stretch.spoken,
+            answer,
+            reason,
+            shown.face,
+            shown.probability,
+        )
+        self.faces.told(told)
+        return told
 
     def _clip(self, piece: Piece, stretch: Stretch) -> Clip:
         """The part of the piece as a clip of its own; frames and samples are views."""
@@ -168,13 +195,16 @@ class PieceReader:
             times=times,
             waveform=waveform,
             text=stretch.words or None,
+            language=self._listener.language if stretch.words else "",
             absent=absent,
             voices=tuple(inside) if waveform is not None else None,
         )
 
 
-def in_view(clip: Clip) -> list[tuple[Span, Clip]]:
-    """The times of at least `SILENT` seconds in which a clip's face is in view, each with that part of it."""
+def in_view(clip: Clip) -> list[tuple[Span, Clip, list[int]]]:
+    """The times of at least `SILENT` seconds in which a clip's face is in view, each with that part of it and
+    its rows of the face track.
+    """
     track = clip.faces
     if track is None or clip.frames is None or clip.times is None:
         return []
@@ -197,5 +227,5 @@ def in_view(clip: Clip) -> list[tuple[Span, Clip]]:
             )
             frames, times = clip.frames[first:last], clip.times[first:last] - start
             part = replace(clip, duration=end - start, frames=frames, times=times, faces=faces, people=())
-            found.append(((start, end), replace(part, digest=f"{clip.digest}-{start:.3f}")))
+            found.append(((start, end), replace(part, digest=f"{clip.digest}-{start:.3f}"), run.tolist()))
     return found

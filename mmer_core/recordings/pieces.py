@@ -8,18 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmer_core.clip import Clip
+from mmer_core.clock import clock
 from mmer_core.config import Limits
 from mmer_core.media.decoder.kinds import picture_kind
 from mmer_core.media.decoder.result import Decoded
-from mmer_core.media.loading import (
-    MediaError,
-    check_file,
-    check_something,
-    decode,
-    display_name,
-)
+from mmer_core.media.file_checks import MediaError, check_file, check_something, display_name, opened
+from mmer_core.media.loading import decode
 from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
-from mmer_core.recordings.recording import clock
 
 SECONDS = 30.0  # of a piece; at 4 pictures a second as many as of any clip
 MOST_SECONDS = 3 * 3600.0  # of a recording; the rest is left out
@@ -81,24 +76,15 @@ def read_piece(path: str | Path, start: float, limits: Limits = LIMITS, track: i
     shown = display_name(path.name)
     check_file(path, shown, limits)
     facts = path.stat()
-    if picture_kind(_head(path, shown)):
+    with opened(path, shown) as file:
+        head = file.read(16)
+    if picture_kind(head):
         raise MediaError(f"{shown} is a picture, which has no utterances: name a video or a sound")
     found, _, ours = decode(path, shown, limits, start=start, track=track)
     if start == 0 or found.refused is not None:
         check_something(found, shown, ours, limits)
     identity = f"{facts.st_size}-{facts.st_mtime_ns}-{shown}-{start:.3f}"
     return _piece(found, shown, identity, start, limits)
-
-
-def _head(path: Path, shown: str) -> bytes:
-    """The first bytes of a file."""
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except OSError as error:
-        raise MediaError(
-            f"{shown} cannot be read ({error.strerror}): check the file and its permissions"
-        ) from error
 
 
 def _piece(found: Decoded, shown: str, identity: str, start: float, limits: Limits) -> Piece:

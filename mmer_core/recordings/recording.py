@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmer_core.recordings.people import Person
 from mmer_core.recordings.utterances import Utterance
 
 
@@ -39,6 +40,7 @@ class Recording:
         notes: sentences about what could not be read.
         labels: the classes of the model.
         model: its name and sha256.
+        people: everybody who is in view, in the order in which they are first seen.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     model: Mapping[str, str] | None = None
+    people: tuple[Person, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
@@ -60,13 +63,6 @@ class Recording:
             "notes": list(self.notes),
             "model": dict(self.model or {}),
             "labels": list(self.labels),
+            "people": [person.to_json() for person in self.people],
             "utterances": [utterance.to_json() for utterance in self.utterances],
         }
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any: "1:02.5", "1:00:02.5"."""
-    tenths = round(seconds * 10)
-    minutes = f"{tenths // 600 % 60:02d}" if tenths >= 36_000 else f"{tenths // 600}"
-    hours = f"{tenths // 36_000}:" if tenths >= 36_000 else ""
-    return f"{hours}{minutes}:{tenths // 10 % 60:02d}.{tenths % 10}"

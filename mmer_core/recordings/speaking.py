@@ -10,13 +10,12 @@ import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media import speech
-from mmer_core.media.recogniser import Recognised, recogniser
+from mmer_core.media.recognised import Recognised
+from mmer_core.media.recogniser import DEFAULT, recogniser
 from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE, block_power, loudest, raise_level, runs
 from mmer_core.recordings.cutting import Span
 
 REMEMBERED = 60  # utterances whose language speaks for that of a short one
-FEW = 25  # word pieces; fewer say too little about their language
-LEAST_SAMPLES = SAMPLE_RATE // 10
 _BLOCK = 0.05  # seconds
 log = logging.getLogger(__name__)
 
@@ -24,12 +23,17 @@ log = logging.getLogger(__name__)
 class Listener:
     """Hears the pieces of a recording one after another.
 
+    Args:
+        words_from: name of the recogniser.
+
     Attributes:
         unavailable: why no words are recognised; "" if they are.
+        language: code of the one heard last, see `speech.Transcript`.
     """
 
-    def __init__(self) -> None:
-        self.unavailable = ""
+    def __init__(self, words_from: str = DEFAULT) -> None:
+        self.unavailable = self.language = ""
+        self._words_from = words_from
         self._recent: deque[Recognised] = deque(maxlen=REMEMBERED)
 
     def voices(self, waveform: np.ndarray) -> list[Span]:
@@ -49,30 +53,15 @@ class Listener:
         if self.unavailable or not spans or loudest(waveform) <= speech.SILENT_LEVEL:
             return [""] * len(spans), self.unavailable
         try:
-            ear, level = recogniser(), raise_level(waveform)
+            ear, level = recogniser(self._words_from), raise_level(waveform)
         except speech.SpeechUnavailable as reason:
             self.unavailable = str(reason)
             return [""] * len(spans), self.unavailable
-        texts: list[str] = []
-        heard: list[Recognised] = []
         with ear.lock:
-            for start, end in spans:
-                part = level[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]
-                found = ear.words(part) if len(part) >= LEAST_SAMPLES else None
-                text = "" if found is None else speech.clean(found.text, end - start)
-                texts.append(text)
-                if text and found is not None:
-                    heard.append(found)
-        if heard and not self._english(heard):
-            return [""] * len(spans), speech.NOT_ENGLISH
-        self._recent.extend(heard)
-        return texts, ""
-
-    def _english(self, heard: Sequence[Recognised]) -> bool:
-        few = sum(len(words.doubt) for words in heard) < FEW
-        return speech.sounds_english(heard) or (
-            few and bool(self._recent) and speech.sounds_english([*self._recent, *heard])
-        )
+            heard = speech.hear(ear, level, spans, tuple(self._recent))
+        self._recent.extend(heard.parts)
+        self.language = heard.language
+        return list(heard.texts), heard.left_out
 
 
 def loud_spans(waveform: np.ndarray) -> list[Span]:

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mmer_core.clock import clock
 from mmer_core.labels import MODALITY_TITLES
-from mmer_core.recordings.recording import Recording, clock
+from mmer_core.recordings.people import Person
+from mmer_core.recordings.recording import Recording
 from mmer_core.recordings.utterances import Utterance
 
+FACES = 6  # people in view of whom the sentences tell
 MOMENTS = 3  # most certain utterances that are listed for each emotion
 LASTING = 2  # utterances for which an emotion must hold to make a turning point
 SURE_ALONE = 0.5  # probability from which a modality alone has a say in a disagreement
@@ -49,6 +52,7 @@ class Summary:
         seconds: of all utterances that have an answer.
         shares: {emotion: share of this time}, the largest first.
         by_speaker: {speaker: {emotion: share of the speaker's time}}; empty where speakers are not known.
+        by_face: {person in view: {emotion: share of the time for which the face was read, alone}}.
         turning_points: in order of time.
         moments: {emotion: its most certain utterances, each as start, end and probability}.
         disagreements: in order of time.
@@ -62,9 +66,10 @@ class Summary:
     moments: dict[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
     disagreements: tuple[Disagreement, ...] = ()
     sentences: tuple[str, ...] = ()
+    by_face: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object; speakers are numbered from 0, as in the utterances."""
+        """The fields as a JSON object; speakers and faces are numbered from 0, as in the utterances."""
         return asdict(self)
 
 
@@ -76,16 +81,27 @@ def summarise(recording: Recording) -> Summary:
     by_speaker = {speaker: _shares(u for u in answered if u.speaker == speaker) for speaker in known}
     turns, moments = turning_points(answered), _moments(answered)
     apart = disagreements(answered)
-    summary = Summary(sum(u.seconds for u in answered), shares, by_speaker, turns, moments, apart)
+    faces = {p.number: _of_face(p) for p in recording.people if p.emotions}
+    summary = Summary(
+        sum(u.seconds for u in answered), shares, by_speaker, turns, moments, apart, by_face=faces
+    )
     return Summary(**{**vars(summary), "sentences": tuple(_sentences(recording, summary, len(answered)))})
 
 
 def _shares(utterances: Iterable[Utterance]) -> dict[str, float]:
     """{emotion: share of time}, the largest first."""
+    return _shared((utterance.label or "", utterance.seconds) for utterance in utterances)
+
+
+def _of_face(person: Person) -> dict[str, float]:
+    """{emotion: share of the time for which a face was read}, the largest first."""
+    return _shared((emotion.label, emotion.end - emotion.start) for emotion in person.emotions)
+
+
+def _shared(lasting: Iterable[tuple[str, float]]) -> dict[str, float]:
     seconds: dict[str, float] = {}
-    for utterance in utterances:
-        label = utterance.label or ""
-        seconds[label] = seconds.get(label, 0.0) + utterance.seconds
+    for label, lasts in lasting:
+        seconds[label] = seconds.get(label, 0.0) + lasts
     total = sum(seconds.values()) or 1.0
     return {label: round(s / total, 4) for label, s in sorted(seconds.items(), key=lambda item: -item[1])}
 
@@ -147,6 +163,7 @@ def _sentences(recording: Recording, summary: Summary, answered: int) -> list[st
     found = [f"{count} in {clock(summary.seconds)} of speech or faces; {unsure} of them unsure."]
     found.append("Shares of the time: " + _listed(summary.shares) + ".")
     found += [f"Speaker {s + 1}: {_listed(shares)}." for s, shares in summary.by_speaker.items()]
+    found += _about_faces(recording, summary)
     shown = summary.turning_points[:5]
     if shown:
         turns = ", ".join(f"at {clock(t.at)} from {t.before} to {t.after}" for t in shown)
@@ -164,6 +181,22 @@ def _sentences(recording: Recording, summary: Summary, answered: int) -> list[st
         times = {1: "once", 2: "twice"}.get(number, f"{number} times")
         found.append(f"Words, voice and face disagree {times}, first at {clock(first.start)}: {says}.")
     return found
+
+
+def _about_faces(recording: Recording, summary: Summary) -> list[str]:
+    """Who is in view, those who are seen longest, where there are several."""
+    if len(recording.people) < 2:
+        return []
+    longest = sorted(recording.people, key=lambda person: -person.seconds)[:FACES]
+    found = []
+    for person in sorted(longest, key=lambda person: person.number):
+        voice = "" if person.speaker is None else f", speaker {person.speaker + 1}"
+        shares = summary.by_face.get(person.number)
+        says = f": {_listed(shares)}" if shares else ""
+        found.append(f"Face {person.number + 1} (in view for {clock(person.seconds)}{voice}){says}.")
+    rest = len(recording.people) - len(longest)
+    more = "1 more person is" if rest == 1 else f"{rest} more people are"
+    return [*found, f"{more} in view."] if rest else found
 
 
 def _listed(shares: dict[str, float]) -> str:

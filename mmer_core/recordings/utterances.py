@@ -22,6 +22,9 @@ class Utterance:
         spoken: somebody speaks; False where a face is in view and nobody speaks.
         prediction: the answer; None where there was nothing to read.
         reason: why there is no answer; "" where there is one.
+        face: the `Person.number` whose face was taken as the speaker's, or, where nobody speaks, of whoever
+            is seen; None where it is not known who speaks, or they are out of view.
+        face_probability: that the face is the speaker's; None without a face, and where nobody speaks.
     """
 
     start: float
@@ -32,6 +35,8 @@ class Utterance:
     spoken: bool = True
     prediction: Prediction | None = None
     reason: str = ""
+    face: int | None = None
+    face_probability: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -54,11 +59,13 @@ class Utterance:
             "spoken": self.spoken,
             "prediction": None if self.prediction is None else self.prediction.to_json(),
             "reason": self.reason,
+            "face": self.face,
+            "face_probability": None if self.face_probability is None else round(self.face_probability, 3),
         }
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Utterance:
-        """The utterance that `to_json` wrote."""
+        """The utterance that `to_json` wrote, in this version or before it knew faces."""
         prediction = found["prediction"]
         answer = None if prediction is None else Prediction.from_json(prediction)
         return cls(**{**found, "prediction": answer})

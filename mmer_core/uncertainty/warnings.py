@@ -9,6 +9,7 @@ import numpy as np
 from mmer_core.clip import Clip, FaceTrack
 from mmer_core.encoders.base import ModalityEncoder, warnings_of
 from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.media.active_speaker import TIED
 from mmer_core.uncertainty.cartoon import is_cartoon
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 
@@ -63,7 +64,7 @@ def warnings(
 
 
 def _about_faces(faces: FaceTrack) -> Iterator[str]:
-    if faces.people > 1:
+    if faces.people > 1 and (faces.speaks or 0.0) < TIED:
         yield (
             f"{faces.people} faces are in view, and the one that is read may not be the one speaking: "
             f"{faces.rule}."

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mmer_core.config import ROOT
-from tiny_model import make_model
+from mmer_core.inference.live import SessionTable
+from tiny_model import make_clip, make_model
 from ui import models
 from ui.live.visit import LiveVisit
 
@@ -64,3 +65,14 @@ def test_a_wrong_setting_of_servers_is_said_not_raised(app, monkeypatch):
     app.run()
     assert not app.exception
     assert "MMER_ICE_SERVERS is not JSON" in said(app)
+
+
+def test_a_table_of_a_session_that_ended_is_still_there(app):
+    visit = LiveVisit(table=SessionTable())
+    visit.table.recording = True
+    visit.table.add(0.0, make_model().fuse(make_model().observe(make_clip())), [], "I am glad", 0.3)
+    visit.table.recording = False
+    app.session_state["live-visit"] = visit
+    app.run()
+    assert not app.exception
+    assert "1 row over 0:00, not going on." in said(app)

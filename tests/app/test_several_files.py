@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from media_factory import picture_bytes, write_sound
 from streamlit.testing.v1 import AppTest
 
+from mmer_core.batch import table_columns
 from mmer_core.labels import Modality
 from tiny_model import make_clip
+from ui import models
+from ui.analyze import batch, batch_rows
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_several_files_become_a_table_and_the_first_is_shown(app, sound):
     drop(app, face_png=picture_bytes("png"), tone_wav=sound, notes_txt=b"words", paper_pdf=b"%PDF")
     table = rows(app)
     assert [row[0] for row in table] == ["face.png", "tone.wav", "notes.txt", "paper.pdf"]
-    assert [bool(row[2]) for row in table] == [True, True, False, False]
+    assert [row[2] is not pd.NA for row in table] == [True, True, False, False]
     assert table[2][1] == "Not read"
     assert "notes.txt is not a video" in errors(app)
     assert "paper.pdf is not a video" in errors(app)
@@ -85,6 +89,77 @@ def test_files_that_are_dropped_again_are_not_read_again(app, sound, model):
     assert not headlines(app)
 
 
+def test_the_table_fills_while_the_files_are_read(app, sound, monkeypatch):
+    monkeypatch.setattr(batch_rows, "_AT_ONCE", 0.0)  # the page shows each answer as it comes
+    seen: list[list[str]] = []
+    real = batch._as_shown
+
+    def shown(*given):
+        table = real(*given)
+        seen.append(table["Answer"].tolist())
+        return table
+
+    monkeypatch.setattr(batch, "_as_shown", shown)
+    drop(app, face_png=picture_bytes("png"), notes_txt=b"words", tone_wav=sound)
+    assert [row.count(batch.WAITING) for row in seen] == [2, 2, 1, 0]
+    assert [row.count(batch.READING) for row in seen] == [1, 0, 0, 0]
+    assert "batch-stop" not in {b.key for b in app.button}
+    assert seen[-1][1] == batch.NOT_READ
+
+
+def test_the_reading_can_be_stopped_and_go_on(app, sound, monkeypatch):
+    with monkeypatch.context() as pressed:  # before the second file is read
+        for module in (batch, batch_rows):
+            pressed.setattr(module, "is_stopped", lambda sources: True)
+        drop(app, face_png=picture_bytes("png"), tone_wav=sound)
+    assert len(headlines(app)) == 1, "the selected file is read"
+    assert rows(app)[1][1] == batch.WAITING
+    assert app.button(key="batch-stop").label == "Read the rest"
+    app.session_state["batch-stopped"] = files(app)
+    app.run()
+    app.button(key="batch-stop").click().run()
+    assert rows(app)[1][2] is not pd.NA
+
+
+def test_two_files_side_by_side_and_back(app, sound):
+    drop(app, face_png=picture_bytes("png"), tone_wav=sound, notes_txt=b"words")
+    beside = app.selectbox[-1]
+    assert beside.options == ["tone.wav", "notes.txt"]
+    assert "compare-end" not in {b.key for b in app.button}
+    beside.set_value(1).run()
+    assert not app.exception
+    assert len(headlines(app)) == 2
+    assert app.selectbox[-1].value == 1
+    assert len(rows(app)) == 3, "the table stays"
+    app.button(key="compare-end").click().run()
+    assert len(headlines(app)) == 1
+    assert app.selectbox[-1].value is None
+
+
+def test_a_file_that_is_known_to_be_unreadable_is_not_tried_at_every_turn(app, sound, monkeypatch):
+    drop(app, notes_txt=b"words", tone_wav=sound)
+    monkeypatch.setattr("ui.analyze.analysis.load_upload", None)
+    app.run()
+    assert not app.exception
+    assert errors(app).count("notes.txt is not a video") == 1
+
+
+def test_the_csv_has_the_columns_of_the_command_line(app, sound, model):
+    drop(app, tone_wav=sound, notes_txt=b"words")
+    sources = files(app)
+    found = [app.session_state["batch-rows"][key] for key in app.session_state["batch-rows"]]
+    table = batch._as_csv(sources, [found[0], None], models.model_loader())
+    assert list(table.columns) == list(table_columns(model.labels, model.modalities))
+    assert table["path"].tolist() == ["tone.wav", "notes.txt"]
+    assert table["label"][0] in model.labels
+    assert table["reason"][1] == "not read yet"
+    assert found[1].full["reason"].startswith("not read: notes.txt is not a video")
+
+
+def files(at: AppTest):
+    return at.session_state["files"]
+
+
 def test_another_input_hides_the_table(app, sound):
     drop(app, tone_wav=sound, notes_txt=b"words")
     app.button(key="sample-arrival").click().run()
@@ -104,7 +179,7 @@ def black(model, monkeypatch):
     empty = replace(
         make_clip(text=None, sound=False, faces=0), notes=("only the first 60 s of this clip were used",)
     )
-    monkeypatch.setattr("ui.analyze.analysis.load_upload", lambda data, name: empty)
+    monkeypatch.setattr("ui.analyze.analysis.load_upload", lambda data, name, **_: empty)
     return empty
 
 
@@ -144,7 +219,7 @@ def test_an_empty_clip_among_several_is_a_row(app, black):
 def test_what_was_used_of_a_clip_stands_beside_the_answer(app, model, monkeypatch):
     note = "only the first 60 s of this clip were used"
     monkeypatch.setattr(
-        "ui.analyze.analysis.load_upload", lambda data, name: replace(make_clip(), notes=(note,))
+        "ui.analyze.analysis.load_upload", lambda data, name, **_: replace(make_clip(), notes=(note,))
     )
     drop(app, long_mp4=b"x")
     assert [i.value for i in app.info if "60 s" in i.value] == ["Only the first 60 s of this clip were used."]

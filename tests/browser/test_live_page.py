@@ -4,7 +4,9 @@ microphone hears a real voice.
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 
 import pytest
 from fake_devices import UNPLUG_CAMERA, write_camera, write_microphone
@@ -15,6 +17,11 @@ from mmer_core.labels import EMOTIONS
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 PATIENCE = 180_000  # ms; models load and a connection is made on a machine that runs other tests as well
+#: Whether the connection's own frame has the microphone of this name.
+STREAMS_FROM = """name => Array.from({ length: frames.length }, (_, i) => frames[i])
+  .flatMap(frame => frame.streams ?? [])
+  .flatMap(stream => stream.getAudioTracks())
+  .some(track => track.label === name && track.readyState === "live")"""
 EMOTION = re.compile(rf"({'|'.join(e.capitalize() for e in EMOTIONS)}) [<>]?\d+%")
 
 
@@ -87,6 +94,31 @@ def test_with_everything_off_there_is_no_answer_and_no_bar(live):
     for title in ("Words", "Voice", "Face"):
         live.get_by_text(title, exact=True).click()
         expect(card(live, title)).not_to_contain_text("Switched off.", timeout=PATIENCE)
+
+
+def test_another_microphone_can_be_chosen_while_live(live):
+    choice = live.get_by_label("Microphone")
+    expect(choice.locator("option")).to_have_count(3)
+    choice.select_option(label="Fake Audio Input 2")
+    expect(live.locator("iframe[title*=webrtc]")).to_have_count(1, timeout=PATIENCE)
+    live.wait_for_function(STREAMS_FROM, arg="Fake Audio Input 2", timeout=PATIENCE)
+    expect(card(live, "Face")).to_contain_text(EMOTION, timeout=PATIENCE)
+    expect(choice.locator("option:checked")).to_have_text("Fake Audio Input 2")
+
+
+def test_a_table_is_kept_only_when_asked_for_and_can_be_taken_away_and_forgotten(live):
+    expect(live.get_by_role("button", name="Download the table")).to_have_count(0)
+    live.get_by_text("Keep a table of this session").click()
+    live.get_by_text("No picture and no sound.").wait_for()
+    live.get_by_text(re.compile(r"^[1-9]\d* rows? over")).wait_for()
+    with live.expect_download() as download:
+        live.get_by_role("button", name="Download the table").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
+    assert rows
+    assert {row["label"] for row in rows} <= set(EMOTIONS)
+    live.get_by_text("Keep a table of this session").click()
+    live.get_by_role("button", name="Forget the table").click()
+    expect(live.get_by_role("button", name="Download the table")).to_have_count(0)
 
 
 def test_nothing_needs_scrolling_sideways_on_a_phone(live):

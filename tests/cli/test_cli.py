@@ -65,7 +65,7 @@ def test_predict_hands_on_the_turns_before(tiny):
 
 
 def test_predict_without_a_modality(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: make_clip())
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None, **stretch: make_clip())
     assert (
         main.main(
             ["predict", str(tmp_path / "clip.mp4"), "--without", "face", "--without", "audio", "--json"]
@@ -79,7 +79,7 @@ def test_predict_without_a_modality(monkeypatch, capsys, tmp_path):
 
 
 def test_predict_for_people(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: make_clip(sound=False))
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None, **stretch: make_clip(sound=False))
     assert main.main(["predict", str(tmp_path / "clip.mp4")]) == 0
     out = capsys.readouterr().out
     assert "voice (audio)" in out
@@ -89,7 +89,7 @@ def test_predict_for_people(monkeypatch, capsys, tmp_path):
 
 def test_predict_says_how_the_emotion_changes_over_a_long_clip(monkeypatch, capsys, tmp_path):
     clip = replace(make_clip(), duration=8.0, waveform=np.zeros(8 * SAMPLE_RATE, np.float32))
-    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: clip)
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None, **stretch: clip)
     monkeypatch.setattr(
         timeline, "changes_sentence", lambda found: f"It changes within {found.duration:.0f} s."
     )
@@ -104,7 +104,7 @@ def files(monkeypatch, tmp_path):
     """A folder with two clips, a file that is none, and a note."""
     from mmer_core.media.loading import MediaError
 
-    def load(path, text=None):
+    def load(path, text=None, **stretch):
         if "bad" in str(path):
             raise MediaError(f"{path.name} is not a video: use mp4")
         return make_clip(len(path.name), text=text)
@@ -220,7 +220,7 @@ def test_predict_several_that_cannot_be_is_one_sentence(tmp_path, capsys, more, 
 
 def test_predict_says_what_was_not_found_instead_of_frequencies(monkeypatch, capsys, tmp_path):
     empty = make_clip(text=None, sound=False, faces=0)
-    monkeypatch.setattr(loading, "load_clip", lambda path, text=None: empty)
+    monkeypatch.setattr(loading, "load_clip", lambda path, text=None, **stretch: empty)
     assert main.main(["predict", str(tmp_path / "black.mp4")]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
@@ -235,7 +235,9 @@ def test_predict_says_what_it_heard_but_not_what_was_typed(monkeypatch, capsys, 
     from mmer_core.media.speech import Transcript
 
     monkeypatch.setattr(
-        loading, "load_clip", lambda path, text=None: replace(make_clip(), text=None).with_text(text)
+        loading,
+        "load_clip",
+        lambda path, text=None, **stretch: replace(make_clip(), text=None).with_text(text),
     )
     monkeypatch.setattr(observation, "transcribe", lambda *_: Transcript("what a day", (), 0.0))
     assert main.main(["predict", str(tmp_path / "clip.mp4")]) == 0

@@ -33,9 +33,9 @@ def test_turns_are_told_with_their_speakers(file, capsys):
         "  Speaker 1      61.5 s",
         "  Speaker 2       1.5 s",
         "",
-        "0:00:00.5 to 0:01:01.0  Speaker 1",
-        "0:01:02.0 to 0:01:03.5  Speaker 2  together with somebody else",
-        "0:01:03.0 to 0:01:04.0  Speaker 1  together with somebody else",
+        "0:00.5 to 1:01.0  Speaker 1",
+        "1:02.0 to 1:03.5  Speaker 2  together with somebody else",
+        "1:03.0 to 1:04.0  Speaker 1  together with somebody else",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+import av
 import media_factory as make
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ import pytest
 
 from mmer_core.cli import utterances
 from mmer_core.cli.main import main
-from mmer_core.inference import shipped
-from mmer_core.recordings import reading
+from mmer_core.inference import record, shipped
+from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.recordings import source
 from mmer_core.recordings.speaking import Listener, loud_spans
 from tiny_model import make_model
 
@@ -24,7 +26,7 @@ RATE = 16_000
 def talk(tmp_path, monkeypatch):
     """Six seconds with two utterances, read in pieces of four by a tiny model."""
     monkeypatch.setattr(shipped, "load_model", lambda *_: make_model())
-    monkeypatch.setattr(reading, "SECONDS", 4.0)
+    monkeypatch.setattr(source, "SECONDS", 4.0)
     monkeypatch.setattr(Listener, "voices", lambda self, waveform: loud_spans(waveform))
     monkeypatch.setattr(Listener, "words", lambda self, waveform, spans: (["I am glad."] * len(spans), ""))
     sound = np.zeros(6 * RATE, np.int16)
@@ -87,8 +89,8 @@ def test_a_file_that_breaks_off_is_told_by_the_exit_status(talk, tmp_path, capsy
     [
         (["--utterances", "--text", "hello"], "--text does not go with --utterances"),
         (["--utterances", "--out", "t.doc"], "no ending that can be written"),
-        (["--start", "3"], "add --utterances"),
-        (["other.wav", "--utterances"], "name one file"),
+        (["--speakers"], "add --utterances"),
+        (["--utterances", "--baseline", "usual.wav"], "--baseline does not go with --utterances"),
         (["--utterances", "--start", "9"], "has nothing after 0:09.0"),
     ],
 )
@@ -97,8 +99,74 @@ def test_wrong_usage(talk, capsys, more, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.fixture
+def folder(talk, monkeypatch):
+    """The talk, and a file that is none."""
+    folder = talk.parent / "talks"
+    folder.mkdir()
+    talk.rename(folder / "talk.wav")
+    (folder / "bad.mp4").write_bytes(b"no film at all")
+    model = make_model()
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device="auto": model))
+    monkeypatch.setattr(record, "read", lambda folder: model.record)
+    return folder
+
+
+def test_a_folder_becomes_one_table_that_stays(folder, tmp_path, capsys):
+    out = tmp_path / "t.csv"
+    assert main(["predict", str(folder), "--utterances", "--out", str(out)]) == 2
+    told = capsys.readouterr()
+    assert "1 of 2 files could not be read" in told.err
+    assert "wrote" in told.out
+    table = pd.read_csv(out)
+    assert table["path"].tolist() == [str(folder / name) for name in ("bad.mp4", "talk.wav", "talk.wav")]
+    assert table["words"].fillna("").tolist() == ["", "I am glad.", "I am glad."]
+    assert main(["predict", str(folder), "--utterances", "--out", str(out)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["predict", str(folder), "--utterances", "--out", str(tmp_path / "t.srt")]) == 1
+    assert "neither CSV nor Parquet" in capsys.readouterr().err
+
+
+def test_a_table_of_files_names_recordings_and_its_words_are_not_used(folder, tmp_path, capsys):
+    (folder / "list.csv").write_text("path,text\ntalk.wav,hello\n", encoding="utf-8")
+    out = tmp_path / "t.parquet"
+    assert main(["predict", str(folder / "list.csv"), "--utterances", "--out", str(out)]) == 0
+    assert "the words in the table are not used" in capsys.readouterr().err
+    assert pd.read_parquet(out)["words"].tolist() == ["I am glad."] * 2
+
+
+def test_several_files_one_after_the_other(folder, capsys):
+    files = [str(folder / name) for name in ("bad.mp4", "talk.wav")]
+    assert main(["predict", *files, "--utterances"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{files[0]}:"
+    assert lines[1].startswith("not read: bad.mp4 is not a video")
+    assert lines[3] == f"{files[1]}:"
+    assert lines[4].startswith("0:00.8–0:02.2 ")
+    assert main(["predict", *files, "--utterances", "--json"]) == 2
+    bad, good = json.loads(capsys.readouterr().out)
+    assert bad["error"].startswith("not read: bad.mp4")
+    assert (good["path"], len(good["utterances"])) == (files[1], 2)
+
+
 def test_times():
     assert [utterances.seconds(t) for t in ("90", "1:30", "1:00:01.5")] == [90, 90, 3601.5]
     for wrong in ("soon", "1:2:3:4", "-3", "inf", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
             utterances.seconds(wrong)
+
+
+def test_the_video_itself_with_boxes_and_captions(talk, tmp_path, capsys):
+    path, out = tmp_path / "talk.mp4", tmp_path / "out.mp4"
+    make.write_video(path, seconds=2)
+    command = ["predict", str(path), "--utterances", "--end", "1", "--out", str(out)]
+    assert main(command) == 0
+    assert f"wrote {out}" in capsys.readouterr().err
+    with av.open(str(out)) as film:
+        assert [s.type for s in film.streams] == ["video", "audio"]
+        assert film.duration / av.time_base == pytest.approx(1.0, abs=0.15)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4", "talk.mp4", "talk.wav"]
+    assert main(command) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert main(["predict", str(talk), "--utterances", "--out", str(tmp_path / "no.mp4")]) == 1
+    assert "talk.wav because it has no pictures" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def recogniser(monkeypatch) -> list[str]:
     """The texts that a recogniser gave so far, which tells long sounds from short ones."""
     texts: list[str] = []
 
-    def transcribe(waveform: np.ndarray, spoken: object = None) -> speech.Transcript:
+    def transcribe(waveform: np.ndarray, *_: object) -> speech.Transcript:
         texts.append("it took me long" if len(waveform) > 0.9 * SAMPLE_RATE else "that was short")
         return speech.Transcript(texts[-1], (), 0.0)
 

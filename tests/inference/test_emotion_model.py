@@ -423,7 +423,7 @@ def test_a_model_of_another_language_reads_its_words():
 def test_foreign_speech_is_not_believed_and_the_answer_says_so(monkeypatch):
     left_out = "the speech does not sound like English"
     heard = Transcript("", (), 0.1, left_out)
-    monkeypatch.setattr(observation, "transcribe", lambda waveform, spoken: heard)
+    monkeypatch.setattr(observation, "transcribe", lambda *_: heard)
     model = english_model()
     found = model.observe(make_clip(text=None))
     assert found.absent[Modality.TEXT] == left_out

@@ -63,7 +63,7 @@ def test_other_words_are_left_out_and_the_reason_names_what_is_read(model):
 
 
 def test_of_speech_only_english_is_read(model, monkeypatch):
-    monkeypatch.setattr(observation, "transcribe", lambda waveform, voices: Transcript(SPANISH, (), 0.1))
+    monkeypatch.setattr(observation, "transcribe", lambda *_: Transcript(SPANISH, (), 0.1))
     heard = model.observe(make_clip(text=None))
     reason = "the words look Spanish; only English is read"
     assert heard.absent[Modality.TEXT] == reason

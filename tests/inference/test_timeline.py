@@ -295,7 +295,7 @@ def test_the_predictor_keeps_the_times_of_speech(model, monkeypatch):
     import mmer_core.inference.observation
 
     said = Transcript("hello", (Segment(0.5, 0.9, "hello"),), 0.0)
-    monkeypatch.setattr(mmer_core.inference.observation, "transcribe", lambda waveform, spoken: said)
+    monkeypatch.setattr(mmer_core.inference.observation, "transcribe", lambda *_: said)
     observation = model.observe(make_clip(text=None))
     assert observation.transcribed
     assert observation.segments == said.segments

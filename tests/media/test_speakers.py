@@ -8,7 +8,7 @@ import pytest
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media.loading import load_clip
-from mmer_core.media.speakers import Diarisation, Turn, clustering, diarisation, diarise
+from mmer_core.media.speakers import Diarisation, SpeakerStream, Turn, clustering, diarise, turns
 from mmer_core.media.speakers.clustering import assign, cluster, joined_neighbours
 from mmer_core.media.speakers.pieces import HOP, LEAST, WINDOW, cut, frame, runs, sample, windows
 from mmer_core.media.speakers.segmentation import Activity
@@ -134,7 +134,7 @@ def test_where_two_speak_the_nearest_other_is_the_second() -> None:
     speakers = np.array([0] * 10 + [1] * 10 + [2] * 300 + [-1] * 5)
     count = np.ones(325, int)
     count[[2, 15, 12, 310]] = 2
-    second = diarisation.beside(speakers, count)
+    second = turns.beside(speakers, count)
     assert second[[2, 12, 15, 310]].tolist() == [1, 0, 2, -1]  # the last has nobody else within three seconds
     assert (second >= 0).sum() == 3
 
@@ -142,7 +142,7 @@ def test_where_two_speak_the_nearest_other_is_the_second() -> None:
 def test_frames_without_a_window_are_nobodys() -> None:
     found = windows([(10, 40), (60, 200)], np.ones(220, int), 4 * SAMPLE_RATE)
     labels = np.array([5, *([7] * (len(found) - 1))])
-    painted = diarisation.painted(labels, found, [(10, 40), (60, 200)], 220)
+    painted = turns.painted(labels, found, [(10, 40), (60, 200)], 220)
     assert painted[[0, 50, 210]].tolist() == [-1, -1, -1]
     assert set(painted[10:40]) == {5}
     assert set(painted[60:200]) == {7}
@@ -184,6 +184,19 @@ def test_two_voices_are_two_speakers_in_their_turns(talk: np.ndarray) -> None:
     assert found.speakers == 2
     assert [found.spoken(t, t + 1).speaker for t in (1.0, 4.5, 8.0, 11.5)] == [0, 1, 0, 1]
     assert diarise(talk) == found
+
+
+def test_sound_in_parts_is_told_like_the_whole(talk: np.ndarray) -> None:
+    sound = np.concatenate([talk, np.zeros(SAMPLE_RATE, np.float32), talk])
+    stream = SpeakerStream()
+    for part in np.array_split(sound, 7):
+        stream.add(part)
+        told = stream.so_far()
+        last = told.turns[-1].end if told.turns else 0.0
+        assert last <= stream.seconds
+        assert last > stream.seconds - 4 or stream.seconds < 5  # a window of the network
+    assert told.spoken(1.0, 2.0).speaker != told.spoken(4.5, 5.5).speaker
+    assert stream.finish() == diarise(sound)
 
 
 def test_turns_are_in_order_and_a_speaker_never_overlaps_oneself(talk: np.ndarray) -> None:

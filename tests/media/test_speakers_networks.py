@@ -73,8 +73,13 @@ def test_every_frame_is_seen_and_batches_do_not_matter(samples: int, monkeypatch
     sound = np.resize(NOISE, samples)
     whole = segmentation.segment(sound)
     assert whole.count.shape == whole.changes.shape == (-(-samples // segmentation.FRAME),)
-    starts = [start for start, _ in segmentation.windows(sound)]
-    assert starts[-1] * segmentation.FRAME + WINDOW >= samples
+    in_parts = segmentation.Segmenter()
+    for part in np.array_split(sound, 3):
+        in_parts.add(part)
+        assert in_parts.settled <= len(whole.count)
+    in_parts.finish()
+    assert np.array_equal(in_parts.activity().count, whole.count)
+    assert np.array_equal(in_parts.activity(7).changes, whole.changes[7:])
     monkeypatch.setattr(segmentation, "BATCH", 1)
     assert np.array_equal(segmentation.segment(sound).count, whole.count)
 

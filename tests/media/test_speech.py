@@ -13,9 +13,10 @@ import pytest
 import soundfile
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media import recogniser, speech, voice_activity
-from mmer_core.media.recogniser import Recognised
+from mmer_core.media import recogniser, voice_activity
+from mmer_core.media.recognised import Recognised
 from mmer_core.media.speech import SpeechUnavailable, clean, transcribe
+from mmer_core.media.spoken_language import sounds_english
 from mmer_core.media.voice_activity import LONGEST_STRETCH, loudest, raise_level, stretches
 
 SECOND = np.arange(SAMPLE_RATE) / SAMPLE_RATE
@@ -222,7 +223,7 @@ class TestLanguage:
     )
     def test_the_recogniser_is_unsure_of_other_languages(self, doubts, english):
         heard = [Recognised("words", np.array(doubt)) for doubt in doubts]
-        assert speech.sounds_english(heard) is english
+        assert sounds_english(heard) is english
 
     def test_words_of_another_language_are_left_out_with_the_reason(self, beckett):
         """Backwards, speech keeps its sounds and has no words."""

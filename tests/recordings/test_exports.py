@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -12,6 +13,8 @@ from pympi import Elan
 
 from mmer_core.recordings import Recording, Utterance
 from mmer_core.recordings.exports import SUFFIXES, check_target, table, write
+from mmer_core.recordings.exports.document import text_of
+from mmer_core.recordings.people import Person, Sight
 
 webvtt = pytest.importorskip("webvtt")
 WORDS = 'Well, "that" <b> & more --> über us.'
@@ -76,6 +79,36 @@ def test_praat(tmp_path, recording):
     assert [tuple(row) for row in found.getTier("Face emotion").entries] == [(10.0, 19.5, "sadness")]
 
 
+NAMED = {0: "Ann --> <b>\n& Co", 1: "  "}  # a person may write anything; blank is no name
+
+
+def test_speakers_have_their_names_in_every_format(tmp_path, recording):
+    for suffix in SUFFIXES:
+        write(recording, tmp_path / f"t{suffix}", names=NAMED)
+    for rows in (pd.read_csv(tmp_path / "t.csv"), pd.read_parquet(tmp_path / "t.parquet")):
+        said = rows["speaker_name"].fillna("").tolist()
+        assert said == ["Ann --> <b> & Co", "Speaker 2", "", "Ann --> <b> & Co"]
+        assert rows["speaker"].fillna(0).tolist() == [1, 2, 0, 1], "the numbers stay"
+    document = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert document["names"]["0"] == NAMED[0]
+    assert "3\n00:00:10,000" in (tmp_path / "t.srt").read_text("utf-8")
+    assert "\nAnn → <b> & Co: Well," in (tmp_path / "t.srt").read_text("utf-8")
+    assert "<v Ann → &lt;b&gt; &amp; Co>" in (tmp_path / "t.vtt").read_text("utf-8")
+    assert [cue.voice for cue in webvtt.read(str(tmp_path / "t.vtt"))][1] == "Speaker 2"
+    tiers = Elan.Eaf(str(tmp_path / "t.eaf")).get_tier_names()
+    assert {"Ann --> <b> & Co", "Speaker 2 emotion", "Face emotion"} <= set(tiers)
+    grid = textgrid.openTextgrid(str(tmp_path / "t.textgrid"), includeEmptyIntervals=False)
+    assert "Ann --> <b> & Co emotion" in grid.tierNames
+
+
+def test_two_speakers_with_one_name_share_a_tier_in_which_nothing_overlaps(tmp_path, recording):
+    over = replace(recording.utterances[1], start=2.0)
+    together = replace(recording, utterances=(recording.utterances[0], over))
+    write(together, tmp_path / "t.eaf", names={0: "Ann", 1: "Ann"})
+    rows = Elan.Eaf(str(tmp_path / "t.eaf")).get_annotation_data_for_tier("Ann emotion")
+    assert [row[:2] for row in rows] == [(500, 2250), (2250, 4000)]
+
+
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
 def test_a_recording_without_utterances(tmp_path, suffix, recording):
     write(Recording("a.wav", 0.0, 5.0, (), labels=recording.labels), tmp_path / f"t{suffix}")
@@ -106,7 +139,7 @@ def test_what_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, recording):
-    def full(recording, out):
+    def full(recording, out, names):
         out.write_text("half")
         raise OSError(28, "No space left on device")
 
@@ -114,3 +147,20 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch, recordin
     with pytest.raises(OSError, match="what was read is kept"):
         write(recording, tmp_path / "t.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_faces_are_in_the_table_and_people_in_the_document(recording, tmp_path):
+    first = replace(recording.utterances[0], face=1, face_probability=0.93)
+    person = Person(1, (Sight((0.5, 2.0), ((0.1, 0.1, 0.2, 0.3),) * 2),), (), 0, 0.8)
+    seen = replace(recording, utterances=(first, *recording.utterances[1:]), people=(person,))
+    write(seen, tmp_path / "t.csv")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert (table["face"][0], table["face_probability"][0]) == (2, 0.93)
+    assert table["face"][1:].isna().all()
+    write(seen, tmp_path / "t.json")
+    text = (tmp_path / "t.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    assert Person.from_json(content["people"][0]) == person
+    assert content["utterances"][0]["face"] == 1
+    assert sum('"sights"' in line for line in text.splitlines()) == 1  # a person on one line
+    assert json.loads(text_of(recording))["people"] == []

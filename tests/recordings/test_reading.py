@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import replace
 
 import media_factory as make
 import numpy as np
 import pytest
+from face_scenes import Actor, Scene, voice, with_loudness
+from full_disk import files_of_at_most
 
-from mmer_core.batch.journal import Journal
-from mmer_core.clip import Clip, FaceTrack
+from mmer_core.clip import Clip
+from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError
-from mmer_core.recordings import answers, forget, read_recording, reading
+from mmer_core.media.speakers import Diarisation, Turn
+from mmer_core.recordings import forget, read_recording, source, speakers
 from mmer_core.recordings.answers import NOBODY
+from mmer_core.recordings.faces import Found
 from mmer_core.recordings.pieces import Piece
-from mmer_core.recordings.recording import clock
 from mmer_core.recordings.speaking import Listener, loud_spans
 from mmer_core.recordings.turns import Turns
-from tiny_model import make_model
+from tiny_model import DIM, make_model
 
 RATE = 16_000
 SPOKEN = [(0.5, 1.5), (2.5, 3.9), (4.7, 6.6), (7.3, 8.3)]  # seconds
@@ -35,7 +37,7 @@ def short(monkeypatch):
         heard.extend(texts)
         return texts, ""
 
-    monkeypatch.setattr(reading, "SECONDS", 4.0)
+    monkeypatch.setattr(source, "SECONDS", 4.0)
     monkeypatch.setattr(Listener, "voices", lambda self, waveform: loud_spans(waveform))
     monkeypatch.setattr(Listener, "words", words)
 
@@ -65,7 +67,7 @@ def wav(tmp_path, monkeypatch):
         )
         return Piece(start, clip, start + limits.max_seconds < 9, 9.0)
 
-    monkeypatch.setattr(reading, "read_piece", piece)
+    monkeypatch.setattr(source, "read_piece", piece)
     return path
 
 
@@ -85,21 +87,21 @@ def test_utterances_come_as_they_are_and_do_not_depend_on_the_pieces(wav, monkey
         assert (utterance.speaker, utterance.spoken) == (None, True)
     assert progress[-1].of == pytest.approx(9.0)
     assert [p.done for p in progress] == sorted(p.done for p in progress)
-    monkeypatch.setattr(reading, "SECONDS", 30.0)
+    monkeypatch.setattr(source, "SECONDS", 30.0)
     whole = read_recording(wav, make_model())
     assert spans(whole) == pytest.approx(spans(recording), abs=0.06)
 
 
 def test_no_piece_is_larger_than_asked(wav, monkeypatch):
     sizes = []
-    original = reading.read_piece
+    original = source.read_piece
 
     def counted(path, start, limits, track=0):
         piece = original(path, start, limits)
         sizes.append(len(piece.clip.waveform))
         return piece
 
-    monkeypatch.setattr(reading, "read_piece", counted)
+    monkeypatch.setattr(source, "read_piece", counted)
     read_recording(wav, make_model())
     assert max(sizes) <= 4 * RATE
     assert len(sizes) >= 3
@@ -146,18 +148,10 @@ def test_a_stop_keeps_what_was_read(wav):
     assert (len(recording.utterances), recording.complete) == (2, False)
 
 
-def test_a_full_disk_keeps_what_was_read(wav, tmp_path, monkeypatch):
-    out, add = tmp_path / "t.csv", Journal.add
-
-    def fill(self, key, row):
-        if len(self.rows) > 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        add(self, key, row)
-
-    monkeypatch.setattr(Journal, "add", fill)
-    with pytest.raises(OSError, match=r"No space left on device\): free some space and start again"):
+def test_a_full_disk_keeps_what_was_read(wav, tmp_path):
+    out = tmp_path / "t.csv"
+    with files_of_at_most(3000), pytest.raises(OSError, match=r"\): free some space and start again"):
         read_recording(wav, make_model(), journal=out)
-    monkeypatch.setattr(Journal, "add", add)
     told = []
     read_recording(wav, make_model(), journal=out, found=told.append)
     assert len(told) == 4
@@ -176,7 +170,7 @@ def test_a_file_that_breaks_off_is_read_up_to_there(tmp_path):
 
 
 def test_a_process_that_crashes_on_the_way_costs_that_place(wav, monkeypatch):
-    original = reading.read_piece
+    original = source.read_piece
 
     def crash(path, start, limits, track=0):
         piece = original(path, start, limits)
@@ -185,8 +179,8 @@ def test_a_process_that_crashes_on_the_way_costs_that_place(wav, monkeypatch):
         clip = replace(piece.clip, duration=2.0, waveform=piece.clip.waveform[: 2 * RATE])
         return replace(piece, damaged=True, clip=clip)
 
-    monkeypatch.setattr(reading, "read_piece", crash)
-    monkeypatch.setattr(reading, "BEYOND_DAMAGE", (4.0,))
+    monkeypatch.setattr(source, "read_piece", crash)
+    monkeypatch.setattr(source, "BEYOND_DAMAGE", (4.0,))
     recording = read_recording(wav, make_model())
     assert [round(u.start) for u in recording.utterances] == [0, 6, 7]
     assert recording.notes == (
@@ -208,54 +202,172 @@ def test_silence_and_a_single_second(tmp_path):
         assert (len(recording.utterances), recording.complete) == (count, True)
 
 
-def test_speakers_are_told_apart_in_the_whole_sound(wav):
-    class Turn:
-        def __init__(self, start, end, speaker):
-            self.start, self.end, self.speaker = start, end, speaker
+class Ears:
+    """Tells apart what it was told to, as far as it has heard; at the end the second and the first person
+    change places if asked.
+    """
 
-    def diarise(waveform):
-        assert (waveform.shape, waveform.dtype) == ((9 * RATE,), np.float32)
-        assert isinstance(waveform, np.memmap)
-        assert np.abs(waveform[RATE // 2 : RATE]).max() > 0.2
-        return [Turn(0.4, 4.0, 0), Turn(4.6, 5.6, 1), Turn(5.6, 9.0, 0), Turn(7.5, 8.0, 1)]
+    def __init__(self, turns, swap=False):
+        self.sound, self.turns, self.swap = np.zeros(0, np.float32), turns, swap
 
-    recording = read_recording(wav, make_model(), speakers=diarise)
-    assert [(u.speaker, u.overlapped) for u in recording.utterances] == [
-        (0, False),
-        (0, False),
-        (1, False),
-        (0, False),
-        (0, True),
-    ]
+    @property
+    def seconds(self):
+        return len(self.sound) / RATE
+
+    def add(self, sound):
+        self.sound = np.concatenate([self.sound, sound])
+
+    def so_far(self):
+        return self._told(lambda speaker: speaker)
+
+    def finish(self):
+        return self._told(lambda speaker: 1 - speaker if self.swap else speaker)
+
+    def _told(self, number):
+        heard = [(a, min(b, self.seconds), number(s)) for a, b, s in self.turns if a < self.seconds]
+        return Diarisation(tuple(Turn(*turn, False) for turn in heard), 2, self.seconds)
+
+
+TURNS = [(0.4, 4.0, 0), (4.6, 5.6, 1), (5.6, 9.0, 0), (7.5, 8.0, 1)]
+
+
+def test_speakers_are_told_apart_while_it_is_read(wav):
+    ears, told = Ears(TURNS), []
+    recording = read_recording(wav, make_model(), speakers=lambda: ears, found=told.append)
+    assert ears.sound == pytest.approx(tones().astype(np.float32) / 32_768)  # each second once
+    expected = [(0, False), (0, False), (1, False), (0, False), (0, True)]
+    assert [(u.speaker, u.overlapped) for u in recording.utterances] == expected
+    assert [(u.speaker, u.overlapped) for u in told] == expected
     assert recording.utterances[2].end == pytest.approx(5.6, abs=0.01)
 
 
-def test_faces_without_speech(tmp_path, monkeypatch):
-    def seen(clip):
-        """A face in all pictures but those of the first second of the file."""
-        index = np.flatnonzero(clip.frames[:, 0, 0, 0] >= 0)[4:]
-        return replace(
-            clip,
-            faces=FaceTrack(
-                clip.times[index],
-                index,
-                np.zeros((len(index), 4), np.float32),
-                np.full((len(index), 5, 2), np.nan, np.float32),
-                np.ones(len(index), np.float32),
-                np.zeros((len(index), 112, 112, 3), np.uint8),
-                len(clip.times),
-                1,
-                "the only face",
-            ),
-        )
+def test_at_the_end_every_utterance_has_its_speaker(wav):
+    told = []
+    recording = read_recording(wav, make_model(), speakers=lambda: Ears(TURNS, swap=True), found=told.append)
+    assert [u.speaker for u in recording.utterances] == [1 - u.speaker for u in told]
+    assert [u.words for u in recording.utterances] == [u.words for u in told]
 
-    monkeypatch.setattr(answers, "find_faces", seen)
+
+def test_a_second_start_hears_again_who_spoke_before(wav, tmp_path):
+    out, again = tmp_path / "t.csv", Ears(TURNS)
+    told = []
+    read_recording(
+        wav,
+        make_model(),
+        journal=out,
+        speakers=lambda: Ears(TURNS),
+        stop=lambda: len(told) > 1,
+        found=told.append,
+    )
+    recording = read_recording(wav, make_model(), journal=out, speakers=lambda: again)
+    assert again.seconds == pytest.approx(9.0)
+    assert [u.speaker for u in recording.utterances] == [0, 0, 1, 0, 0]
+
+
+def comparing_model():
+    """One that compares the voice with the average speaker's unless it knows better."""
+    scaling = InputScaling(np.full(DIM, 0.5, np.float32), np.ones(DIM, np.float32), 2.0)
+    return make_model("early", input_scaling={Modality.AUDIO: scaling})
+
+
+def test_the_voice_is_compared_with_the_speakers_own(wav, monkeypatch):
+    monkeypatch.setattr(speakers, "KNOWN", 2.5)
+    model, told = comparing_model(), []
+    recording = read_recording(wav, model, speakers=lambda: Ears(TURNS), found=told.append)
+    first = ["" if "average" in u.prediction.baseline else u.speaker for u in told]
+    assert first == ["", "", "", 0, 0]  # nothing is known at first, and of the second person never enough
+    last = ["" if "average" in u.prediction.baseline else u.speaker for u in recording.utterances]
+    assert last == [0, 0, "", 0, 0]
+    changed = [
+        a.prediction.probabilities != b.prediction.probabilities
+        for a, b in zip(told, recording.utterances, strict=True)
+    ]
+    assert changed[:3] == [True, True, False]
+    assert all(
+        u.prediction.warnings == t.prediction.warnings
+        for u, t in zip(recording.utterances, told, strict=True)
+    )
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    """Reads a scene as if it were a file, in pieces of ten seconds, with a detector that knows it."""
+
+    def shoot(scene, sound):
+        path = tmp_path / "scene.mp4"
+        path.write_bytes(b"a scene")
+
+        def piece(path, start, limits, track=0):
+            first, last = round(start * 4), round((start + limits.max_seconds) * 4)
+            clip = scene.clip(None if sound is None else sound[first * 4_000 : last * 4_000], first, last)
+            return Piece(start, clip, last < scene.count, scene.count / 4)
+
+        monkeypatch.setattr(source, "read_piece", piece)
+        monkeypatch.setattr(source, "SECONDS", 10.0)
+        monkeypatch.setattr(Found, "shipped", classmethod(lambda cls: scene.found))
+        return path
+
+    return shoot
+
+
+def test_faces_without_speech(film, monkeypatch):
     monkeypatch.setattr(Listener, "voices", lambda self, waveform: [])
-    make.write_video(tmp_path / "a.mp4", seconds=3.5)
-    (utterance,) = read_recording(tmp_path / "a.mp4", make_model()).utterances
+    scene = Scene([Actor(1, lambda i: (20, 30) if i >= 4 else None)], 14)  # in view from the second second on
+    (utterance,) = read_recording(film(scene, None), make_model()).utterances
     assert (utterance.start, utterance.end) == (pytest.approx(1.0), pytest.approx(3.5, abs=0.05))
     assert (utterance.spoken, utterance.prediction.used) == (False, (Modality.VISUAL,))
     assert utterance.prediction.modalities[Modality.AUDIO].reason == NOBODY
+    assert (utterance.face, utterance.face_probability) == (0, None)
+
+
+def talk() -> tuple[Scene, np.ndarray]:
+    """Sixteen seconds: one speaks, another listens, and after a cut the listener is alone, then in turn."""
+    rhythm = np.resize([0.9, 0.6, 0.0, 0.8, 1.0, 0.5, 0.0, 0.7], 24)
+    loud = np.concatenate([rhythm, np.zeros(4), rhythm[:20], np.zeros(16)])
+    first = np.where(np.arange(64) < 28, loud, 0)
+    second = np.where(np.arange(64) >= 28, loud, 0)
+    talker = Actor(1, lambda i: (20, 30) if i < 28 else None, with_loudness(first))
+    listener = Actor(2, lambda i: (150, 30) if i < 28 else (40, 40), with_loudness(second))
+    return Scene([talker, listener], 64, backdrop=lambda i: 40 if i < 28 else 200), voice(loud)
+
+
+def test_each_utterance_has_the_face_that_speaks(film):
+    recording = read_recording(film(*talk()), make_model())
+    spoken = [u for u in recording.utterances if u.spoken and u.seconds > 1.5]
+    assert {u.face for u in spoken if u.end < 6.5} == {0}
+    assert {u.face for u in spoken if u.start > 6.5} == {1}
+    assert all(Modality.VISUAL in u.prediction.used and u.face_probability > 0.6 for u in spoken)
+    first, second = recording.people
+    assert (first.number, second.number) == (0, 1)
+    assert first.sights[-1].times[-1] == pytest.approx(6.75, abs=0.1)
+    assert [s.times[0] for s in second.sights] == pytest.approx([0.0, 7.0], abs=0.1)
+    assert second.emotion(15.0) is not None
+    assert recording.to_json()["people"][1]["number"] == 1
+
+
+def test_a_second_start_knows_the_same_people(film, tmp_path):
+    path, out = film(*talk()), tmp_path / "t.csv"
+    whole = read_recording(path, make_model())
+
+    def interrupt(utterance):
+        if utterance.start > 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_recording(path, make_model(), journal=out, found=interrupt)
+    again = read_recording(path, make_model(), journal=out)
+    assert [u.face for u in again.utterances] == [u.face for u in whole.utterances]
+    for now, before in zip(again.people, whole.people, strict=True):
+        assert now.number == before.number
+        assert now.seconds == pytest.approx(before.seconds, abs=0.6)
+        assert now.sights[0].times[0] == before.sights[0].times[0]
+        assert now.sights[-1].times[-1] == pytest.approx(before.sights[-1].times[-1], abs=0.2)
+
+
+def test_without_the_face_nobody_is_looked_for(film):
+    scene, sound = talk()
+    recording = read_recording(film(scene, sound), make_model(), use=[Modality.AUDIO, Modality.TEXT])
+    assert (recording.people, scene.detected) == ((), 0)
 
 
 def test_the_turns_before_are_the_context(wav):
@@ -272,7 +384,3 @@ def test_turns():
     assert turns.speaker(0.0, 1.0) == (0, False)
     assert turns.speaker(1.5, 2.3) == (0, True) or turns.speaker(1.5, 2.3)[1]
     assert turns.speaker(4.1, 4.9) == (None, False)
-
-
-def test_times_as_a_person_reads_them():
-    assert [clock(t) for t in (12.34, 62.5, 3602.5)] == ["0:12.3", "1:02.5", "1:00:02.5"]

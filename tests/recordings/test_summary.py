@@ -22,7 +22,7 @@ def test_shares_moments_and_disagreements(recording):
     assert summary.sentences[0] == "3 utterances in 0:13.0 of speech or faces; 1 of them unsure."
     assert "Speaker 1: joy 100%." in summary.sentences
     assert (
-        "Words, voice and face disagree once, first at 0:02.2: words joy, voice anger." in summary.sentences
+        "Words, voice and face disagree once, first at 0:02.3: words joy, voice anger." in summary.sentences
     )
     assert summary.to_json()["turning_points"] == ()
 

@@ -14,11 +14,12 @@ import streamlit as st
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
 from mmer_core.labels import Modality
-from mmer_core.media.loading import MediaError, display_name, load_upload, text_clip
+from mmer_core.media.loading import MediaError, display_name, load_clip, load_upload, text_clip
 from ui.analyze.ordinary_voice import compared
 from ui.analyze.source import Source
 from ui.models import ModelLoader, ModelUnavailable
 from ui.text import sentence_case
+from ui.upload_limit import upload_limits
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -208,7 +209,7 @@ def attempt(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis 
 
 def _sentence(reason: str, source: Source) -> str:
     """The core's reason as a sentence; a file's name keeps its letters as they are."""
-    named = source.data is not None and reason.startswith(display_name(source.name))
+    named = not source.is_words and reason.startswith(display_name(source.name))
     return f"{reason.removesuffix('.')}." if named else sentence_case(reason)
 
 
@@ -235,7 +236,13 @@ def _strip(clip: Clip) -> list[np.ndarray]:
 
 
 def _read(source: Source) -> Clip:
-    if source.data is None:
+    if source.is_words:
         return text_clip(source.text or "")
-    clip = load_upload(source.data, source.name)
-    return clip if source.text is None else clip.with_text(source.text)
+    limits, (start, end) = upload_limits(), source.stretch or (None, None)
+    if source.file is not None:
+        clip = load_clip(
+            source.file.path, name=source.name, start=start, end=end, digest=source.file.sha256, limits=limits
+        )
+    else:
+        clip = load_upload(source.data or b"", source.name, start=start, end=end, limits=limits)
+    return clip if source.text is None or source.stretch is not None else clip.with_text(source.text)

@@ -27,6 +27,7 @@ from ui.analyze.cards import (
 )
 from ui.analyze.face_choice import choose_face
 from ui.analyze.files import several
+from ui.analyze.in_view import InView
 from ui.analyze.nothing import show_notes, show_nothing
 from ui.analyze.ordinary_voice import ordinary_voice
 from ui.analyze.pieces import beside, modality_switch, show_bars, show_contributions
@@ -34,6 +35,7 @@ from ui.analyze.player import show_clip
 from ui.analyze.recording import show_whole
 from ui.analyze.take_away import offer_files, timed
 from ui.analyze.timeline import show_timeline, timeline_of
+from ui.analyze.trim import show_trimmer
 from ui.analyze.why import show_why
 from ui.export import offer_figure
 from ui.headline import headline_html, warnings_html
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
     from mmer_core.inference.observation import Observation
 
 
+#: On the player, beside it, and below both.
+_Places = tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]
+
+
 def show_answer(analysis: Analysis, model: EmotionModel) -> None:
     """The clip beside its answer, and the evidence below. Switches and edited words redraw the answer, not
     the player.
@@ -51,14 +57,17 @@ def show_answer(analysis: Analysis, model: EmotionModel) -> None:
     left, right = beside()
     with left:
         show_clip(analysis)
-    _answer(analysis, model, right, st.container())
+        on_player = st.container()
+        show_trimmer(analysis)
+    _answer(analysis, model, (on_player, right, st.container()))
 
 
 @st.fragment
-def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, below: DeltaGenerator) -> None:
+def _answer(analysis: Analysis, model: EmotionModel, places: _Places) -> None:
     """Widgets first, then the prediction they ask for, then everything that shows it, in places laid out
     beforehand.
     """
+    on_player, right, below = places
     with right:
         top, switches, bars = st.container(), st.container(horizontal=True, gap="small"), st.container()
     with below:
@@ -76,9 +85,7 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     if not observation.features:
         with top:
             show_nothing(prediction, observation.clip.notes)
-        for modality, card in cards.items():
-            with card.evidence:
-                show_unimodal(prediction, modality)
+        _show_evidence(prediction, observation, cards)
         return
     changing = changes(timeline) if timeline is not None else ()
     with top:
@@ -87,13 +94,15 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
         show_notes(observation.clip.notes)
     with bars:
         figure = show_bars(prediction, everything)
-    for modality, card in cards.items():
-        with card.evidence:
-            show_unimodal(prediction, modality, observation.baseline.get(modality))
+    _show_evidence(prediction, observation, cards)
     _show_what_was_read(analysis, observation, cards)
+    in_view = InView(analysis, model, timeline, person)
+    with on_player:
+        in_view.show_on_player()
     with over_time:
         if timeline is not None:
             show_timeline(timeline, analysis)
+        in_view.show_chosen()
     with whole:
         show_whole(analysis, model)
     with why:
@@ -101,7 +110,14 @@ def _answer(analysis: Analysis, model: EmotionModel, right: DeltaGenerator, belo
     with details:
         _show_details(prediction, observation, analysis, figure)
     with away:
-        offer_files(prediction, analysis, observation, timeline, model)
+        offer_files(prediction, analysis, observation, timeline, model, film=in_view.offer_film)
+
+
+def _show_evidence(prediction: Prediction, observation: Observation, cards: Mapping[Modality, Card]) -> None:
+    """What each modality says alone, on its card."""
+    for modality, card in cards.items():
+        with card.evidence:
+            show_unimodal(prediction, modality, observation.baseline.get(modality))
 
 
 def _show_details(

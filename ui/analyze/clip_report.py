@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmer_core.clock import clock
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Cue, Timeline, changes, disagreements
 from mmer_core.labels import MODALITY_TITLES, Modality
-from mmer_core.media.loading import display_name
 from ui import report
 from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.analyze.nothing import nothing_html
 from ui.analyze.source import Source
-from ui.analyze.timeline_charts import clock, describe_timeline, stretch_sentence, timeline_figure
+from ui.analyze.timeline_charts import describe_timeline, stretch_sentence, timeline_figure
 from ui.figure import points
 from ui.headline import NOT_CLEAR, headline
 from ui.text import CAVEAT, OVER_TIME_CAVEAT, contribution_sentence, seconds, sentence_case
@@ -48,7 +48,7 @@ def clip_report(
         frames: (H, W, 3) uint8 pictures to show; none by default, and then no map of the face either.
         why: the explanation of the answer, and the modalities whose parts are shown.
     """
-    name = "A sentence" if source.data is None else display_name(source.name)
+    name = "A sentence" if source.is_words else source.shown
     found = bool(observation.features)
     changing = changes(timeline) if timeline is not None else ()
     body = [

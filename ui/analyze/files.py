@@ -18,6 +18,11 @@ def take_files(sources: Sequence[Source]) -> None:
         choose(sources[0])
 
 
+def drop_files() -> None:
+    """Keep none of them any more."""
+    st.session_state.pop(_FILES, None)
+
+
 def files() -> tuple[Source, ...]:
     """The files that were dropped last."""
     found: tuple[Source, ...] = st.session_state.get(_FILES, ())

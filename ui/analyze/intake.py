@@ -14,7 +14,10 @@ from ui.analyze.files import take_files
 from ui.analyze.recorder import recorder
 from ui.analyze.samples import SAMPLES_FOLDER, Sample, samples, take_sample
 from ui.analyze.source import Source, choose
+from ui.analyze.uploads import take_uploads, upload_errors
 from ui.model_choice import choose_model, is_shipped, usable_modalities
+from ui.text import plain, sentence_case
+from ui.upload_limit import most_in_words
 
 LONGEST_TEXT = 2000  # characters
 _IN_A_ROW = 4  # samples
@@ -63,9 +66,12 @@ def _uploader() -> None:
         accept_multiple_files=True,
         key=_upload_key(),
         on_change=_take_upload,
-        help="Videos, sounds or pictures, up to 200 MB each; of a long clip the first minute is used. "
-        "Several become a table. They are read on this machine and not kept.",
+        help=f"Videos, sounds or pictures, up to {most_in_words()} each. Of a long one the first minute is "
+        "answered; then choose another part, or read all of it. Several become a table. They are read on "
+        "this machine and not kept.",
     )
+    for reason in upload_errors():
+        st.error(plain(sentence_case(reason)), icon=":material/error:")
 
 
 def _upload_key() -> str:
@@ -138,8 +144,7 @@ def _tile(sample: Sample) -> None:
 
 
 def _take_upload() -> None:
-    given = st.session_state.get(_upload_key()) or ()
-    take_files([Source(file.name, file.getvalue()) for file in given])
+    take_files(take_uploads(_upload_key()))
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
 
 

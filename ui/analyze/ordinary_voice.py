@@ -17,6 +17,7 @@ import streamlit as st
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_upload
 from ui.text import plain, sentence_case
+from ui.upload_limit import most_megabytes
 
 if TYPE_CHECKING:
     from mmer_core.inference.baseline import Baseline
@@ -32,6 +33,7 @@ _PRIVACY = (
     "It is read on the machine that runs this app, kept in memory for this visit only, and used for all "
     "clips that follow until you remove it."
 )
+_LARGEST = 200  # megabytes; ten seconds are enough
 _RECORDED = "your recording"
 _KEPT, _TURN = "ordinary-voice", "ordinary-voice-turn"
 _NONE: Mapping[Modality, Baseline] = {}
@@ -160,6 +162,7 @@ def _ask() -> None:
     st.file_uploader(
         "Or give a recording",
         key=uploaded,
+        max_upload_size=most_megabytes(_LARGEST),
         on_change=_take,
         args=(uploaded,),
         help="A sound or a video in which this person alone speaks, and as usual.",

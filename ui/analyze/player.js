@@ -2,20 +2,25 @@
 
 const timers = new WeakMap(); // by component, since this runs again whenever its data changes
 
+// Times are seconds of what was given. The player may hold a part of it only, [from, to]; then a moment outside is asked of the server.
 const player = () => document.querySelector(".st-key-player video, .st-key-player audio");
 
-function seek(seconds) {
+function seek(seconds, { from = 0, to = Infinity }, ask) {
   const media = player();
-  if (media) media.currentTime = seconds;
+  if (seconds < from || seconds >= to) ask?.("at", seconds);
+  else if (media) media.currentTime = seconds - from;
 }
 
+// As mmer_core.clock.
 function clock(seconds) {
   const tenths = Math.round(10 * seconds);
-  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+  const [hours, minutes, rest] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, Math.floor(tenths / 10) % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return `${hours ? `${hours}:${two(minutes)}` : minutes}:${two(rest)}.${tenths % 10}`;
 }
 
 // The emotion as a track that the player's own captions button switches off and on.
-function subtitle(media, subtitles) {
+function subtitle(media, subtitles, from) {
   if (media.tagName !== "VIDEO" || media.mmerSubtitles === subtitles) return;
   media.mmerTrack ??= media.addTextTrack("subtitles", "Emotion", "en");
   const track = media.mmerTrack;
@@ -23,18 +28,21 @@ function subtitle(media, subtitles) {
   const mode = track.mode;
   track.mode = "hidden"; // cues of a disabled track cannot be changed
   while (track.cues.length) track.removeCue(track.cues[0]);
-  for (const { start, end, text } of subtitles) track.addCue(new VTTCue(start, end, text));
+  for (const { start, end, text } of subtitles) track.addCue(new VTTCue(start - from, end - from, text));
   track.mode = mode;
   media.mmerSubtitles = subtitles;
 }
 
 // Plotly gives a figure a new `on` when it draws it afresh, so the mark on it tells whether this one is listening.
-function listen(plot, data) {
-  if (!plot?.on || plot.on.mmer) return;
-  plot.on.mmer = true;
+function listen(plot, data, ask) {
+  if (!plot?.on) return;
+  const listens = Boolean(plot.on.mmer);
+  plot.on.mmer = { data, ask }; // what the player holds may have changed
+  if (listens) return;
   plot.on("plotly_click", ({ event }) => {
+    const { data, ask } = plot.on.mmer;
     const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
-    seek(Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * data.duration);
+    seek(data.start + Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * data.duration, data, ask);
   });
 }
 
@@ -50,27 +58,29 @@ function placeLine(line, host, plot, fraction) {
   });
 }
 
-function scrubber(root, data) {
+function scrubber(root, data, ask) {
   const host = root.host ?? root;
   host.style.position = "relative";
   const [slider, output, line] = ["input", "output", ".line"].map((name) => root.querySelector(name));
   const [left, right] = data.margins;
-  slider.max = data.duration;
+  slider.min = data.start;
+  slider.max = data.start + data.duration;
   // The middle of the thumb, not its edge, runs from end to end of the time axis.
   slider.style.marginLeft = `${left - 8}px`;
   slider.style.width = `calc(100% - ${left + right - 16}px)`;
   output.style.marginLeft = `${left}px`;
-  slider.oninput = () => seek(Number(slider.value));
+  slider.oninput = () => seek(Number(slider.value), data);
+  slider.onchange = () => seek(Number(slider.value), data, ask);
   clearInterval(timers.get(host));
   let shown = "";
   const follow = () => {
     const media = player();
     const plot = document.querySelector(`.st-key-${data.figure} .js-plotly-plot`);
-    listen(plot, data);
-    const now = media?.currentTime ?? 0;
-    if (media) subtitle(media, data.subtitles);
-    slider.value = now;
-    placeLine(line, host, plot, Math.min(1, now / data.duration));
+    listen(plot, data, ask);
+    const now = (media?.currentTime ?? 0) + data.from;
+    if (media && data.track) subtitle(media, data.subtitles, data.from);
+    if (!slider.matches(":active")) slider.value = now;
+    placeLine(line, host, plot, Math.max(0, Math.min(1, (now - data.start) / data.duration)));
     const said = data.subtitles.find(({ start, end }) => start <= now && now < end);
     const text = `${clock(now)}${said ? `  ${said.text}` : ""}`;
     if (text === shown) return;
@@ -82,7 +92,7 @@ function scrubber(root, data) {
   return () => clearInterval(timers.get(host));
 }
 
-function moments(root, data) {
+function moments(root, data, ask) {
   const list = root.querySelector("ol");
   list.replaceChildren(
     ...data.moments.map(({ start, end, text }) => {
@@ -91,13 +101,13 @@ function moments(root, data) {
       time.textContent = `${clock(start)} – ${clock(end)}`;
       words.textContent = text;
       button.append(time, words);
-      button.onclick = () => seek(start);
+      button.onclick = () => seek(start, data, ask);
       item.append(button);
       return item;
     }),
   );
 }
 
-export default function ({ data, parentElement }) {
-  return data.moments ? moments(parentElement, data) : scrubber(parentElement, data);
+export default function ({ data, parentElement, setTriggerValue }) {
+  return data.moments ? moments(parentElement, data, setTriggerValue) : scrubber(parentElement, data, setTriggerValue);
 }

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.labels import Modality
-from mmer_core.media.loading import display_name
 from ui.analyze.analysis import Analysis
 from ui.analyze.samples import sample_of
 from ui.analyze.source import Source
+from ui.analyze.window import Window, is_windowed, window_of
 from ui.text import plain, seconds
 from ui.theme import MODALITY_COLOURS
 
@@ -31,6 +32,9 @@ _HEARD = frozenset(
     f"audio/{kind}"
     for kind in ("mpeg", "wav", "x-wav", "flac", "x-flac", "ogg", "opus", "mp4", "webm", "aac")
 )
+
+
+WHOLE = Window()
 
 
 @dataclass(frozen=True)
@@ -75,35 +79,67 @@ time { color: var(--st-primary-color); font-variant-numeric: tabular-nums; min-w
 )
 
 
-def scrubber(figure: str, duration: float, margins: tuple[int, int], subtitles: Sequence[Moment]) -> None:
-    """A slider under a figure over time: it follows the player and moves it, as does a click on the figure;
-    the player shows the subtitles.
+def scrubber(
+    figure: str,
+    duration: float,
+    margins: tuple[int, int],
+    subtitles: Sequence[Moment],
+    *,
+    start: float = 0.0,
+    window: Window = WHOLE,
+    track: bool = True,
+) -> float | None:
+    """A slider under a figure over time: it follows the player and moves it, as does a click on the figure.
 
     Args:
         figure: key of the figure.
         duration: seconds that the figure's time axis spans.
         margins: pixels left and right of the time axis.
-        subtitles: in order of time.
+        subtitles: in order of time; what is said now stands beside the time.
+        start: where the axis begins, seconds.
+        window: what the player holds, in seconds of the axis.
+        track: the player shows the subtitles, too.
+
+    Returns:
+        A moment that was asked for and is not in the window; None in every other run.
     """
     data = {
         "figure": figure,
+        "start": start,
         "duration": duration,
         "margins": margins,
         "subtitles": [asdict(s) for s in subtitles],
+        "track": track,
+        **_bounds(window),
     }
-    _SCRUBBER(data=data, key=f"scrubber-{figure}")
+    return _asked(_SCRUBBER(data=data, key=f"scrubber-{figure}", on_at_change=_nothing))
 
 
-def moments(key: str, listed: Sequence[Moment]) -> None:
-    """A list of moments; each moves the player to its start."""
-    _MOMENTS(data={"moments": [asdict(m) for m in listed]}, key=key)
+def moments(key: str, listed: Sequence[Moment], window: Window = WHOLE) -> float | None:
+    """A list of moments; each moves the player to its start. Returns as `scrubber`."""
+    data = {"moments": [asdict(m) for m in listed], **_bounds(window)}
+    return _asked(_MOMENTS(data=data, key=key, on_at_change=_nothing))
+
+
+def _bounds(window: Window) -> dict[str, float]:
+    """The window for the script; JSON has no infinity."""
+    return {"from": window.start} | ({} if window.end == float("inf") else {"to": window.end})
+
+
+def _asked(result: Any) -> float | None:
+    at = getattr(result, "at", None)
+    return None if at is None else float(at)
+
+
+def _nothing() -> None:
+    """The value is read from the component."""
 
 
 def show_clip(analysis: Analysis, key: str = "player") -> None:
     """The source as a person plays, sees or reads it, with its name and length; `key` is of the player."""
     clip, source = analysis.observation.clip, analysis.source
     with st.container(key=key):
-        if source.data is None or not _show_as_it_is(source, clip.kind):
+        if source.is_words or not _show_as_it_is(source, clip.kind):
             _show_decoded(analysis)
     show_origin(source, clip.duration)
 
@@ -111,7 +147,7 @@ def show_clip(analysis: Analysis, key: str = "player") -> None:
 def show_source(source: Source, kind: str, duration: float, key: str = "player") -> None:
     """A sample before anything was read from it; see `show_clip`."""
     with st.container(key=key):
-        if source.data is None:
+        if source.is_words:
             st.html(_quote(source.text or ""))
         else:
             _show_as_it_is(source, kind)
@@ -120,15 +156,17 @@ def show_source(source: Source, kind: str, duration: float, key: str = "player")
 
 def show_origin(source: Source, duration: float) -> None:
     """The name and length of a source, and where a sample comes from."""
-    if source.data is not None:
+    if not source.is_words:
         length = f" · {seconds(duration)}" if duration else ""
-        st.caption(plain(display_name(source.name)) + length)
+        st.caption(plain(source.shown) + length)
     if sample := sample_of(source):
         st.caption(sample.credit)
 
 
 def _show_as_it_is(source: Source, kind: str) -> bool:
     """Give the file to the browser; False if common browsers can't be expected to play or show it."""
+    if is_windowed(source):
+        return kind in ("video", "audio") and _show_part(source, kind)
     assert source.data is not None
     if kind == "picture" and _is_shown(source.data):
         st.image(source.data, width="stretch", alt="The picture that was given")
@@ -141,17 +179,33 @@ def _show_as_it_is(source: Source, kind: str) -> bool:
     return True
 
 
+def _show_part(source: Source, kind: str) -> bool:
+    """Give the stretch that the player holds to the browser; False if it plays no such file."""
+    window = window_of(source)
+    if window is None or window.excerpt is None:
+        return False
+    show = st.video if kind == "video" else st.audio
+    show(
+        window.excerpt.content,
+        format=window.media_type(kind),
+        start_time=int(window.play_at - window.start),
+        alt="The clip that was given" if kind == "video" else "The sound that was given",
+    )
+    return True
+
+
 def _show_decoded(analysis: Analysis) -> None:
     """What was decoded from a source, or the words."""
     clip, source = analysis.observation.clip, analysis.source
-    if source.data is None:
+    if source.is_words:
         st.html(_quote(source.text or ""))
     elif clip.kind == "picture":
         shown = analysis.strip[0] if analysis.strip else source.data
-        st.image(shown, width="stretch", alt="The picture that was given")
+        if shown is not None:
+            st.image(shown, width="stretch", alt="The picture that was given")
     elif clip.kind == "audio" and clip.waveform is not None:
         st.audio(clip.waveform, sample_rate=SAMPLE_RATE, alt="The sound that was given")
-    elif clip.kind == "audio":
+    elif clip.kind == "audio" and source.data is not None:
         st.audio(source.data, format=source.mime, alt="The sound that was given")
     else:
         _show_frames(analysis)

@@ -1,43 +1,35 @@
-"""The whole of a recording of which the answer above used only the beginning: read on demand, shown while it
-is read, and to take away.
+"""The whole of a recording of which the answer above used only the beginning: read on demand and shown while
+it is read. It can be stopped, and goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.clock import clock
 from ui.analyze.analysis import Analysis
-from ui.analyze.player import Moment, moments
-from ui.analyze.recording_job import JOBS, RecordingJob
-from ui.export import offer_file, offer_table
-from ui.figure import percent
-from ui.headline import short_answer
-from ui.text import certainty, plain, sentence_case
-from ui.theme import emotion_name
+from ui.analyze.player import WHOLE, Moment, moments
+from ui.analyze.recording_job import JOBS, Order, RecordingJob
+from ui.analyze.recording_view import show_recording
+from ui.analyze.source import Source, stretch_words
+from ui.analyze.utterance_lines import line_of
+from ui.analyze.window import go_to, window_of
+from ui.text import plain
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
-    from mmer_core.recordings import Recording, Utterance
+    from mmer_core.recordings import Progress, Recording, Utterance
 
 EVERY = 1.0  # seconds
 _CUT = "only the first"  # how the note of a clip begins that was not used whole
-_FORMATS = {
-    ".srt": "Subtitles (SRT)",
-    ".vtt": "Subtitles (WebVTT)",
-    ".json": "JSON",
-    ".eaf": "ELAN",
-    ".TextGrid": "Praat",
-}
+_STAGES = {"speakers": "Telling speakers apart", "utterances": "Reading utterances"}
 
 
 def is_cut(analysis: Analysis) -> bool:
-    """Whether only the beginning of a video or sound was used."""
+    """Whether only the beginning of a video or sound, or of its stretch, was used."""
     clip = analysis.observation.clip
     return clip.kind in ("video", "audio") and any(note.startswith(_CUT) for note in clip.notes)
 
@@ -46,7 +38,8 @@ def show_whole(analysis: Analysis, model: EmotionModel) -> None:
     """The section for a recording that is longer than a clip; nothing for others."""
     if not is_cut(analysis):
         return
-    st.markdown("#### The whole recording")
+    stretch = analysis.source.stretch
+    st.markdown(f"#### All of {stretch_words(stretch)}" if stretch else "#### The whole recording")
     key = f"{analysis.digest}-{model.identity['sha256']}"
     job = _jobs().get(key)
     if job is None:
@@ -54,7 +47,14 @@ def show_whole(analysis: Analysis, model: EmotionModel) -> None:
     elif not job.ended:
         _show_running(key)
     else:
-        _show_ended(job, key)
+        _show_ended(job, key, model)
+
+
+def recording_of(analysis: Analysis, model: EmotionModel) -> tuple[Recording, str] | None:
+    """The whole of a recording as it was read, and the key of its reading; None as long as it was not."""
+    key = f"{analysis.digest}-{model.identity['sha256']}"
+    job = _jobs().get(key) if is_cut(analysis) else None
+    return None if job is None or job.recording is None else (job.recording, key)
 
 
 def _jobs() -> dict[str, RecordingJob]:
@@ -66,7 +66,7 @@ def _jobs() -> dict[str, RecordingJob]:
 def _offer(analysis: Analysis, model: EmotionModel, key: str) -> None:
     st.caption(
         "The answer above is to the first minute. The whole is read utterance by utterance; it goes on while "
-        "you look at other pages."
+        "you look at other pages, and ends when you close this one."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         apart = st.toggle(
@@ -81,147 +81,65 @@ def _offer(analysis: Analysis, model: EmotionModel, key: str) -> None:
             icon=":material/playlist_play:",
             help="Reads the whole recording, up to three hours, and shows what is found as it comes.",
         ):
-            _jobs()[key] = RecordingJob(analysis.source, model, apart=apart)
-            st.rerun()
+            _jobs()[key] = RecordingJob(Order(analysis.source, model, apart))
+            st.rerun(scope="app")
 
 
 @st.fragment(run_every=EVERY)
 def _show_running(key: str) -> None:
-    job = _jobs()[key]
-    if job.ended:
-        st.rerun()
-    state = job.progress
-    if state is None or not state.of:
-        st.progress(0.0, text="Beginning…")
-    else:
-        left = "" if state.left is None else f", about {_duration(state.left)} left"
-        what = "Telling speakers apart" if state.stage == "speakers" else "Reading utterances"
-        done = f"{_duration(state.done)} of {_duration(state.of)}"
-        st.progress(min(state.done / state.of, 1.0), text=f"{what}: {done}{left}")
+    job = _jobs().get(key)
+    if job is None or job.ended:
+        st.rerun(scope="app")
+    assert job is not None
+    share, text = progress_line(job.progress)
+    st.progress(share, text=text)
     st.button(
-        "Stop", key="whole-stop", icon=":material/close:", on_click=job.stop, help="Keep what was read."
+        "Stop",
+        key="whole-stop",
+        icon=":material/close:",
+        on_click=job.stop,
+        disabled=job.stopped(),
+        help="Keep what was read; it can go on later.",
     )
-    _show_lines(job.utterances, {})
+    _show_lines(job.order.source, list(job.utterances))
 
 
-def _show_ended(job: RecordingJob, key: str) -> None:
+def progress_line(state: Progress | None) -> tuple[float, str]:
+    """How far it is, in [0, 1], and the same in words with the time left."""
+    if state is None or not state.of:
+        return 0.0, "Beginning…"
+    left = "" if state.left is None else f", about {clock(state.left, tenths=False)} left"
+    done = f"{clock(state.done, tenths=False)} of {clock(state.of, tenths=False)}"
+    return min(state.done / state.of, 1.0), f"{_STAGES.get(state.stage, state.stage)}: {done}{left}"
+
+
+def _show_ended(job: RecordingJob, key: str, model: EmotionModel) -> None:
     if job.error:
         st.error(plain(job.error), icon=":material/error:")
     recording = job.recording
-    if recording is None or not recording.utterances:
-        if not job.error:
-            st.info("Nobody was heard or seen in it.", icon=":material/info:")
-        return
-    from mmer_core.recordings.summary import summarise
-
-    for note in recording.notes:
-        st.info(plain(sentence_case(note)), icon=":material/info:")
-    summary = summarise(recording)
-    st.markdown("\n".join(f"- {plain(line)}" for line in summary.sentences))
-    names = _speaker_names(recording, key)
-    _show_lines(recording.utterances, names)
-    with st.expander("As a table"):
-        table = utterance_table(recording.utterances, names)
-        st.dataframe(table, hide_index=True, alt="The utterances, each with its answer")
-        offer_table(table, "utterances")
-    _offer_formats(recording)
+    if recording is None or (job.stopped() and not recording.complete):
+        _offer_more(job, recording is not None)
+    if recording is not None and recording.utterances:
+        show_recording(recording, job.order.source, key, model.record)
+    elif not job.error:
+        st.info("Nobody was heard or seen in it.", icon=":material/info:")
 
 
-def _speaker_names(recording: Recording, key: str) -> dict[int, str]:
-    """{speaker: the name that the person gave}, asked for where speakers are known."""
-    known = sorted({u.speaker for u in recording.utterances if u.speaker is not None})
-    if not known:
-        return {}
-    with st.expander("Name the speakers"), st.container(horizontal=True):
-        found = {
-            speaker: st.text_input(
-                f"Speaker {speaker + 1}", key=f"name-{speaker}-{key}", max_chars=40, persist_state="session"
-            ).strip()
-            for speaker in known
-        }
-    return {speaker: name for speaker, name in found.items() if name}
+def _offer_more(job: RecordingJob, stopped: bool) -> None:
+    """The button that goes on where it was stopped, or tries again what could not be read."""
+    if st.button(
+        "Go on" if stopped else "Try again",
+        key="whole-on",
+        type="primary",
+        icon=":material/resume:" if stopped else ":material/replay:",
+        help="Reads on from where it was stopped." if stopped else "Begins anew; what was read is kept.",
+    ):
+        job.go_on()
+        st.rerun(scope="app")
 
 
-def _show_lines(utterances: Sequence[Utterance], names: Mapping[int, str]) -> None:
-    """A line for each utterance, which moves the player to its start."""
-    listed = [Moment(u.start, u.end, line_of(u, names)) for u in list(utterances)]
+def _show_lines(source: Source, utterances: Sequence[Utterance]) -> None:
+    """A line for each utterance so far, the newest first, which moves the player to its start."""
+    listed = [Moment(u.start, u.end, line_of(u, {})) for u in reversed(utterances)]
     if listed:
-        moments("utterances", listed)
-
-
-def line_of(utterance: Utterance, names: Mapping[int, str]) -> str:
-    """An utterance in one line: "Ann: 😊 Joy 62% “I am so glad”"."""
-    who = speaker_name(utterance, names)
-    prediction = utterance.prediction
-    answer = (
-        utterance.reason
-        if prediction is None
-        else short_answer(prediction.label, prediction.probability, prediction.unsure)
-    )
-    words = f" “{utterance.words}”" if utterance.words else ""
-    over = " (spoken over)" if utterance.overlapped else ""
-    return f"{f'{who}{over}: ' if who else ''}{answer}{words}"
-
-
-def speaker_name(utterance: Utterance, names: Mapping[int, str]) -> str:
-    """Who speaks: the given name, or "Speaker 1"; "" where it is not known."""
-    if utterance.speaker is None:
-        return ""
-    return names.get(utterance.speaker, f"Speaker {utterance.speaker + 1}")
-
-
-def utterance_table(utterances: Sequence[Utterance], names: Mapping[int, str]) -> pd.DataFrame:
-    """A row for each utterance, for people."""
-    rows = []
-    for u in utterances:
-        p = u.prediction
-        alone = {} if p is None else {m: p.modalities[m].label for m in p.used}
-        rows.append(
-            {
-                "Start": round(u.start, 1),
-                "End": round(u.end, 1),
-                "Speaker": speaker_name(u, names),
-                "Words": u.words,
-                "Emotion": "" if p is None else emotion_name(p.label),
-                "How sure": "" if p is None else f"{percent(p.probability)}, {certainty(p.probability)}",
-                "Unsure": None if p is None else p.unsure,
-                **{f"{MODALITY_TITLES[m]} alone": alone.get(m) or "" for m in _MODALITIES},
-                "Note": "spoken over by another" if u.overlapped else u.reason,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-_MODALITIES = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
-
-
-def _offer_formats(recording: Recording) -> None:
-    """The utterances in the formats of other programs, each made when it is asked for."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for suffix, title in _FORMATS.items():
-            offer_file(
-                title,
-                partial(_written, recording, suffix),
-                f"utterances{suffix}",
-                key=f"whole{suffix}",
-                icon=":material/download:",
-                quiet=True,
-                help=f"The utterances with speakers and emotions as {title}.",
-            )
-
-
-def _written(recording: Recording, suffix: str) -> bytes:
-    import tempfile
-    from pathlib import Path
-
-    from mmer_core.recordings.exports import write
-
-    with tempfile.TemporaryDirectory(prefix="mmer-") as folder:
-        out = Path(folder) / f"utterances{suffix}"
-        write(recording, out)
-        return out.read_bytes()
-
-
-def _duration(seconds: float) -> str:
-    """Minutes and seconds: "3:05"."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+        go_to(source, moments("utterances", listed, window_of(source) or WHOLE))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmer_core.media.loading import MediaError, display_name
+from mmer_core.media.file_checks import MediaError, display_name
+from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
 from ui.text import sentence_case
 
@@ -23,22 +22,42 @@ JOBS = "recordings"  # in the session: the recordings that this visit reads or h
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Order:
+    """What is to be read.
+
+    Attributes:
+        source: what was given; of a stretch, this is read.
+        model: that answers.
+        apart: tell the speakers apart.
+    """
+
+    source: Source
+    model: EmotionModel
+    apart: bool
+
+
 class RecordingJob:
     """Reads a recording; ends by itself when it is done, told to stop, or nobody holds the job any more.
 
     Args:
-        source: what was given, with its bytes.
-        model: that answers.
-        apart: tell the speakers apart first.
+        order: what is to be read.
 
     Attributes:
-        utterances: those that were read, in order of time; grows while it runs.
+        order: as given.
+        utterances: those that were read, in order of time; grows while it runs, and who is who may change.
         progress: how far it is; None at first.
         recording: the whole, when it has ended.
         error: why nothing could be read, in one sentence; "" otherwise.
     """
 
-    def __init__(self, source: Source, model: EmotionModel, *, apart: bool) -> None:
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self._kept: KeptFile | None = None
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Read from the beginning or, after a stop, from there: what was read is kept beside the file."""
         self.utterances: list[Utterance] = []
         self.progress: Progress | None = None
         self.recording: Recording | None = None
@@ -46,7 +65,7 @@ class RecordingJob:
         self._ended, self._stop = threading.Event(), threading.Event()
         run = _run  # holds no job: a job that nobody holds is gone, and its thread sees that
         threading.Thread(
-            target=run, args=(weakref.ref(self), source, model, apart), name="recording", daemon=True
+            target=run, args=(weakref.ref(self), self.order, self._kept), name="recording", daemon=True
         ).start()
 
     @property
@@ -60,18 +79,22 @@ class RecordingJob:
     def stopped(self) -> bool:
         return self._stop.is_set()
 
-    def end(self, recording: Recording | None, error: str = "") -> None:
-        """Called by the thread when there is nothing more to come."""
+    def end(self, recording: Recording | None, error: str, kept: KeptFile | None) -> None:
+        """Called by the thread when there is nothing more to come; the file stays while a second start may go
+        on with it.
+        """
         self.recording, self.error = recording, error
+        self._kept = None if recording is not None and recording.complete else kept
         self._ended.set()
 
 
-def _run(job: Callable[[], RecordingJob | None], source: Source, model: EmotionModel, apart: bool) -> None:
+def _run(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile | None) -> None:
     recording, error = None, ""
     try:
-        recording = _read(job, source, model, apart)
+        kept = kept or order.source.kept()
+        recording = _read(job, order, kept)
     except MediaError as reason:
-        error = sentence_case(str(reason))
+        error = _sentence(str(reason), kept, order.source)
     except Exception as reason:
         log.exception("a recording could not be read")
         error = (
@@ -79,14 +102,19 @@ def _run(job: Callable[[], RecordingJob | None], source: Source, model: EmotionM
             "the details."
         )
     if (alive := job()) is not None:
-        alive.end(recording, error)
+        alive.end(recording, error, kept)
 
 
-def _read(
-    job: Callable[[], RecordingJob | None], source: Source, model: EmotionModel, apart: bool
-) -> Recording:
-    """The recording, from a private file that is gone at the end."""
-    from mmer_core.media.speakers import diarise
+def _sentence(reason: str, kept: KeptFile | None, source: Source) -> str:
+    """The core's reason as a sentence, with the name that the person knows."""
+    if kept is None or not reason.startswith(kept.path.name):
+        return sentence_case(reason)
+    return f"{display_name(source.name)}{reason.removeprefix(kept.path.name).removesuffix('.')}."
+
+
+def _read(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile) -> Recording:
+    """The recording; what was read by an earlier start comes at once."""
+    from mmer_core.media.speakers import SpeakerStream
     from mmer_core.recordings import read_recording
 
     def found(utterance: Utterance) -> None:
@@ -101,10 +129,17 @@ def _read(
         alive = job()
         return alive is None or alive.stopped()
 
-    with tempfile.TemporaryDirectory(prefix="mmer-") as folder:
-        path = Path(folder) / "recording"
-        path.write_bytes(source.data or b"")
-        read = read_recording(
-            path, model, speakers=diarise if apart else None, progress=progress, found=found, stop=stop
-        )
-    return replace(read, name=display_name(source.name))
+    start, end = order.source.stretch or (0.0, None)
+    what = f"{order.source.digest[:16]}-{order.model.identity['sha256'][:16]}-{order.apart}"
+    read = read_recording(
+        kept.path,
+        order.model,
+        start=start,
+        end=end,
+        speakers=SpeakerStream if order.apart else None,
+        progress=progress,
+        found=found,
+        journal=kept.folder / f"{what}.csv",
+        stop=stop,
+    )
+    return replace(read, name=order.source.shown)

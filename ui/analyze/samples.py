@@ -14,8 +14,9 @@ from mmer_core.checkpoint import CheckpointError, fingerprint
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.timeline import Cue
 from mmer_core.labels import Modality, subset_name
+from mmer_core.media.recogniser import DEFAULT
 from ui.analyze.source import Source, choose
-from ui.models import chosen_folder, record_of
+from ui.models import chosen_folder, chosen_recogniser, record_of
 from ui.page import ROOT
 
 SAMPLES_FOLDER = ROOT / "samples"
@@ -114,7 +115,7 @@ def _answers() -> Mapping[str, Any]:
 
 def sample_of(source: Source) -> Sample | None:
     """The sample that a source is; None for a person's own."""
-    if source.origin != "sample":
+    if source.origin != "sample" or source.stretch is not None:
         return None
     return next((s for s in samples() if source.name == (s.file or s.title) and source.text == s.text), None)
 
@@ -128,6 +129,7 @@ def shipped_answer(source: Source) -> ShippedAnswer | None:
         return None
     try:
         same = fingerprint(dict(record_of(chosen_folder()))) == _answers()["model"]
+        same = same and chosen_recogniser() == DEFAULT
     except CheckpointError:  # the page says why there is no model
         return None
     found = _answers()["samples"].get(sample.id) if same else None

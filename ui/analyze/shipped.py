@@ -20,7 +20,7 @@ def show_shipped(source: Source, answer: ShippedAnswer) -> None:
     left, right = beside()
     with left:
         show_source(source, answer.kind, answer.duration)
-        if answer.words and source.data is not None:
+        if answer.words and not source.is_words:
             st.markdown(f"**Words:** {plain(answer.words)}")
     _answer(source, answer, right, st.container())
 

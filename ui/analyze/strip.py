@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from mmer_core.media.loading import display_name
-from ui.analyze.files import files
+from ui.analyze.files import files, several
 from ui.analyze.samples import sample_of, samples
-from ui.analyze.source import Source, choose, chosen
+from ui.analyze.source import Source, choose, chosen, stretch_words
 from ui.analyze.visit import forget, visit
 from ui.text import plain
 
@@ -51,10 +51,9 @@ def show_strip() -> None:
 def name_of(source: Source) -> str:
     """A source in a few letters."""
     sample = sample_of(source)
-    name = (
-        sample.title if sample else f"“{source.text}”" if source.data is None else display_name(source.name)
-    )
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    name = sample.title if sample else f"“{source.text}”" if source.is_words else display_name(source.name)
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return short if source.stretch is None else f"{short} {stretch_words(source.stretch)}"
 
 
 def _go(key: str) -> None:
@@ -77,16 +76,17 @@ def offer_comparison() -> None:
             "End the comparison",
             icon=":material/close:",
             key="compare-end",
-            on_click=_compare,
+            on_click=compare_with,
             args=(None,),
             help="Show the first of the two alone again.",
         )
         return
     now = chosen()
-    offered = (*visit().sources, *files(), *(sample.source() for sample in samples()))
+    in_table = several()  # with a list of its own
+    offered = (*visit().sources, *(() if in_table else files()), *(sample.source() for sample in samples()))
     others: dict[str, Source] = {}
     for source in offered:
-        if now is None or source.digest != now.digest:
+        if source not in in_table and (now is None or source.digest != now.digest):
             others.setdefault(source.digest, source)
     with st.popover("Compare with…", icon=":material/compare:", key="compare"):
         for source in others.values():
@@ -94,11 +94,12 @@ def offer_comparison() -> None:
                 plain(name_of(source)),
                 key=f"compare-{source.digest[:16]}",
                 type="tertiary",
-                on_click=_compare,
+                on_click=compare_with,
                 args=(source,),
                 help="Show it beside this clip.",
             )
 
 
-def _compare(other: Source | None) -> None:
+def compare_with(other: Source | None) -> None:
+    """Show a clip beside the chosen one; None ends that."""
     st.session_state[_OTHER] = other

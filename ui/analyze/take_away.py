@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,31 +28,14 @@ def offer_files(
     observation: Observation,
     timeline: Timeline | None,
     model: EmotionModel,
+    *,
+    film: Callable[[], None],
 ) -> None:
     """The answer as a report and as JSON; frames are in the report only if the person says so. Both are made
-    when asked for.
+    when asked for. `film` offers the clip itself.
     """
-    stem = f"emotion-{prediction.label}-{analysis.digest[:8]}"
-    frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
-    strip = tuple(analysis.strip) if frames else ()
     with st.container(horizontal=True, vertical_alignment="center"):
-        offer_file(
-            "Report",
-            lambda: clip_report(
-                analysis.source,
-                observation,
-                prediction,
-                timeline,
-                record=model.record,
-                frames=strip,
-                why=kept_explanation(observation, model, prediction),
-            ),
-            f"{stem}.html",
-            key="report",
-            icon=":material/description:",
-            help="All of this page's answer, and why if you asked, as one HTML file (5 MB) that opens "
-            "offline and loads nothing.",
-        )
+        _offer_report(prediction, analysis, observation, timeline, model)
         if analysis.strip:
             st.checkbox(
                 "with frames",
@@ -62,12 +46,46 @@ def offer_files(
         offer_file(
             "Download JSON",
             lambda: json.dumps(timed(prediction, analysis).to_json(), indent=2, ensure_ascii=False),
-            f"{stem}.json",
+            f"{_stem(prediction, analysis)}.json",
             key="download",
             icon=":material/download:",
             help="All probabilities, subsets, contributions, notes and times; the clip itself is not in it.",
         )
+        film()
     show_caveat()
+
+
+def _offer_report(
+    prediction: Prediction,
+    analysis: Analysis,
+    observation: Observation,
+    timeline: Timeline | None,
+    model: EmotionModel,
+) -> None:
+    frames = bool(analysis.strip) and st.session_state.get(f"frames-{analysis.digest}", False)
+    strip = tuple(analysis.strip) if frames else ()
+    offer_file(
+        "Report",
+        lambda: clip_report(
+            analysis.source,
+            observation,
+            prediction,
+            timeline,
+            record=model.record,
+            frames=strip,
+            why=kept_explanation(observation, model, prediction),
+        ),
+        f"{_stem(prediction, analysis)}.html",
+        key="report",
+        icon=":material/description:",
+        help="All of this page's answer, and why if you asked, as one HTML file (5 MB) that opens "
+        "offline and loads nothing.",
+    )
+
+
+def _stem(prediction: Prediction, analysis: Analysis) -> str:
+    """How the files' names begin."""
+    return f"emotion-{prediction.label}-{analysis.digest[:8]}"
 
 
 def timed(prediction: Prediction, analysis: Analysis) -> Prediction:

@@ -5,6 +5,7 @@ away.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import streamlit as st
 from mmer_core.inference.timeline import CONFIDENT, Timeline, cues, disagreements, subtitles
 from mmer_core.labels import Modality
 from ui.analyze.analysis import KEPT, Analysis
-from ui.analyze.player import Moment, moments, scrubber
+from ui.analyze.player import WHOLE, Moment, moments, scrubber
 from ui.analyze.timeline_charts import (
     LEFT,
     RIGHT,
@@ -24,6 +25,7 @@ from ui.analyze.timeline_charts import (
     timeline_figure,
     timeline_table,
 )
+from ui.analyze.window import Window, go_to, window_of
 from ui.export import offer_figure, offer_file, offer_table
 from ui.figure import CONFIG, percent
 from ui.headline import short_answer
@@ -87,10 +89,13 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
         Moment(c.start, c.end, f"Now: {short_answer(c.label, c.probability, c.unsure)}")
         for c in cues(timeline)
     ]
-    scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), texts)
+    window = clip_window(analysis)
+    start = analysis.observation.clip.start
+    asked = scrubber(_FIGURE, timeline.duration, (LEFT, RIGHT), texts, window=window)
+    go_to(analysis.source, asked, start)
     st.html(legend(timeline))
     with st.expander("Where they disagree"):
-        _show_disagreements(timeline)
+        go_to(analysis.source, _show_disagreements(timeline, window), start)
         st.caption(OVER_TIME_CAVEAT)
         name = f"timeline-{analysis.digest[:8]}"
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -121,7 +126,14 @@ def legend(timeline: Timeline) -> str:
     )
 
 
-def _show_disagreements(timeline: Timeline) -> None:
+def clip_window(analysis: Analysis) -> Window:
+    """What the player holds, in seconds of the clip, which begins where its stretch does."""
+    window, start = window_of(analysis.source) or WHOLE, analysis.observation.clip.start
+    return replace(window, start=window.start - start, end=window.end - start)
+
+
+def _show_disagreements(timeline: Timeline, window: Window) -> float | None:
+    """Returns as `player.moments`."""
     found = disagreements(timeline)
     if sum(not np.isnan(p).all() for p in timeline.unimodal.values()) < 2:
         st.caption("Nothing to compare: fewer than two modalities are there and switched on.")
@@ -134,4 +146,5 @@ def _show_disagreements(timeline: Timeline) -> None:
             f"{count} of a second or more, {total:.0f} s of {timeline.duration:.0f} s in all. Opinions below "
             f"{percent(CONFIDENT)} are left out."
         )
-        moments("disagreements", [Moment(s.start, s.end, stretch_sentence(s)) for s in found])
+        return moments("disagreements", [Moment(s.start, s.end, stretch_sentence(s)) for s in found], window)
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mmer_core.clock import clock
 from mmer_core.inference.timeline import Stretch, Timeline, cues, equal_stretches
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent, quiet
@@ -140,9 +141,3 @@ def stretch_sentence(stretch: Stretch) -> str:
     parts = [f"{MODALITY_TITLES[m].lower()}: {label} {percent(p)}" for m, (label, p) in stretch.says.items()]
     text = ", ".join(parts)
     return text[:1].upper() + text[1:]
-
-
-def clock(seconds: float) -> str:
-    """A time in a clip to the tenth of a second: "0:04.5"."""
-    tenths = int(10 * seconds + 0.5)
-    return f"{tenths // 600}:{tenths // 10 % 60:02}.{tenths % 10}"

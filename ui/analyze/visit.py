@@ -2,23 +2,27 @@
 
 A reload starts a new session in Streamlit, which forgets everything. A random name, which the browser keeps
 for this tab alone, leads from the new session to the clips of the old one. They are held by that session
-alone and go with it, two minutes after its page was closed; nothing is written to disk.
+alone and go with it, two minutes after its page was closed; only large files are written to disk, see
+`kept_file`.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 import streamlit as st
 
 from ui.analyze.analysis import Analysis, analyses
+from ui.analyze.files import drop_files
 from ui.analyze.recording_job import JOBS
 from ui.analyze.source import Source, choose, chosen
 
 LONGEST_STRIP = 8  # clips
-LARGEST_STRIP = 300_000_000  # bytes of all clips together
+LARGEST_STRIP = 300_000_000  # bytes in memory of all clips together
+LARGEST_ON_DISK = 8 * 2**30  # bytes of large files
 _VISIT, _KEY = "visit", "remember"
 _REMEMBER = st.components.v2.component(
     "mmer_remember",
@@ -86,13 +90,20 @@ def remember() -> None:
     own.shown = now
     if now is not None:
         own.sources = [now, *(s for s in own.sources if s.digest != now.digest)][:LONGEST_STRIP]
-        while len(own.sources) > 1 and sum(len(s.data or b"") for s in own.sources) > LARGEST_STRIP:
+        while len(own.sources) > 1 and _is_too_much(own.sources):
             own.sources.pop()
     _REMEMBER(
         data={"name": own.name, "fresh": own.fresh, "shown": "" if now is None else now.digest},
         key=_KEY,
         on_before_change=_reloaded,
     )
+
+
+def _is_too_much(sources: Sequence[Source]) -> bool:
+    """Whether their files take too much room; stretches of one file have it in common."""
+    memory = {id(s.data): len(s.data) for s in sources if s.data is not None}
+    disk = {id(s.file): s.file.size for s in sources if s.file is not None}
+    return sum(memory.values()) > LARGEST_STRIP or sum(disk.values()) > LARGEST_ON_DISK
 
 
 def _reloaded() -> None:
@@ -108,5 +119,6 @@ def forget() -> None:
     own.sources.clear()
     own.analyses.clear()
     own.shown = None
+    drop_files()
     st.session_state.pop(JOBS, None)  # their threads see that nobody holds them, and end
     choose(None)

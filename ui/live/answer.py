@@ -25,20 +25,20 @@ EVERY = 0.5  # seconds
 
 @st.fragment(run_every=EVERY)
 def show_live_answer(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
-    """The emotion, large, and the probabilities; and whether the connection stands."""
-    moment = _workers(visit).now()
+    """The emotion of the main person, large, and the probabilities; and whether the connection stands."""
+    moment = workers_of(visit).now()
     _watch_connection(visit, servers)
     prediction = moment.prediction if moment.prediction and moment.prediction.used else None
     visit.shown = prediction
     st.html(_headline(moment, visit))
-    nothing = dict.fromkeys(_workers(visit).reader.model.labels, 0.0)
+    nothing = dict.fromkeys(workers_of(visit).reader.model.labels, 0.0)
     st.html(live_bars(prediction.probabilities if prediction else nothing))
 
 
 @st.fragment(run_every=EVERY)
 def show_live_evidence(visit: LiveVisit) -> None:
     """A switch and a verdict for each modality, the moving timeline, and the delays."""
-    reader = _workers(visit).reader
+    reader = workers_of(visit).reader
     moment = reader.now()
     use = set()
     with st.grid(len(reader.model.modalities), border=True):
@@ -62,7 +62,8 @@ def show_live_evidence(visit: LiveVisit) -> None:
     st.caption(" · ".join(filter(None, (_delays(moment), against))))
 
 
-def _workers(visit: LiveVisit) -> LiveWorkers:
+def workers_of(visit: LiveVisit) -> LiveWorkers:
+    """The workers of a visit that runs."""
     assert visit.workers is not None, "prepared before the start"
     return visit.workers
 
@@ -70,7 +71,7 @@ def _workers(visit: LiveVisit) -> LiveWorkers:
 def _watch_connection(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
     """End with a sentence, rather than hang, when no connection comes about."""
     now = time.monotonic()
-    if playing():
+    if playing(visit) and not visit.changing:
         visit.waiting_since = now
     elif visit.running and now - visit.waiting_since > PATIENCE:
         visit.fail(no_connection_sentence(st.context.url, servers))
@@ -83,23 +84,32 @@ def _headline(moment: Moment, visit: LiveVisit) -> str:
     """
     prediction = moment.prediction
     if prediction is None or not prediction.used:
-        title, body, colour = "…", _waiting(moment, prediction), OUTLINE
+        title, body, colour = "…", _waiting(moment, prediction, visit), OUTLINE
     else:
         found = headline(prediction)
         title, colour = found.title, found.colour
         body = f"<strong>{escape(found.lead)}</strong>"
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*_pause(visit), *_losses(moment, visit)))
-    text = f"<small>Right now it reads as</small><h2>{escape(title)}</h2><p>{body}</p>{lines}"
+    text = f"<small>{escape(_about(moment))}</small><h2>{escape(title)}</h2><p>{body}</p>{lines}"
     kind = " unsure" if prediction is not None and prediction.used and prediction.unsure else ""
     return f'<div class="mmer-answer{kind}" style="--accent:{colour}; min-height: 8.5rem">{text}</div>'
 
 
+def _about(moment: Moment) -> str:
+    """Whose answer it is, where there is more than one person to choose from."""
+    if moment.main is None or len(moment.known) < 2:
+        return "Right now it reads as"
+    return f"Right now person {moment.main} reads as"
+
+
 def _pause(visit: LiveVisit) -> list[str]:
-    return ["Paused: nothing is read until you go on."] if _workers(visit).reader.paused else []
+    return ["Paused: nothing is read until you go on."] if workers_of(visit).reader.paused else []
 
 
-def _waiting(moment: Moment, prediction: Prediction | None) -> str:
-    if not playing():
+def _waiting(moment: Moment, prediction: Prediction | None, visit: LiveVisit) -> str:
+    if visit.changing:
+        return "Changing the device…"
+    if not playing(visit):
         return "Connecting…"
     if prediction is not None:
         return "Nothing that is switched on can be seen or heard."
@@ -111,11 +121,11 @@ def _waiting(moment: Moment, prediction: Prediction | None) -> str:
 
 
 def _losses(moment: Moment, visit: LiveVisit) -> list[str]:
-    """Devices that do not deliver, though they were there at first."""
-    lines = device_sentences(visit.problems, visit.kinds)
-    if playing() and moment.camera is False and "video" in visit.kinds:
+    """Devices that were changed, or that do not deliver though they were there at first."""
+    lines = [*filter(None, [visit.notice]), *device_sentences(visit.problems, visit.kinds)]
+    if playing(visit) and moment.camera is False and "video" in visit.kinds:
         lines.append("No pictures come from the camera any more; voice and words go on.")
-    if playing() and moment.microphone is False and "audio" in visit.kinds:
+    if playing(visit) and moment.microphone is False and "audio" in visit.kinds:
         lines.append("No sound comes from the microphone any more; the face goes on.")
     return lines
 

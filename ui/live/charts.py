@@ -28,7 +28,8 @@ STYLE = """<style>
 .mmer-timeline img { outline: 1px solid #7C828A55; }
 .mmer-timeline div { display: flex; flex-wrap: wrap; justify-content: space-between; }
 .mmer-timeline div { gap: 0.2rem 1rem; padding-top: 0.2rem; font-size: 0.9rem; }
-.mmer-timeline span::before {
+.mmer-people { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; }
+:is(.mmer-timeline, .mmer-people) span::before {
   content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; border-radius: 2px;
   background: var(--accent);
 }

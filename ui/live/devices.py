@@ -1,12 +1,13 @@
-"""Camera and microphone of the Live page: the start button, what is missing and why, and how the browser
-finds the way to this machine.
+"""Camera and microphone of the Live page: the start button, the choice of devices, what is missing and why,
+and how the browser finds the way to this machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,42 +28,95 @@ _REASONS = {
     "ended": "was taken away",
 }
 
+_LONGEST = 80  # characters of a device's name in a sentence
+
 _CSS = """
-button {
-  min-height: 2.5rem; padding: 0.25rem 1.5rem; font: inherit; font-family: var(--st-font);
+div { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; }
+button, select {
+  min-height: 2.5rem; padding: 0.25rem 0.75rem; font: inherit; font-family: var(--st-font);
   color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
 }
+button { padding-inline: 1.5rem; }
 button.go { background: var(--st-primary-color); border-color: var(--st-primary-color); color: #fff; }
-button:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
-button:disabled { opacity: 0.6; cursor: default; }
+label { display: flex; align-items: center; gap: 0.5rem; min-width: 0; font-family: var(--st-font); }
+label[hidden] { display: none; }
+select { width: 14rem; min-width: 0; text-overflow: ellipsis; }
+:is(button, select):focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+:is(button, select):disabled { opacity: 0.6; cursor: default; }
+@media (max-width: 640px) {
+  label { flex: 1 0 100%; }
+  label span { flex: 0 0 6.5rem; }
+  select { flex: 1; width: auto; }
+}
 """
-_BUTTON = st.components.v2.component(
+_DEVICES = st.components.v2.component(
     "mmer_live_devices",
     html="""
-    <button type="button"
-      title="Start: ask for camera and microphone and read them as they run. Stop: let them go."></button>
+    <div>
+      <button type="button"
+        title="Start: ask for camera and microphone and read them as they run. Stop: let them go."></button>
+      <label hidden><span>Camera</span> <select name="video"></select></label>
+      <label hidden><span>Microphone</span> <select name="audio"></select></label>
+    </div>
     """,
     css=_CSS,
     js=(Path(__file__).parent / "devices.js").read_text(encoding="utf-8"),
 )
 
 
+@dataclass(frozen=True)
+class Device:
+    """A camera or microphone as the browser calls it: its id for this site, and its name for people."""
+
+    id: str
+    label: str
+
+    @classmethod
+    def from_event(cls, found: Any) -> Device | None:
+        """The device of an event; None if the event names none."""
+        if not isinstance(found, Mapping) or not found.get("id"):
+            return None
+        return cls(str(found["id"]), str(found.get("label") or "")[:_LONGEST])
+
+
 class IceSettingsError(ValueError):
     """The setting of ICE servers cannot be used; the message is one sentence for the person who set it."""
 
 
-def start_button(running: bool, disabled: bool, on_event: Callable[[Mapping[str, Any]], None]) -> None:
-    """Start or Stop. `on_event` gets {"what": "start", "found": [kinds], "problems": {kind: error}}, "stop",
-    or "lost" with its "kind".
+def start_button(
+    running: bool, disabled: bool, streams: Sequence[str], on_event: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Start or Stop, and lists of cameras and microphones as soon as the browser tells their names.
+
+    `on_event` gets "what" happened: "start" with "found" [kinds], "problems" {kind: error}, "devices" {kind:
+    {"id", "label"}} and "missing" [kinds whose chosen device was not there]; "stop"; "change" with "kind" and
+    "device"; "refused", the same with "error", where the one before goes on; "fallback" with "kind", the name
+    of the one "lost", and the "device" in its place; or "lost" with "kind" where there is no other.
     """
     key = "live-devices"
-    _BUTTON(
+    _DEVICES(
         key=key,
-        data={"running": running, "disabled": disabled},
-        width="content",
+        data={"running": running, "disabled": disabled, "streams": list(streams)},
         on_event_change=lambda: on_event(st.session_state[key].event or {}),
     )
+
+
+def fallback_sentence(kind: str, lost: str, now: Device) -> str:
+    """A device that was taken away, and the one in its place.
+
+    Args:
+        kind: "video" or "audio".
+        lost: its name; "" where it is not known.
+    """
+    what = f"“{lost[:_LONGEST]}”" if lost else "you chose"
+    return f"The {NAMES[kind]} {what} is not there any more, so “{now.label}” is used."
+
+
+def refused_sentence(kind: str, device: Device, error: str) -> str:
+    """A device that was chosen and cannot be had."""
+    reason = _REASONS.get(error, f"could not be started ({error})").partition(":")[0]
+    return f"The {NAMES[kind]} “{device.label}” {reason}: nothing was changed."
 
 
 def device_sentences(problems: Mapping[str, str], left: set[str]) -> list[str]:

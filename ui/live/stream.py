@@ -1,4 +1,4 @@
-"""The connection between browser and app: pictures and sound in, pictures with box and emotion back."""
+"""The connection between browser and app: pictures and sound in, pictures with boxes and emotions back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mmer_core.inference.live import LiveWorkers
 
 PATIENCE = 25.0  # seconds that a connection may take
-_KEY = "live-stream"
 _VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 24, "max": 30}}
 # The voice as it is: what cleans it up for telephony takes part of its tone away. Nothing is played back that
 # could echo.
@@ -29,9 +28,15 @@ _SCREEN = {
 
 
 def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
-    """The picture, while the visit runs; afterwards only until the connection has been taken down."""
-    if not visit.running and not _alive():
-        return
+    """The picture, while the visit runs; afterwards only until the connection has been taken down. To change
+    a device it is taken down and made anew.
+    """
+    resting = not (visit.running and not visit.changing) and not _alive(visit)
+    if resting and (visit.taken_down or _key(visit) not in st.session_state):
+        _let_go(visit)
+        resting = False
+        if not visit.running:
+            return
     from streamlit_webrtc import CallbackSinkTrack, WebRtcMode, webrtc_streamer
 
     workers = visit.workers
@@ -39,14 +44,14 @@ def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
     if visit.sink is None:
         visit.sink = CallbackSinkTrack(_sound_callback(workers), "audio")
     webrtc_streamer(
-        _KEY,
+        _key(visit),
         mode=WebRtcMode.SENDRECV,
         rtc_configuration={"iceServers": servers},
         media_stream_constraints={
-            "video": _VIDEO if "video" in visit.asked else False,
-            "audio": _AUDIO if "audio" in visit.asked else False,
+            "video": constraints("video", visit) if "video" in visit.asked else False,
+            "audio": constraints("audio", visit) if "audio" in visit.asked else False,
         },
-        desired_playing_state=visit.running and _mounted(),
+        desired_playing_state=visit.running and not visit.changing and _mounted(visit),
         video_frame_callback=_picture_callback(visit, workers),
         sink_audio_track=visit.sink,
         sendback_video="video" in visit.asked,
@@ -54,32 +59,55 @@ def show_stream(visit: LiveVisit, servers: list[dict[str, Any]]) -> None:
         video_html_attrs=_SCREEN,
         media_toggle_controls=False,
     )
+    if resting:  # streamlit-webrtc has ended its side by now
+        visit.taken_down = True
+        st.rerun()
 
 
-def playing() -> bool:
+def constraints(kind: str, visit: LiveVisit) -> dict[str, Any]:
+    """MediaTrackConstraints of "video" or "audio", with the device that the visit uses where it is known."""
+    device = visit.devices.get(kind)
+    which = {"deviceId": {"ideal": device.id}} if device else {}
+    return {**(_VIDEO if kind == "video" else _AUDIO), **which}
+
+
+def playing(visit: LiveVisit) -> bool:
     """Whether pictures or sound flow."""
-    context = st.session_state.get(_KEY)
+    context = st.session_state.get(_key(visit))
     return context is not None and context.state.playing
 
 
-def _mounted() -> bool:
+def _key(visit: LiveVisit) -> str:
+    return visit.streams[0]
+
+
+def _mounted(visit: LiveVisit) -> bool:
     """Whether the browser's side is there and at rest. Told to start before that, streamlit-webrtc 0.79
     starts several times over.
     """
     from streamlit_webrtc.component import generate_frontend_component_key
 
-    return st.session_state.get(generate_frontend_component_key(_KEY)) is not None
+    return st.session_state.get(generate_frontend_component_key(_key(visit))) is not None
 
 
-def _alive() -> bool:
+def _alive(visit: LiveVisit) -> bool:
     """Whether there is a connection, or the beginnings or the rest of one."""
-    context = st.session_state.get(_KEY)
+    context = st.session_state.get(_key(visit))
     return context is not None and (context.state.playing or context.state.signalling)
 
 
+def _let_go(visit: LiveVisit) -> None:
+    """Forget a connection that is down. The next one gets another element on the page: one that has run opens
+    its old devices again.
+    """
+    if st.session_state.pop(_key(visit), None) is not None:
+        visit.connection += 1
+    visit.changing = visit.taken_down = False
+
+
 def _picture_callback(visit: LiveVisit, workers: LiveWorkers) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Hands each picture to the workers and draws on it where the face is by now and what the headline says;
-    the next picture does not wait for the reading of this one.
+    """Hands each picture to the workers and draws on it where the faces are by now and what the headline and
+    each face say; the next picture does not wait for the reading of this one.
     """
     import av as pyav
 
@@ -89,7 +117,8 @@ def _picture_callback(visit: LiveVisit, workers: LiveWorkers) -> Callable[[av.Vi
         picture = frame.to_ndarray(format="rgb24")
         workers.add_picture(picture)
         return pyav.VideoFrame.from_ndarray(
-            draw(picture, workers.reader.now().face, visit.shown), format="rgb24"
+            draw(picture, workers.reader.now().faces, visit.shown, workers.reader.model.unsure_below),
+            format="rgb24",
         )
 
     return paint

@@ -25,7 +25,9 @@ from mmer_core.runs.titles import UPLOADED
 from ui import runs
 from ui.export import offer_file
 from ui.text import plain, sentence_case
+from ui.upload_limit import most_megabytes
 
+LARGEST = 200  # megabytes
 _RECEIVED = "train-received"
 _OWNER = re.compile(re.escape(UPLOADED) + r"(\d+)-")
 
@@ -140,8 +142,9 @@ def choose_upload() -> Received | None:
         "Corpus",
         type=["zip", "csv", "tsv"],
         key="train-upload",
-        help="Up to 200 MB. It is unpacked into a private temporary folder, kept for this visit and while a "
-        "training reads it, then removed.",
+        max_upload_size=most_megabytes(LARGEST),
+        help=f"Up to {most_megabytes(LARGEST)} MB. It is unpacked into a private temporary folder, kept for "
+        "this visit and while a training reads it, then removed.",
     )
     if file is not None:
         _take(file, speaker.strip())

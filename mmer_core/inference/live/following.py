@@ -1,5 +1,5 @@
-"""Following one face through a running picture: a search of the whole picture now and then, and around the
-last place in between.
+"""Finding the faces of a running picture: the whole picture is searched now and then, and at every picture
+while several people are in it; a single face is looked for around its last place in between.
 """
 
 from __future__ import annotations
@@ -17,50 +17,34 @@ _NEAR_SMALLEST = 44
 
 
 class FaceFollower:
-    """The main face of a running picture.
+    """The faces of a running picture.
 
     Args:
         detect: finds faces in a picture; YuNet by default.
-        every: seconds between two searches of the whole picture, which notice a second person or a nearer
-            one.
+        every: seconds between two searches of the whole picture, which notice a second person.
     """
 
     def __init__(self, detect: Detector | None = None, every: float = 1.0) -> None:
-        self._detect = detect or yunet()
+        self.detect = detect or yunet()
         self._every = every
-        self._last: Detection | None = None
+        self._last: list[Detection] = []
         self._searched = -np.inf
-        self.people = 0
 
-    def find(self, picture: np.ndarray, at: float) -> Detection | None:
-        """The main face of a picture (H, W, 3) uint8 RGB that was taken at `at` seconds, or None."""
+    def find(self, picture: np.ndarray, at: float) -> list[Detection]:
+        """The faces of a picture (H, W, 3) uint8 RGB that was taken at `at` seconds."""
         found = None
-        if self._last is not None and at - self._searched < self._every:
-            found = self._search_near(picture, self._last)
+        if len(self._last) == 1 and at - self._searched < self._every:
+            found = self._search_near(picture, self._last[0])
         if found is None:
-            found = self._search_everywhere(picture)
+            self._last = self._search_everywhere(picture)
             self._searched = at
-        self._last = found
-        return found
+        else:
+            self._last = [found]
+        return self._last
 
-    def _search_everywhere(self, picture: np.ndarray) -> Detection | None:
+    def _search_everywhere(self, picture: np.ndarray) -> list[Detection]:
         short = min(picture.shape[:2])
-        faces = [f for f in self._detect(picture, max(20, round(_SMALLEST * short))) if _usable(f)]
-        self.people = len(faces)
-        if not faces:
-            return None
-        middle = np.array(picture.shape[1::-1]) / 2
-
-        def weight(face: Detection) -> float:
-            off = float(np.linalg.norm(face.centre - middle) / np.linalg.norm(middle))
-            stays = self._last is not None and bool(
-                (abs(face.centre - self._last.centre) < face.sides / 2).all()
-            )
-            return (
-                float(face.sides.prod()) * face.score * max(1 - off, 0.05) * (2 if stays else 1)
-            )  # no jumping between two of equal size
-
-        return max(faces, key=weight)
+        return [f for f in self.detect(picture, max(20, round(_SMALLEST * short))) if _usable(f)]
 
     def _search_near(self, picture: np.ndarray, last: Detection) -> Detection | None:
         """The face that lies where the last one did, searched in twice its box."""
@@ -74,7 +58,7 @@ class FaceFollower:
         small = cv2.resize(
             part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         )
-        faces = [f for f in self._detect(small, _NEAR_SMALLEST) if _usable(f)]
+        faces = [f for f in self.detect(small, _NEAR_SMALLEST) if _usable(f)]
         if not faces:
             return None
         home = (last.centre - low) * scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +13,30 @@ from mmer_core.labels import Modality
 
 @dataclass(frozen=True)
 class SeenFace:
-    """The face that was read last.
+    """A face in the picture that was read last.
 
     Attributes:
         box: (4,) float32, x0 y0 x1 y1 as shares of the picture's width and height.
         seen: when its picture came, seconds on the reader's clock.
+        person: number of the person, from 1.
+        main: whether the fused answer is of this person.
+        probabilities: {label: p} of the face alone; None if it was not read.
     """
 
     box: np.ndarray
     seen: float
+    person: int = 1
+    main: bool = True
+    probabilities: Mapping[str, float] | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class of the face alone; None if it was not read."""
+        return (
+            None
+            if self.probabilities is None
+            else max(self.probabilities, key=self.probabilities.__getitem__)
+        )
 
 
 @dataclass(frozen=True)
@@ -40,9 +56,11 @@ class Moment:
 
     Attributes:
         at: seconds on the reader's clock.
-        prediction: from everything that is switched on and there; None before anything was read.
-        face: where the face is; None if none is in view.
-        people: faces in view at the last search of the whole picture.
+        prediction: of the main person, from everything that is switched on and there; None before anything
+            was read.
+        faces: of everybody in view, by number.
+        known: numbers of everybody in view or out of sight for a moment.
+        main: number of the main person, one of them; None if there is none.
         words: what was said last; "" for nothing.
         camera, microphone: whether something came from them just now; None if nothing ever did.
         pictures_per_second: that came in during the last two seconds.
@@ -52,11 +70,17 @@ class Moment:
 
     at: float
     prediction: Prediction | None
-    face: SeenFace | None
-    people: int
+    faces: tuple[SeenFace, ...]
+    known: tuple[int, ...]
+    main: int | None
     words: str
     camera: bool | None
     microphone: bool | None
     pictures_per_second: float
     visual_delay: float
     audio_delay: float
+
+    @property
+    def face(self) -> SeenFace | None:
+        """That of the main person; None if it is not in view."""
+        return next((face for face in self.faces if face.main), None)

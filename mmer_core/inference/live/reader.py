@@ -17,17 +17,18 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.live.arrivals import Arrivals
+from mmer_core.inference.live.faces import FaceReader
 from mmer_core.inference.live.findings import Findings
-from mmer_core.inference.live.following import FaceFollower
 from mmer_core.inference.live.keeping import KeptPictures, as_file
-from mmer_core.inference.live.moment import Moment, Point, SeenFace
+from mmer_core.inference.live.moment import Moment, Point
 from mmer_core.inference.live.settings import LiveSettings
-from mmer_core.inference.live.sound import SoundRing
+from mmer_core.inference.live.sound import SoundRing, spoken_clip
+from mmer_core.inference.live.table import SessionTable
 from mmer_core.inference.observation import Observation
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
-from mmer_core.media import speech, voice_activity
-from mmer_core.media.faces import find_faces
+from mmer_core.media import speech
 from mmer_core.media.yunet import Detector
 
 
@@ -40,6 +41,10 @@ class LiveReader:
         clock: seconds, never going back.
         detect: another face detector than YuNet.
         transcribe, voices: other ways than `speech` to transcribe sound and to find voice activity.
+
+    Attributes:
+        people: who is in the picture, and which of them is the main person.
+        table: takes every answer while it records; None for no table. It is not cleared with the reader.
     """
 
     def __init__(
@@ -56,16 +61,18 @@ class LiveReader:
         self.use: frozenset[Modality] = frozenset(model.modalities)
         self.baseline: Mapping[Modality, Baseline] = {}
         self.paused = False
+        self.table: SessionTable | None = None
         self.picture_came = threading.Event()
         self._transcribe, self._voices = transcribe, voices
-        self._follower = FaceFollower(detect, self.settings.search_every)
+        self._faces = FaceReader(model, self.settings, detect)
+        self.people = self._faces.people
         self._lock = threading.Lock()
         self._newest: tuple[float, np.ndarray] | None = None
         self._sound = SoundRing(
             max(self.settings.kept, self.settings.text_window, self.settings.audio_window) + 2
         )
         self._kept = KeptPictures(self.settings.kept, self.settings.pictures_kept)
-        self._arrivals: deque[float] = deque(maxlen=240)
+        self._arrivals = Arrivals()
         self._points: deque[Point] = deque(maxlen=round(self.settings.history / self.settings.point_every))
         self._found = Findings()
         self._prediction: Prediction | None = None
@@ -80,7 +87,7 @@ class LiveReader:
         """
         at = self.clock()
         with self._lock:
-            self._arrivals.append(at)
+            self._arrivals.add(at)
             if self.paused:
                 return
             self._newest = at, picture
@@ -102,22 +109,17 @@ class LiveReader:
         if newest is None or encoder is None:
             return False
         at, picture = newest
-        face = self._follower.find(picture, at)
-        clip = Clip("live", "", "video", frames=picture[None], times=np.zeros(1))
-        features, reason = None, "no face in view"
-        if face is not None or not encoder.spec.needs_faces:
-            clip = clip if face is None else find_faces(clip, detect=lambda *_: [face])
-            seen = self.model.observe(clip, use={Modality.VISUAL})
-            features = seen.features.get(Modality.VISUAL)
-            reason = seen.absent.get(Modality.VISUAL, reason)
-        size = np.tile(np.array(picture.shape[1::-1], dtype=np.float32), 2)
+        people, features, reason = self._faces.read(picture, at)
         with self._lock:
-            self._found.visual.extend([] if features is None else [(at, features)])
+            self._found.add_visual(features, at, self.settings)
+            recent = self._found.recent_visual(self.settings)
+        faces = self._faces.seen(people, recent, picture.shape, at)
+        with self._lock:
             self._found.absent[Modality.VISUAL] = reason
-            self._found.face = None if face is None else SeenFace(face.box / size, at)
-            self._found.picture_read = at
+            self._found.faces, self._found.known = faces, self.people.known
+            self._found.main = self.people.main
         self._answer()
-        if features is not None:
+        if features:
             self._found.visual_delay = self.clock() - at
         return True
 
@@ -131,12 +133,7 @@ class LiveReader:
         spoken = self._voices(window)
         features, reason = None, "nobody is speaking"
         if sum(b - a for a, b in spoken) >= self.settings.least_speech:
-            start, stop = spoken[0][0] - voice_activity.MARGIN, spoken[-1][1] + voice_activity.MARGIN
-            begin = max(0, round(start * SAMPLE_RATE))
-            voices = tuple((a - begin / SAMPLE_RATE, b - begin / SAMPLE_RATE) for a, b in spoken)
-            part = window[begin : round(stop * SAMPLE_RATE)]
-            clip = Clip("live", "", "audio", waveform=part, voices=voices)
-            found = self.model.observe(clip, use={Modality.AUDIO})
+            found = self.model.observe(spoken_clip(window, spoken), use={Modality.AUDIO})
             features = found.features.get(Modality.AUDIO)
             reason = found.absent.get(Modality.AUDIO, reason)
         with self._lock:
@@ -179,16 +176,17 @@ class LiveReader:
         if at - self._answered > self.settings.point_every:
             self._answer()
         with self._lock:
-            found, camera = self._found, self._camera(at)
+            found, camera = self._found, self._arrivals.going(at, self.settings.lost)
             return Moment(
                 at=at,
                 prediction=self._prediction,
-                face=found.face if camera else None,
-                people=self._follower.people,
+                faces=found.faces if camera else (),
+                known=found.known,
+                main=found.main,
                 words=found.words(at, self.settings),
                 camera=camera,
                 microphone=self._microphone(at),
-                pictures_per_second=sum(1 for t in self._arrivals if at - t <= 2.0) / 2.0,
+                pictures_per_second=self._arrivals.rate(at),
                 visual_delay=found.visual_delay,
                 audio_delay=found.audio_delay,
             )
@@ -203,6 +201,15 @@ class LiveReader:
         if frozenset(use) != self.use:
             self.use = frozenset(use)
             self._answer()
+
+    def choose(self, person: int | None) -> None:
+        """Let the answer be of this person from now on, or of the largest, most central one with None; a
+        number that nobody has changes nothing.
+        """
+        with self._lock:
+            if self.people.choose(person) and person is not None:
+                self._found.be_of(person)
+        self._answer()
 
     def compare(self, baseline: Mapping[Modality, Baseline]) -> None:
         """Compare with how this speaker usually is from now on, see `EmotionModel.baseline`; with the average
@@ -222,34 +229,26 @@ class LiveReader:
         self._kept.clear()
         with self._lock:
             self._newest, self._prediction, self._found = None, None, Findings()
+            self.people.clear()
             self._points.clear()
-            self._arrivals.clear()
+            self._arrivals = Arrivals()
             self._audio_end = self._text_end = -np.inf
 
     def observation(self) -> Observation:
-        """The findings that still count, as `EmotionModel.fuse` takes them; old ones are absent with a
-        reason.
-        """
+        """The findings that still count, for `EmotionModel.fuse`; old ones are absent with a reason."""
         at = self.clock()
         with self._lock:
-            camera, microphone = self._camera(at), self._microphone(at)
+            camera, microphone = self._arrivals.going(at, self.settings.lost), self._microphone(at)
             features, reasons = self._found.current(at, camera, microphone, self.settings)
             words = self._found.words(at, self.settings)
-        absent = {
-            m: reasons.get(m, "not in a live reading") for m in self.model.modalities if m not in features
-        }
+        reason = "not in a live reading"
+        absent = {m: reasons.get(m, reason) for m in self.model.modalities if m not in features}
         clip = Clip("live", "", "video", text=words or None)
         found = Observation(clip, features, {**absent, **self.model.missing}, transcribed=True)
         return self.model.with_baseline(found, self.baseline)
 
-    def _camera(self, at: float) -> bool | None:
-        """Whether pictures come; None if none ever did."""
-        return at - self._arrivals[-1] <= self.settings.lost if self._arrivals else None
-
     def _microphone(self, at: float) -> bool | None:
-        """Whether sound comes; None if none ever did. While paused nothing is known, so what was known
-        stands.
-        """
+        """Whether sound comes; None if none ever did. While paused, what was known stands."""
         return None if self._sound.end is None else self.paused or at - self._sound.end <= self.settings.lost
 
     def _answer(self) -> None:
@@ -262,3 +261,8 @@ class LiveReader:
             due = not self._points or at - self._points[-1].at >= self.settings.point_every
             if due and prediction is not None and prediction.used:
                 self._points.append(Point(at, prediction.probabilities, prediction.used))
+            seen = self._arrivals.going(at, self.settings.lost) and Modality.VISUAL in self.use
+            faces = self._found.faces if seen else ()
+        if self.table is not None and not self.paused:
+            words = observation.clip.text or ""
+            self.table.add(at, prediction, faces, words, self.model.unsure_below)

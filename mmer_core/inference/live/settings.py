@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """Intervals, windows and memories of the live reading; all but the rates in seconds.
+    """Intervals, windows and memories of the live reading; all but rates and numbers in seconds.
 
     Attributes:
         search_every: between two searches of the whole picture for faces.
-        faces_per_second: faces read at most.
+        faces_per_second: pictures whose faces are read, at most.
+        faces_read: faces of one picture that are read at most.
+        away: for this long somebody out of sight keeps their number.
         visual_memory: faces from this long before the picture read last make the unimodal prediction.
         audio_window, audio_every: sound that is read at once, and how often.
         text_window, text_every, text_memory: sound that is transcribed at once, how often, and how long words
@@ -25,6 +27,8 @@ class LiveSettings:
 
     search_every: float = 1.0
     faces_per_second: float = 8.0
+    faces_read: int = 6
+    away: float = 3.0
     visual_memory: float = 1.0
     audio_window: float = 3.0
     audio_every: float = 0.7

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import av
 import numpy as np
 
-from mmer_core.clip import SAMPLE_RATE
+from mmer_core.clip import SAMPLE_RATE, Clip
+from mmer_core.media import voice_activity
 
 _LONGEST_GAP = 5.0  # seconds of silence put in at most; a longer jump of the frames' times is a new start
+
+
+def spoken_clip(window: np.ndarray, spoken: Sequence[tuple[float, float]]) -> Clip:
+    """The part of a window (N,) float32 at 16 kHz from the first to the last stretch in which somebody
+    speaks, with a margin; the stretches, at least one, are (start, end) in seconds.
+    """
+    start, stop = spoken[0][0] - voice_activity.MARGIN, spoken[-1][1] + voice_activity.MARGIN
+    begin = max(0, round(start * SAMPLE_RATE))
+    voices = tuple((a - begin / SAMPLE_RATE, b - begin / SAMPLE_RATE) for a, b in spoken)
+    return Clip("live", "", "audio", waveform=window[begin : round(stop * SAMPLE_RATE)], voices=voices)
 
 
 class SoundFrames:

@@ -21,9 +21,10 @@ object a line, told apart by "event":
     cut       a part of the picture is missing or damaged
     longer    there is more than `Limits.max_seconds`
     slow      time: the processor or clock budget ended here
-    length    promised: the seconds that the header announces for the whole file; of a piece only
+    length    promised: the seconds that the header announces for the whole file; of a piece, and of a file
+        that is longer
     short     promised: the seconds that the header announces, when the file ends before them
-    refused   reason: "format", "pixels" or "damaged"; detail
+    refused   reason: "format", "pixels", "bytes" or "damaged"; detail
     done      nothing more comes
 
 Everything is flushed at once: a decoder library can take the whole process down on a damaged stream (PyAV

@@ -45,7 +45,7 @@ class Pictures:
         """
         self._file, self._say, self._limits = file, say, limits
         self._origin, self._step = origin, step
-        self._aspect = float(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else 1.0
+        self._aspect = pixel_aspect(aspect)
         self._expected = expected
         self._shape: tuple[int, int] | None = None
         self._due = 0
@@ -78,13 +78,7 @@ class Pictures:
         if self._shape is None:
             self._shape = (rgb.shape[0], rgb.shape[1])
             self._say("shape", height=rgb.shape[0], width=rgb.shape[1])
-        if (
-            rgb.shape[:2] != self._shape
-        ):  # the size changed on the way: black bars, so that faces keep their proportions
-            canvas = np.zeros((*self._shape, 3), np.uint8)
-            top, left = (self._shape[0] - rgb.shape[0]) // 2, (self._shape[1] - rgb.shape[1]) // 2
-            canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
-            rgb = canvas
+        rgb = centred(rgb, self._shape)
         self._file.write(np.ascontiguousarray(rgb).tobytes())
         self._file.flush()
         self._say("frame", time=at)
@@ -92,19 +86,51 @@ class Pictures:
 
     def _upright(self, frame: VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8 that fits the frame side or, from the second frame on, the shape of the first."""
-        a, b, c, d = display_matrix(frame)
-        turned = abs(b) > abs(a)
-        width, height = frame.width * self._aspect, float(frame.height)
+        width, height = upright_size(frame, self._aspect)
         if self._shape is None:
             side = kept_side((width, height), self._expected, self._limits)
-            scale = min(1.0, side / max(width, height))
-        else:
-            high, wide = self._shape[::-1] if turned else self._shape
-            scale = min(wide / width, high / height)
-        rgb = flat_rgb(frame, max(1, round(width * scale)), max(1, round(height * scale)))
-        if turned:
-            rgb, a, d = rgb.transpose(1, 0, 2), c, b
-        return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+            return upright_rgb(frame, self._aspect, min(1.0, side / max(width, height)))
+        return upright_rgb(frame, self._aspect, min(self._shape[1] / width, self._shape[0] / height))
+
+
+def pixel_aspect(aspect: Fraction | None) -> float:
+    """Width of a pixel by its height; 1 where the file says nothing that can be meant."""
+    return float(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else 1.0
+
+
+def upright_size(frame: VideoFrame, aspect: float) -> tuple[float, float]:
+    """Width and height of the frame as it is shown: upright, with square pixels.
+
+    Args:
+        frame: as decoded.
+        aspect: of a pixel.
+    """
+    a, b, _, _ = display_matrix(frame)
+    width, height = frame.width * aspect, float(frame.height)
+    return (height, width) if abs(b) > abs(a) else (width, height)
+
+
+def upright_rgb(frame: VideoFrame, aspect: float, scale: float) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, upright, `scale` times `upright_size`."""
+    a, b, c, d = display_matrix(frame)
+    width, height = frame.width * aspect * scale, frame.height * scale
+    rgb = flat_rgb(frame, max(1, round(width)), max(1, round(height)))
+    if abs(b) > abs(a):
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def centred(rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The picture in the middle of black bars where its size changed on the way, so that faces keep their
+    proportions; as it is where it fits.
+    """
+    if rgb.shape[:2] == shape:
+        return rgb
+    canvas = np.zeros((*shape, 3), np.uint8)
+    height, width = min(rgb.shape[0], shape[0]), min(rgb.shape[1], shape[1])
+    top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
+    canvas[top : top + height, left : left + width] = rgb[:height, :width]
+    return canvas
 
 
 def flat_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:

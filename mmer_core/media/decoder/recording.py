@@ -78,6 +78,7 @@ class Recording:
             self._say("slow", time=until)
         elif survey.longer:
             self._say("longer")
+            self._say("length", promised=promised if 0 < promised < DAY else 0.0)
         elif (
             self._container.format.name in STATED_LENGTH
             and max(0.5, 0.05 * promised) < promised - survey.seconds < DAY

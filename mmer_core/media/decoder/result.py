@@ -32,12 +32,13 @@ class Decoded:
     """The content of one file; the first fields are those of `Clip`.
 
     Attributes:
-        refused: why the file as a whole was not decoded ("format", "pixels", "damaged"), or None.
+        refused: why the file as a whole was not decoded ("format", "pixels", "bytes", "damaged"), or None.
         detail: what belongs to that reason, such as a size.
         crashed: the process ended before it was done, or its report does not hold together.
         slow: its time ran out.
         longer: there is more than `Limits.max_seconds`.
-        promised: seconds that the header announces for the whole file; told of pieces only, else 0.
+        promised: seconds that the header announces for the whole file, told of pieces and of files that are
+            longer; else 0.
         track: the sound track that was used, from 1; 0 where there is one, or none.
     """
 

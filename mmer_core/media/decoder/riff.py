@@ -39,7 +39,7 @@ def _swapped(file: BinaryIO, form: bytes, size: int, limits: Limits) -> BinaryIO
     if (coding, bits) not in PLAIN or not channels or block != channels * bits // 8:
         raise Refused("damaged", "")
     most = int((limits.max_seconds + MARGIN) * rate) * block
-    body = file.read(min(size, most, limits.max_bytes))
+    body = file.read(min(size, most, limits.held_bytes))
     width = bits // 8
     body = body[: len(body) // width * width]
     swapped = bytearray(len(body))

@@ -57,7 +57,9 @@ def decode_picture(file: BinaryIO, frames: BinaryIO, say: Callable[..., None], l
         Refused: it is too large, or cannot be decoded.
     """
     file.seek(0)
-    content = file.read(limits.max_bytes + 1)
+    content = file.read(limits.held_bytes + 1)
+    if len(content) > limits.held_bytes:
+        raise Refused("bytes", f"{limits.held_bytes / 2**20:.0f} MB")
     try:
         image = opened(content, limits)
         if image.format in MOVING and getattr(image, "is_animated", False):

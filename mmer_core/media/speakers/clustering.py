@@ -25,10 +25,15 @@ _ROUNDS = 4  # of assigning windows anew
 
 
 def cluster(vectors: np.ndarray, firm: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-    """(N,) int labels from 0: which of (N, D) vectors of length 1 are one person's.
+    """(N,) int labels from 0: which of (N, D) vectors of length 1 are one person's; see `voices`."""
+    return assign(vectors, voices(vectors, firm, pieces), pieces)
+
+
+def voices(vectors: np.ndarray, firm: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """(K, D) of length 1: the mean voice of each of K people.
 
     Args:
-        vectors: of the windows of a recording, in order of time.
+        vectors: (N, D) of length 1, of the windows of a recording, in order of time.
         firm: (N,) bool, which have a say in who there is; all if none has.
         pieces: (N,) int, the piece of speech that each window belongs to, ascending.
     """
@@ -41,10 +46,10 @@ def cluster(vectors: np.ndarray, firm: np.ndarray, pieces: np.ndarray) -> np.nda
     sizes = np.bincount(groups, minlength=count)[chosen]
     labels = agglomerate(sums, sizes, WEIGHT * (_USUAL / len(voters)) ** _LONGER)
     people = _means(sums, labels, sizes)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS - 1):
         answer = assign(vectors, people, pieces)
         people = _means(heard, answer[voters], np.ones(len(voters)))
-    return answer
+    return people
 
 
 def joined_neighbours(vectors: np.ndarray, pieces: np.ndarray, weight: float) -> np.ndarray:

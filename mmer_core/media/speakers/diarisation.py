@@ -2,109 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media.speakers.clustering import cluster
-from mmer_core.media.speakers.embedding import embed
+from mmer_core.media.speakers.clustering import assign, voices
+from mmer_core.media.speakers.embedding import DIM, EmbeddingNetwork, embed
 from mmer_core.media.speakers.pieces import LEAST, Window, cut, sample, windows
-from mmer_core.media.speakers.segmentation import CENTRE, FRAME, segment
-from mmer_core.media.voice_activity import SILENT_LEVEL, SPEECH_LEVEL, loudest, raise_level, runs
+from mmer_core.media.speakers.segmentation import FRAME, Activity, SegmentationNetwork, Segmenter
+from mmer_core.media.speakers.turns import Diarisation, as_diarisation, beside, painted
+from mmer_core.media.speakers.weight_files import load_network
+from mmer_core.media.voice_activity import MAX_GAIN, SILENT_LEVEL, SPEECH_LEVEL, loudest, runs
 
-_REACH = 178  # frames, 3 s, in which the second voice of an overlap speaks alone
-_PAUSE = 0.3  # seconds between two parts of a turn
-_SHORTEST = 0.1  # seconds of a turn
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One person speaks.
-
-    Attributes:
-        start: seconds.
-        end: seconds.
-        speaker: from 0, in the order in which they are first heard.
-        overlapped: whether somebody else speaks at the same time in some of it.
-    """
-
-    start: float
-    end: float
-    speaker: int
-    overlapped: bool
+_PART = 30 * SAMPLE_RATE  # samples that are read at once
+_OPEN = round(60 * SAMPLE_RATE / FRAME)  # frames after which speech without a pause is cut
+_ONE_CHANNEL = "give one channel of finite samples at 16 kHz"
+_GROWTH = 1.25  # by which there must be more to hear before the people are told apart anew
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """Who speaks in a stretch of a recording.
-
-    Attributes:
-        speaker: who speaks longest in it; None if nobody does.
-        share: of the stretch in which that person speaks, in [0, 1].
-        overlap: share of the stretch in which two or more speak.
+class _Voices:
+    """Pieces of speech (first frame, the one after the last), their windows and the vectors (N, 192) of
+    these, and how many people speak in each frame.
     """
 
-    speaker: int | None
-    share: float
-    overlap: float
+    pieces: list[tuple[int, int]]
+    windows: list[Window]
+    vectors: np.ndarray
+    count: np.ndarray
+
+    @property
+    def _own(self) -> np.ndarray:
+        return np.array([w.piece for w in self.windows])
+
+    def people(self) -> np.ndarray:
+        """(K, 192): the mean voice of each person."""
+        if not self.windows:
+            return self.vectors
+        return voices(self.vectors, np.array([w.firm for w in self.windows]), self._own)
+
+    def told(self, people: np.ndarray, seconds: float) -> Diarisation:
+        """Who of these people speaks when."""
+        if not self.windows:
+            return Diarisation((), 0, seconds)
+        labels = assign(self.vectors, people, self._own)
+        speakers = painted(labels, self.windows, self.pieces, len(self.count))
+        return as_diarisation(speakers, beside(speakers, self.count), seconds)
 
 
-@dataclass(frozen=True)
-class Diarisation:
-    """Who speaks when.
+class SpeakerStream:
+    """Tells who speaks when in sound that comes in parts, as far as it was heard.
 
-    Attributes:
-        turns: in order of time; those of one speaker do not overlap.
-        speakers: how many people speak; 0 if nobody does.
-        duration: of the recording, seconds.
+    Who there is is found anew from time to time and at the end: until then a number may still become
+    another one. Memory grows by about 15 MB for each hour of speech.
+
+    Raises:
+        SpeakersUnavailable: the weights are missing.
     """
 
-    turns: tuple[Turn, ...]
-    speakers: int
-    duration: float
+    def __init__(self) -> None:
+        load_network("segmentation", SegmentationNetwork)
+        load_network("embedding", EmbeddingNetwork)
+        self._segmenter = Segmenter()
+        self._sound = np.zeros(0, dtype=np.float32)  # from sample `_begins` on, raised to the level of speech
+        self._begins = self._samples = 0
+        self._level = -np.inf
+        self._done = 0  # frames whose speech was taken
+        self._taken = _Voices([], [], np.zeros((0, DIM), np.float32), np.zeros(0, np.int8))
+        self._people, self._known = np.zeros((0, DIM), np.float32), 0  # and the windows they were found in
 
-    def spoken(self, start: float, end: float) -> Spoken:
-        """Who speaks between two times in seconds, and for how much of it two or more speak.
+    @property
+    def seconds(self) -> float:
+        """What was heard so far."""
+        return self._samples / SAMPLE_RATE
+
+    def add(self, sound: np.ndarray) -> None:
+        """Hear what follows.
+
+        Args:
+            sound: (N,) float32 at 16 kHz in [-1, 1].
 
         Raises:
-            ValueError: the end is not after the start.
+            ValueError: it is no such waveform.
         """
-        if not end > start:
-            raise ValueError(f"a stretch from {start} to {end} s has no length: give an end after the start")
-        seconds, over = heard([(t.start, t.end, t.speaker) for t in self.turns], start, end)
-        if not seconds:
-            return Spoken(None, 0.0, 0.0)
-        speaker = max(sorted(seconds), key=seconds.__getitem__)
-        return Spoken(speaker, seconds[speaker] / (end - start), over / (end - start))
+        if sound.ndim != 1:
+            raise ValueError(f"a waveform of shape {sound.shape} cannot be read: {_ONE_CHANNEL}")
+        for start in range(0, len(sound), _PART):
+            part = np.asarray(sound[start : start + _PART], dtype=np.float32)
+            if not np.isfinite(part).all():
+                raise ValueError(
+                    f"a waveform with samples that are no numbers cannot be read: {_ONE_CHANNEL}"
+                )
+            self._hear(part)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as a JSON object."""
-        return asdict(self) | {"turns": [asdict(turn) for turn in self.turns]}
+    def _hear(self, part: np.ndarray) -> None:
+        self._level = max(self._level, loudest(part))
+        if self._level <= SILENT_LEVEL:
+            part = np.zeros_like(part)
+        else:
+            gain = np.clip(SPEECH_LEVEL - self._level, 0.0, MAX_GAIN)
+            part = np.clip(part * np.float32(10 ** (gain / 20)), -1.0, 1.0)
+        self._samples += len(part)
+        self._sound = np.concatenate([self._sound, part])
+        self._segmenter.add(part)
+        self._settle(self._segmenter.activity(self._done), last=False)
 
+    def _settle(self, activity: Activity, *, last: bool) -> None:
+        """Take the pieces of speech that are whole; the rest waits for more."""
+        total = len(activity.count)
+        whole = total if last or not total or not activity.changes[-1] else runs(activity.changes)[-1][0]
+        pieces = cut(Activity(activity.count[:whole], activity.changes[:whole]))
+        done = whole
+        if pieces and not last and pieces[-1][1] == whole and whole - pieces[-1][0] < _OPEN:
+            done = pieces.pop()[0]
+        self._taken = self._with(pieces, activity.count)
+        self._taken = replace(self._taken, count=self._taken.count[: self._done + done])
+        self._done += done
+        keep = max(sample(self._done) - LEAST, self._begins)  # short pieces are embedded with what is around
+        self._sound, self._begins = self._sound[keep - self._begins :], keep
 
-def heard(
-    turns: Iterable[tuple[float, float, int]], start: float, end: float
-) -> tuple[dict[int, float], float]:
-    """{speaker: seconds} in which each is heard between two times, in the order of the turns, and the seconds
-    in which two or more are.
+    def _with(self, pieces: list[tuple[int, int]], count: np.ndarray) -> _Voices:
+        """What was taken and more pieces, in frames from `_done` on, with the people in each frame."""
+        taken, first = self._taken, len(self._taken.pieces)
+        more = [(a + self._done, b + self._done) for a, b in pieces]
+        everywhere = np.concatenate([taken.count, count.astype(np.int8)])
+        found = windows(more, everywhere, self._samples)
+        spans = [(w.start - self._begins, w.end - self._begins) for w in found]
+        vectors = embed(self._sound, spans) if found else np.zeros((0, DIM), np.float32)
+        found = [replace(w, piece=first + w.piece) for w in found]
+        return _Voices(
+            [*taken.pieces, *more],
+            [*taken.windows, *found],
+            np.concatenate([taken.vectors, vectors]),
+            everywhere,
+        )
 
-    Args:
-        turns: start, end and speaker of each.
-        start: seconds.
-        end: seconds.
-    """
-    inside = [(max(a, start), min(b, end), speaker) for a, b, speaker in turns if a < end and b > start]
-    seconds: dict[int, float] = {}
-    for a, b, speaker in inside:
-        seconds[speaker] = seconds.get(speaker, 0.0) + b - a
-    edges = sorted({t for a, b, _ in inside for t in (a, b)})
-    speakers_at = [{s for x, y, s in inside if x <= a and b <= y} for a, b in pairwise(edges)]
-    both = sum(b - a for (a, b), there in zip(pairwise(edges), speakers_at, strict=True) if len(there) > 1)
-    return seconds, both
+    def so_far(self) -> Diarisation:
+        """Who speaks when. Who there is is found anew when there is a quarter more to go by."""
+        activity = self._segmenter.activity(self._done, settled=False)
+        found = self._with(cut(activity), activity.count)
+        if len(found.windows) > _GROWTH * self._known:
+            self._people, self._known = found.people(), len(found.windows)
+        return found.told(self._people, self.seconds)
+
+    def finish(self) -> Diarisation:
+        """Who speaks when in all of it; nothing can be added afterwards."""
+        if self._samples < LEAST or self._level <= SILENT_LEVEL:
+            return Diarisation((), 0, self.seconds)
+        self._segmenter.finish()
+        self._settle(self._segmenter.activity(self._done), last=True)
+        return self._taken.told(self._taken.people(), self.seconds)
 
 
 def diarise(waveform: np.ndarray) -> Diarisation:
@@ -119,91 +167,6 @@ def diarise(waveform: np.ndarray) -> Diarisation:
         ValueError: it is no such waveform.
         SpeakersUnavailable: the weights are missing.
     """
-    sound = np.asarray(waveform, dtype=np.float32)
-    if sound.ndim != 1 or not np.isfinite(sound).all():
-        raise ValueError(
-            f"a waveform of shape {sound.shape} cannot be read: give one channel of finite samples at 16 kHz"
-        )
-    duration = len(sound) / SAMPLE_RATE
-    level = loudest(sound)
-    if len(sound) < LEAST or level <= SILENT_LEVEL:
-        return Diarisation((), 0, duration)
-    if level < SPEECH_LEVEL:
-        sound = raise_level(sound)
-    activity = segment(sound)
-    pieces = cut(activity)
-    parts = windows(pieces, activity.count, len(sound))
-    if not parts:
-        return Diarisation((), 0, duration)
-    vectors = embed(sound, [(part.start, part.end) for part in parts])
-    own = np.array([part.piece for part in parts])
-    labels = cluster(vectors, np.array([part.firm for part in parts]), own)
-    speakers = painted(labels, parts, pieces, len(activity.count))
-    return _diarisation(speakers, beside(speakers, activity.count), duration)
-
-
-def painted(
-    labels: np.ndarray, parts: Sequence[Window], pieces: Sequence[tuple[int, int]], total: int
-) -> np.ndarray:
-    """(T,) int: who speaks in each of `total` frames, -1 for nobody: inside a piece, the speaker of the
-    window with the nearest middle.
-    """
-    speakers = np.full(total, -1)
-    own = np.array([part.piece for part in parts])
-    middles = np.array([(part.start + part.end) / 2 for part in parts])
-    edges = np.searchsorted(own, np.arange(len(pieces) + 1))
-    for (first, last), a, b in zip(pieces, edges[:-1], edges[1:], strict=True):
-        centres = CENTRE + FRAME * np.arange(first, last)
-        nearest = np.searchsorted((middles[a : b - 1] + middles[a + 1 : b]) / 2, centres)
-        speakers[first:last] = labels[a:b][nearest]
-    return speakers
-
-
-def beside(speakers: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """(T,) int: who speaks as well where two or more do: whoever else speaks nearest in time, up to 3 s away;
-    -1 for nobody.
-    """
-    second = np.full(len(speakers), -1)
-    for t in np.flatnonzero((count > 1) & (speakers >= 0)).tolist():
-        low = max(0, t - _REACH)
-        near = speakers[low : t + _REACH + 1]
-        others = np.flatnonzero((near >= 0) & (near != speakers[t]))
-        if len(others):
-            second[t] = near[others[np.abs(others + low - t).argmin()]]
-    return second
-
-
-def _diarisation(speakers: np.ndarray, second: np.ndarray, duration: float) -> Diarisation:
-    """The turns of frames, speakers numbered as they are first heard."""
-    found: list[tuple[float, float, int]] = []
-    for speaker in np.unique(speakers[speakers >= 0]).tolist():
-        for start, end in _joined((speakers == speaker) | (second == speaker), duration):
-            found.append((start, end, speaker))
-    found.sort()
-    order = {speaker: i for i, speaker in enumerate(dict.fromkeys(s for *_, s in found))}
-    latest: list[tuple[float, float, int]] = [(a, b, order[s]) for a, b, s in found]
-    return Diarisation(tuple(_turns(latest)), len(order), duration)
-
-
-def _joined(mask: np.ndarray, duration: float) -> list[tuple[float, float]]:
-    """Start and end in seconds of the runs of a mask of frames, joined over short pauses, without blips."""
-    joined: list[tuple[float, float]] = []
-    for first, last in runs(mask):
-        start, end = sample(first) / SAMPLE_RATE, min(sample(last) / SAMPLE_RATE, duration)
-        if joined and start - joined[-1][1] < _PAUSE:
-            joined[-1] = joined[-1][0], end
-        else:
-            joined.append((start, end))
-    return [(a, b) for a, b in joined if b - a >= _SHORTEST]
-
-
-def _turns(found: Sequence[tuple[float, float, int]]) -> list[Turn]:
-    """Turns that know whether somebody else speaks in them; those given are in order of time."""
-    over = [False] * len(found)
-    active: list[int] = []
-    for i, (start, *_) in enumerate(found):
-        active = [j for j in active if found[j][1] > start]
-        for j in active:
-            over[i] = over[j] = True
-        active.append(i)
-    return [Turn(*turn, overlapped=o) for turn, o in zip(found, over, strict=True)]
+    stream = SpeakerStream()
+    stream.add(waveform)
+    return stream.finish()

@@ -7,7 +7,6 @@ is how many people speak and where one hands over to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,21 +67,69 @@ class Activity:
     changes: np.ndarray
 
 
-def segment(waveform: np.ndarray) -> Activity:
-    """How many people speak when, in (N,) float32 at 16 kHz of any length; the sound is read in windows, so
-    that memory beside it grows by a few numbers for each frame only.
+class Segmenter:
+    """How many people speak when, in sound that comes in parts; memory grows by a few numbers for each frame.
+
+    A frame is settled when all windows that hear it were read; what its last windows need of the sound is
+    kept.
     """
-    total = frames_of(len(waveform))
-    people, speech, changes, seen = (np.zeros(total + FRAMES, dtype=np.float32) for _ in range(4))
-    for start, activity in windows(waveform):
-        part, active = slice(start, start + FRAMES), activity > ACTIVE
-        people[part] += active.sum(axis=1)
-        speech[part] += active.any(axis=1)
-        changes[part] += hand_overs(activity)
-        seen[part] += 1
-    seen = np.maximum(seen, 1)
-    count = np.where(speech > SPEECH * seen, np.maximum(np.rint(people / seen), 1), 0)
-    return Activity(count[:total].astype(int), (changes > seen / 2)[:total])
+
+    def __init__(self) -> None:
+        self._sound = np.zeros(0, dtype=np.float32)  # from the first sample of the next window on
+        self._next = 0  # window that is read next
+        self._sums = np.zeros((4, 2 * FRAMES), dtype=np.float32)  # people, speech, changes, windows
+        self._samples, self._finished = 0, False
+
+    def add(self, sound: np.ndarray) -> None:
+        """Read the windows that are whole with (N,) float32 more at 16 kHz."""
+        self._sound = np.concatenate([self._sound, sound])
+        self._samples += len(sound)
+        self._read((len(self._sound) - WINDOW) // STEP + 1)
+
+    def finish(self) -> None:
+        """Read the last windows, which reach beyond the end; nothing can be added afterwards."""
+        last = -(-max(self._samples - WINDOW, 0) // STEP)
+        self._read(last + 1 - self._next)
+        self._finished = True
+
+    def _read(self, windows: int) -> None:
+        for first in range(0, windows, BATCH):
+            count = min(BATCH, windows - first)
+            for activity in read_windows(self._sound, count):
+                self._note(activity)
+            self._sound = self._sound[count * STEP :]
+
+    def _note(self, activity: np.ndarray) -> None:
+        """Add what a window hears to the frames that it covers."""
+        start = self._next * STEP // FRAME
+        if start + FRAMES > self._sums.shape[1]:
+            self._sums = np.pad(self._sums, ((0, 0), (0, self._sums.shape[1])))
+        active = activity > ACTIVE
+        rows = active.sum(axis=1), active.any(axis=1), hand_overs(activity), np.ones(FRAMES)
+        self._sums[:, start : start + FRAMES] += np.stack(rows)
+        self._next += 1
+
+    @property
+    def settled(self) -> int:
+        """Frames whose activity does not change any more."""
+        total = frames_of(self._samples)
+        return total if self._finished else min(self._next * STEP // FRAME, total)
+
+    def activity(self, first: int = 0, *, settled: bool = True) -> Activity:
+        """Of the settled frames from one on, or of all that any window has heard."""
+        heard = min((self._next - 1) * STEP // FRAME + FRAMES, frames_of(self._samples))
+        people, speech, changes, seen = self._sums[:, first : self.settled if settled else heard]
+        seen = np.maximum(seen, 1)
+        count = np.where(speech > SPEECH * seen, np.maximum(np.rint(people / seen), 1), 0)
+        return Activity(count.astype(int), changes > seen / 2)
+
+
+def segment(waveform: np.ndarray) -> Activity:
+    """How many people speak when, in (N,) float32 at 16 kHz of any length."""
+    segmenter = Segmenter()
+    segmenter.add(waveform)
+    segmenter.finish()
+    return segmenter.activity()
 
 
 def frames_of(samples: int) -> int:
@@ -90,18 +137,16 @@ def frames_of(samples: int) -> int:
     return -(-samples // FRAME)
 
 
-def windows(waveform: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(first frame, (293, 3) float32 probabilities) of each window of a waveform, in order of time."""
+def read_windows(sound: np.ndarray, count: int) -> np.ndarray:
+    """(B, 293, 3) float32 probabilities in the first `count` windows of sound, silent beyond its end."""
     network = load_network("segmentation", SegmentationNetwork)
-    starts = range(0, max(len(waveform) - WINDOW, 0) + STEP, STEP)
-    for i in range(0, len(starts), BATCH):
-        batch = np.zeros((len(starts[i : i + BATCH]), WINDOW), dtype=np.float32)
-        for row, start in zip(batch, starts[i : i + BATCH], strict=True):
-            piece = waveform[start : start + WINDOW]
-            row[: len(piece)] = piece
-        with torch.inference_mode():
-            found = network(torch.from_numpy(batch)).numpy()
-        yield from zip((start // FRAME for start in starts[i : i + BATCH]), found, strict=True)
+    batch = np.zeros((count, WINDOW), dtype=np.float32)
+    for i, row in enumerate(batch):
+        piece = sound[i * STEP : i * STEP + WINDOW]
+        row[: len(piece)] = piece
+    with torch.inference_mode():
+        found: np.ndarray = network(torch.from_numpy(batch)).numpy()
+    return found
 
 
 def hand_overs(activity: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmer_core.recordings.exports.captions import on_one_line
+from mmer_core.recordings.exports.captions import NOBODY_NAMED, Names, on_one_line
 from mmer_core.recordings.exports.elan import tier_of
 from mmer_core.recordings.recording import Recording
 
@@ -19,14 +19,14 @@ def check() -> None:
         raise ValueError(f"Praat files need another package: run pip install {REQUIREMENT}") from error
 
 
-def write(recording: Recording, out: Path) -> None:
+def write(recording: Recording, out: Path, names: Names = NOBODY_NAMED) -> None:
     """Write the grid from 0 to where the recording was read; tiers have no overlapping intervals."""
     from praatio import textgrid
 
     last = max([recording.end, 0.001, *(u.end for u in recording.utterances)])
     tiers: dict[str, list[tuple[float, float, str]]] = {}
     for utterance in recording.utterances:
-        tier = tier_of(utterance)
+        tier = tier_of(utterance, names)
         for name, value in ((tier, on_one_line(utterance.words)), (f"{tier} emotion", utterance.label or "")):
             rows = tiers.setdefault(name, [])
             start = max(round(utterance.start, 3), rows[-1][1] if rows else 0.0)

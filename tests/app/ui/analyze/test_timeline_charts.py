@@ -9,7 +9,6 @@ from mmer_core.inference.timeline import Stretch, Timeline
 from mmer_core.labels import EMOTIONS, Modality
 from ui.analyze.timeline_charts import (
     LEFT,
-    clock,
     describe_timeline,
     shown_emotions,
     stretch_sentence,
@@ -102,9 +101,3 @@ def test_a_stretch_in_words():
     said = {Modality.TEXT: ("joy", 0.61), Modality.VISUAL: ("fear", 0.4)}
     assert stretch_sentence(Stretch(1.0, 2.0, said)) == "Words: joy 61%, face: fear 40%"
 
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00.0"), (4.25, "0:04.3"), (59.96, "1:00.0"), (61.5, "1:01.5")]
-)
-def test_times_read_as_a_player_shows_them(seconds, text):
-    assert clock(seconds) == text

@@ -1,0 +1,147 @@
+"""Processes that read files side by side, each with a model of its own in one thread of the processor. One
+that is ended from outside costs one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from mmer_core.batch.inputs import Input
+from mmer_core.batch.rows import Row, unread_row
+from mmer_core.features.workers import end_with_parent
+
+ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_AHEAD = 1  # files that are handed out in advance, so that no process waits
+
+
+class Task(NamedTuple):
+    """A file to read.
+
+    Attributes:
+        given: the file.
+        beside: see `journal.beside`; a reader may keep there what it has read of this file.
+    """
+
+    given: Input
+    beside: Path
+
+
+class FileReader(Protocol):
+    """A loaded model that makes rows of a file."""
+
+    def rows(self, task: Task) -> list[Row]:
+        """At least one row; the reason in it where the file cannot be read."""
+
+
+class Loads(Protocol):
+    """What a process needs to begin; it can be pickled."""
+
+    def reader(self) -> FileReader:
+        """Load the model."""
+
+
+Found = Iterator[tuple[str, list[Row]]]
+_worker: dict[str, FileReader | Exception] = {}  # one per process: its reader, or why it has none
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread meanwhile, unless OMP_NUM_THREADS says otherwise: threads of one network wait for
+    each other at every layer, and where anything else runs on the machine two take longer than one.
+    """
+    if os.environ.get(_THREADS[0]):
+        yield
+        return
+    import cv2
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    own = {name: os.environ[name] for name in _THREADS if name in os.environ}
+    os.environ |= dict.fromkeys(_THREADS, "1")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        for name in _THREADS:
+            del os.environ[name]
+        os.environ |= own
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+def _start(loads: Loads) -> None:
+    """Prepare this process: one thread of the processor, its own model, and an end with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    os.environ |= dict.fromkeys(_THREADS, "1")
+    end_with_parent()
+    import cv2
+    import torch
+
+    from mmer_core.media.file_checks import MediaError
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        _worker["reader"] = loads.reader()
+    except (RuntimeError, ValueError, OSError, MediaError) as error:  # the first file raises it in the parent
+        _worker["reader"] = error
+
+
+def _rows(task: Task) -> list[Row]:
+    reader = _worker["reader"]
+    if isinstance(reader, Exception):
+        raise reader
+    return reader.rows(task)
+
+
+def side_by_side(loads: Loads, missing: Mapping[str, Task], jobs: int) -> Found:
+    """Rows as they get done. When a process is ended from outside, the files in hand are read again, each in
+    a process of its own, so that one file costs one row; then it goes on as before.
+
+    Raises:
+        CheckpointError, EncoderUnavailable: the model cannot be loaded.
+    """
+    waiting = dict(missing)
+    while waiting:
+        in_hand: list[str] = []
+        try:
+            yield from _pool(loads, waiting, jobs, in_hand)
+        except BrokenProcessPool:
+            for key in in_hand:
+                try:
+                    yield from _pool(loads, {key: missing[key]}, 1, [])
+                except BrokenProcessPool:
+                    yield key, [unread_row(missing[key].given.path, ENDED)]
+
+
+def _pool(loads: Loads, waiting: dict[str, Task], jobs: int, in_hand: list[str]) -> Found:
+    """Rows of the files in `waiting`, from which each is taken when it is handed out; `in_hand` has those
+    whose rows have not come back.
+    """
+    context = multiprocessing.get_context("spawn")  # threads of torch and onnxruntime do not survive a fork
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(loads,))
+    pending: dict[Future[list[Row]], str] = {}
+    try:
+        while waiting or pending:
+            while waiting and len(pending) < jobs + _AHEAD:
+                key = next(iter(waiting))
+                in_hand.append(key)
+                pending[pool.submit(_rows, waiting.pop(key))] = key
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                rows = future.result()
+                key = pending.pop(future)
+                in_hand.remove(key)
+                yield key, rows
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,169 @@
+"""The recogniser of the default install: Moonshine tiny (Jeffries et al. 2024), whose weights lie inside the
+package moonshine-voice.
+
+The package's own library finds where somebody speaks. The words are decoded here, greedily as the library
+does, since it keeps to itself how sure each word piece is, and that is what tells English from other speech.
+On 500 clips of RAVDESS and TESS both ways have 6.1 % word errors.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmer_core import config
+from mmer_core.clip import SAMPLE_RATE
+from mmer_core.media.recognised import Recognised, SpeechUnavailable
+from mmer_core.media.voice_activity import MARGIN
+
+# 0.0.65 keeps 5 MB of memory a minute; later versions bring no model that loads
+REQUIREMENT = "moonshine-voice==0.0.73"
+VOICE_THRESHOLD = 0.3  # of the detector's probability; shouting and crying are often below the package's 0.5
+# seconds of silence before a clip; the detector carries the end of the last clip over into the next
+FLUSH = 1.0
+_FIRST, _LAST = 1, 2  # ids of the pieces that begin and end a text
+_PIECES_PER_SECOND = 6.5  # at most, as in the package: more is a loop
+_HEADS, _HEAD_DIM = 8, 36  # of the decoder's attention
+_SPACE = "\u2581"  # stands for a space in the pieces
+
+
+class Moonshine:
+    """Voice activity and English words. See `Recogniser`."""
+
+    title = "Moonshine tiny"
+    languages: tuple[str, ...] = ("en",)
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        folder = model_folder()
+        self._voices = _detector(folder)
+        try:
+            self._encoder = _session(folder / "encoder_model.ort")
+            self._decoder = _session(folder / "decoder_model_merged.ort")
+            self._pieces = _read_pieces((folder / "tokenizer.bin").read_bytes())
+        except Exception as error:  # the runtime has exceptions of its own for each fault
+            raise SpeechUnavailable(
+                f"speech recognition does not start on this machine ({error}): type what was said instead"
+            ) from error
+        self._memory = [n.name for n in self._decoder.get_inputs() if n.name.startswith("past_key_values")]
+        self._outputs = [n.name for n in self._decoder.get_outputs()]
+
+    def voices(self, waveform: np.ndarray) -> list[tuple[float, float]]:
+        """The stretches of speech in any language, (start, end) in seconds, of (N,) float32 at 16 kHz."""
+        # The library keeps one detector for the whole process, so a new transcriber would not forget the last
+        # clip either.
+        silence = np.zeros(int(FLUSH * SAMPLE_RATE), np.float32)
+        samples = np.concatenate([silence, waveform]).tolist()
+        lines = self._voices.transcribe_without_streaming(samples, SAMPLE_RATE).lines
+        times = [(line.start_time - FLUSH, line.start_time + line.duration - FLUSH) for line in lines]
+        return [(max(0.0, start), end) for start, end in times if end > MARGIN]
+
+    def words(self, waveform: np.ndarray, language: str = "") -> Recognised:
+        """The words of a stretch of speech, (N,) float32 at 16 kHz, at least a tenth of a second; as if they
+        were English, whatever the language.
+        """
+        found, doubt = bytearray(), []
+        for piece, entropy in self._decode(np.asarray(waveform, dtype=np.float32)):
+            doubt.append(entropy)
+            if piece != _LAST:
+                found += self._pieces[piece]
+        text = found.decode("utf-8", "ignore").replace(_SPACE, " ").strip()
+        return Recognised(text, np.array(doubt))
+
+    def _decode(self, waveform: np.ndarray) -> Iterator[tuple[int, float]]:
+        """The most probable piece at each step and the entropy there, up to the one that ends the text."""
+        mask = np.ones((1, len(waveform)), dtype=np.int64)
+        (hidden,) = self._encoder.run(None, {"input_values": waveform[None], "attention_mask": mask})
+        empty = np.zeros((1, _HEADS, 0, _HEAD_DIM), dtype=np.float32)
+        feed: dict[str, Any] = dict.fromkeys(self._memory, empty)
+        feed |= {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        piece = _FIRST
+        for step in range(int(len(waveform) / SAMPLE_RATE * _PIECES_PER_SECOND) + 1):
+            feed["input_ids"] = np.array([[piece]], dtype=np.int64)
+            feed["use_cache_branch"] = np.array([step > 0])
+            logits, *memory = self._decoder.run(None, feed)
+            for name, values in zip(self._outputs[1:], memory, strict=True):
+                if step == 0 or ".decoder." in name:  # what it makes of the sound never changes
+                    feed[name.replace("present", "past_key_values")] = values
+            piece, entropy = _most_probable(logits[0, -1])
+            yield piece, entropy
+            if piece == _LAST:
+                return
+
+
+def model_folder() -> Path:
+    """Where the weights lie.
+
+    Raises:
+        SpeechUnavailable: the package is missing or carries no model.
+    """
+    spec = find_spec("moonshine_voice")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        path = Path(folder) / "assets" / "tiny-en"
+        if path.is_dir():
+            return path
+    raise SpeechUnavailable(
+        f"the package moonshine-voice carries no English model: run pip install {REQUIREMENT} or "
+        "type what was said"
+    )
+
+
+def _detector(folder: Path) -> Any:
+    """The package's transcriber, which only looks for speech."""
+    try:
+        # an import error also means a broken installation
+        from moonshine_voice.errors import MoonshineError
+        from moonshine_voice.transcriber import ModelArch, Transcriber
+    except (ImportError, OSError) as error:
+        raise SpeechUnavailable(
+            f"speech recognition is not installed ({error}): run pip install {REQUIREMENT} or "
+            "type what was said"
+        ) from error
+    options = {
+        "return_audio_data": "false",
+        "identify_speakers": "false",
+        "vad_threshold": str(VOICE_THRESHOLD),
+        "skip_transcription": "true",
+    }
+    try:
+        return Transcriber(folder, ModelArch.TINY, options=options)
+    except (MoonshineError, OSError) as error:
+        raise SpeechUnavailable(
+            f"speech recognition does not start on this machine ({error}): type what was said instead"
+        ) from error
+
+
+def _session(file: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = config.threads(), 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ORT")
+    # by its path: given the bytes, the runtime would keep them beside the weights
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def _read_pieces(data: bytes) -> list[bytes]:
+    """The word pieces of tokenizer.bin: each with its length before it, in one byte or, from 128 on, two."""
+    pieces, at = [], 0
+    while at < len(data):
+        size, at = data[at], at + 1
+        if size >= 128:
+            size, at = size - 128 + 128 * data[at], at + 1
+        pieces.append(data[at : at + size])
+        at += size
+    return pieces
+
+
+def _most_probable(logits: np.ndarray) -> tuple[int, float]:
+    """The index of the largest of (V,) logits, and the entropy of their distribution in nats."""
+    shifted = logits.astype(np.float64) - float(logits.max())
+    weights = np.exp(shifted)
+    total = float(weights.sum())
+    return int(logits.argmax()), float(np.log(total) - (weights * shifted).sum() / total)

@@ -1,0 +1,77 @@
+"""The file of a recording, piece after piece, over damaged places to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mmer_core.clock import clock
+from mmer_core.media.loading import MediaError
+from mmer_core.recordings.pieces import BEYOND_DAMAGE, LIMITS, MOST_SECONDS, SECONDS, Piece, read_piece
+
+
+class Source:
+    """One recording from a time to another.
+
+    Args:
+        path: of the file.
+        start: seconds at which to begin.
+        asked: seconds at which to end; None: at the end of the file, or after three hours.
+
+    Attributes:
+        end: seconds at which to end at the latest.
+        length: seconds of the file as far as it says.
+        notes: sentences about what could not be read.
+    """
+
+    def __init__(self, path: Path, start: float, asked: float | None) -> None:
+        self.path, self.start, self.asked = path, start, asked
+        self.end = start + MOST_SECONDS if asked is None else asked
+        self.length, self._track = 0.0, 0
+        self.notes: list[str] = []
+
+    @property
+    def of(self) -> float | None:
+        """Seconds at which it ends; None where nobody knows."""
+        return min(self.end, self.length) if self.length else self.asked
+
+    def measure(self) -> None:
+        """Find its length, before it is read."""
+        self.length = read_piece(self.path, self.start, replace(LIMITS, max_seconds=1.0)).length
+
+    def piece(self, start: float) -> Piece:
+        """Decode the piece that begins at a time.
+
+        Raises:
+            MediaError: it is no recording that can be read, or there is nothing from its start on.
+        """
+        seconds = min(SECONDS, self.end - start)
+        piece = read_piece(self.path, start, replace(LIMITS, max_seconds=seconds), self._track)
+        self._track = self._track or piece.track
+        if start == self.start > 0 and piece.clip.duration <= 0 and not piece.more:
+            ends = f", it ends at {clock(piece.length)}" if piece.length else ""
+            raise MediaError(f"{piece.clip.name} has nothing after {clock(start)}{ends}: begin earlier")
+        self.length = piece.length or self.length
+        self.notes += [note for note in piece.clip.notes if note not in self.notes]
+        last = start + seconds >= self.end - 0.1
+        return replace(piece, more=piece.more and not last and not piece.damaged)
+
+    def after(self, piece: Piece) -> float:
+        """Where the next piece begins after one with nothing in it."""
+        return piece.start + SECONDS
+
+    def past_damage(self, place: float) -> float | None:
+        """Where something can be read again after a place that cannot; None if nowhere. A note says so."""
+        for seconds in BEYOND_DAMAGE:
+            if place + seconds < min(self.end, self.length):
+                piece = self.piece(place + seconds)
+                if piece.clip.waveform is not None or piece.clip.frames is not None:
+                    self.notes.append(
+                        f"nothing can be read from {clock(place)} to {clock(place + seconds)}; what comes "
+                        "before and after was used"
+                    )
+                    return place + seconds
+        self.notes.append(
+            f"the file breaks off after {clock(place)} of {clock(self.length)}; what comes before was used"
+        )
+        return None
