@@ -14,6 +14,7 @@ from torch import Tensor
 from mmer_core import checkpoint
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.inference.card import write_card
+from mmer_core.inference.memory import give_back
 from mmer_core.inference.record import FUSION_FILE, GIVEN, build_encoder, build_network
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import Modality
@@ -39,13 +40,15 @@ def read(folder: Path, record: Mapping[str, Any], device: str) -> dict[str, Any]
         for m in network.modalities
         if record["modalities"][m.value]["encoder"] != GIVEN
     }
-    return {
+    parts = {
         "network": network,
         "encoders": encoders,
         "record": record,
         "detectors": read_detectors(folder, record),
         "input_scaling": input_scaling,
     }
+    give_back()
+    return parts
 
 
 def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict[Modality, InputScaling]]:

@@ -104,9 +104,10 @@ def run_limited(
 
 
 def _environment() -> dict[str, str]:
-    """Of a child: our own code, one thread."""
+    """Of a child: our own code, one thread, and one heap, since the decoder's threads would keep one each."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
-    return kept | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
+    return kept | one | {"PYTHONPATH": str(ROOT)}
 
 
 _WARM = WarmDecoder(_environment)

@@ -63,14 +63,19 @@ class FaceReader:
         self._start = 0.0
 
     def begin(self, piece: Piece) -> None:
-        """Find the faces of a piece, and whose they are; nothing is left of the piece before."""
-        self._faces, self._numbers, self._emotions, self._start = None, [], None, piece.start
+        """Find the faces of a piece, and whose they are."""
+        self.forget()
+        self._start = piece.start
         if piece.clip.frames is None or not len(piece.clip.frames):
             return
         self._by = self._by or Found.shipped()
         self._faces = PieceFaces(piece.clip, self._by)
         self._numbers = self._cast.join(self._faces, piece.start)
         self._emotions = FaceEmotions(self._model, self._faces, self._numbers, piece.clip)
+
+    def forget(self) -> None:
+        """Let go of the pictures of a piece; what was found in it stays."""
+        self._faces, self._numbers, self._emotions = None, [], None
 
     def speaking(self, clip: Clip, span: Span, sound: np.ndarray | None, turns: Turns | None) -> Seen:
         """A stretch in which somebody speaks, with the speaker's face.

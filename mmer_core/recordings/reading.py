@@ -11,6 +11,7 @@ from typing import Any
 from mmer_core.batch.journal import Journal
 from mmer_core.clock import clock
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.memory import give_back
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name
 from mmer_core.media.recogniser import words_from
@@ -143,7 +144,10 @@ class _Reading:
         reader.faces.restore(faces, position)
         for utterance in self._utterances:
             reader.faces.told(utterance)
-        complete = self._read(reader)
+        try:
+            complete = self._read(reader)
+        finally:
+            self.source.close()
         if heard is not None:
             self._utterances = list(heard.told_anew(self._utterances))
         return Recording(
@@ -194,8 +198,11 @@ class _Reading:
         return None if piece.more or piece.damaged else True
 
     def _piece_read(self, piece: Piece, reader: PieceReader) -> bool:
-        """Read the utterances of a piece; whether to go on."""
+        """Read the utterances of a piece, while the next is decoded; whether to go on."""
         stretches, following = reader.stretches(piece)
+        hole = piece.more and following < piece.start + LEAST  # in the file's clock
+        if piece.more and not hole and not piece.damaged:
+            self.source.prepare(following)
         self._keep_faces(piece, reader, following, read=False)
         for stretch in stretches:
             before = [u.words for u in self._utterances[-20:] if u.words]
@@ -208,7 +215,8 @@ class _Reading:
                 self._keep_faces(piece, reader, position, read=True)
                 return False
         self._keep_faces(piece, reader, following, read=True)
-        hole = piece.more and following < piece.start + LEAST  # in the file's clock
+        reader.faces.forget()
+        give_back()
         self._reach(self.source.after(piece) if hole else max(following, self._position))
         return not self.stop()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from mmer_core.clock import clock
 from mmer_core.media.loading import MediaError
 from mmer_core.recordings.pieces import BEYOND_DAMAGE, LIMITS, MOST_SECONDS, SECONDS, Piece, read_piece
+
+FIRST = 12.0  # seconds of the first piece, so that the first utterances come soon
 
 
 class Source:
@@ -29,11 +32,26 @@ class Source:
         self.end = start + MOST_SECONDS if asked is None else asked
         self.length, self._track = 0.0, 0
         self.notes: list[str] = []
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="decoding")
+        self._next: tuple[float, Future[Piece]] | None = None
 
     @property
     def of(self) -> float | None:
         """Seconds at which it ends; None where nobody knows."""
         return min(self.end, self.length) if self.length else self.asked
+
+    def _seconds(self, start: float) -> float:
+        """Of the piece that begins there."""
+        return min(FIRST, SECONDS) if start == self.start else SECONDS
+
+    def prepare(self, start: float) -> None:
+        """Begin to decode the piece from a time on beside whatever else is done; `piece` waits for it."""
+        if start < self.end - 0.1:
+            self._next = start, self._worker.submit(self._read, start)
+
+    def close(self) -> None:
+        """Wait for what was begun and let go of it."""
+        self._worker.shutdown(cancel_futures=True)
 
     def measure(self) -> None:
         """Find its length, before it is read."""
@@ -45,8 +63,8 @@ class Source:
         Raises:
             MediaError: it is no recording that can be read, or there is nothing from its start on.
         """
-        seconds = min(SECONDS, self.end - start)
-        piece = read_piece(self.path, start, replace(LIMITS, max_seconds=seconds), self._track)
+        seconds = min(self._seconds(start), self.end - start)
+        piece = self._prepared(start) or self._read(start)
         self._track = self._track or piece.track
         if start == self.start > 0 and piece.clip.duration <= 0 and not piece.more:
             ends = f", it ends at {clock(piece.length)}" if piece.length else ""
@@ -56,9 +74,20 @@ class Source:
         last = start + seconds >= self.end - 0.1
         return replace(piece, more=piece.more and not last and not piece.damaged)
 
+    def _prepared(self, start: float) -> Piece | None:
+        """The piece that was begun, if it is the one that starts there."""
+        if self._next is None:
+            return None
+        (begun, piece), self._next = self._next, None
+        return piece.result() if begun == start else None
+
+    def _read(self, start: float) -> Piece:
+        seconds = min(self._seconds(start), self.end - start)
+        return read_piece(self.path, start, replace(LIMITS, max_seconds=seconds), self._track)
+
     def after(self, piece: Piece) -> float:
         """Where the next piece begins after one with nothing in it."""
-        return piece.start + SECONDS
+        return piece.start + self._seconds(piece.start)
 
     def past_damage(self, place: float) -> float | None:
         """Where something can be read again after a place that cannot; None if nowhere. A note says so."""

@@ -100,4 +100,3 @@ def test_words_for_those_who_do_not_see_the_figure(timeline):
 def test_a_stretch_in_words():
     said = {Modality.TEXT: ("joy", 0.61), Modality.VISUAL: ("fear", 0.4)}
     assert stretch_sentence(Stretch(1.0, 2.0, said)) == "Words: joy 61%, face: fear 40%"
-
