@@ -9,6 +9,7 @@ import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.memory import give_back
 from mmer_core.labels import Modality
 from mmer_core.recordings.cutting import (
     AROUND,
@@ -94,6 +95,7 @@ class PieceReader:
                 limit = last
         silent = gaps([s.span for s in spoken], limit) if self._sees(piece) else []
         found = sorted([*spoken, *(Stretch(gap, False) for gap in silent)], key=lambda s: s.span)
+        give_back()  # before the next piece is decoded beside this one
         return found, piece.start + (limit if limit > OPEN or not piece.more else duration)
 
     def _sees(self, piece: Piece) -> bool:

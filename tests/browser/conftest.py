@@ -89,7 +89,9 @@ def reaching_beyond():
     script = (
         "limit => [...document.querySelectorAll('[data-testid=stMain] *')].filter(e => "
         "e.getClientRects().length && !e.closest('details:not([open])') && "
-        "e.getBoundingClientRect().right > limit + 1).map(e => e.className.toString().slice(0, 60))"
+        "!e.parentElement.closest('[style*=clip]') && "  # of sliders: hidden, for screen readers only
+        "e.getBoundingClientRect().right > limit + 1).map(e => (e.className.toString() || "
+        "`${e.tagName} in ${e.parentElement.className}`).slice(0, 60))"
     )
 
     def find(page, width: int) -> list[str]:

@@ -96,7 +96,7 @@ def test_another_face_is_chosen_by_keyboard_and_back(answered):
     """The sample shows two people."""
     page = answered
     everything = shown(page)
-    expect(page.locator(".mmer-warnings")).to_contain_text("the largest, most central face was followed")
+    expect(page.locator(".mmer-warnings")).to_contain_text("the face that speaks was followed")
     faces = (
         page.locator("[class*='st-key-face-']")
         .get_by_role("radio")
@@ -119,7 +119,8 @@ def test_another_face_is_chosen_by_keyboard_and_back(answered):
 
 def test_the_switches_are_reached_and_moved_by_keyboard(answered):
     page = answered
-    switch = page.get_by_role("switch", name="Face").or_(page.get_by_role("checkbox", name="Face")).first
+    switch = page.get_by_role("switch", name="Face", exact=True)
+    switch = switch.or_(page.get_by_role("checkbox", name="Face", exact=True)).first
     switch.focus()
     page.keyboard.press("Space")
     page.get_by_text("Switched off above").wait_for()

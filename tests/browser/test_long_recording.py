@@ -108,4 +108,5 @@ def test_all_of_it_is_read_named_and_taken_away(answered, reaching_beyond):
     last.click()
     page.wait_for_function(f"{PLAYER}.currentTime > 55")
     page.set_viewport_size({"width": 390, "height": 900})
+    wait_until_at_rest(page)
     assert reaching_beyond(page, 390) == []

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -144,8 +145,9 @@ def test_a_model_that_cannot_be_loaded_ends_the_service_with_the_reason(monkeypa
     def load():
         raise CheckpointError("there is no model in folder: train one")
 
-    with pytest.raises(CheckpointError, match="train one"):
-        serve(Settings(), load, port=0, started=lambda _: None)
+    # in a thread: an event loop may run in this one, that of a browser test before
+    with ThreadPoolExecutor(1) as apart, pytest.raises(CheckpointError, match="train one"):
+        apart.submit(serve, Settings(), load, port=0, started=lambda _: None).result()
 
 
 def test_an_address_that_is_taken_is_a_sentence():

@@ -73,7 +73,7 @@ def _offer(analysis: Analysis, model: EmotionModel, key: str) -> None:
             "Tell speakers apart",
             value=True,
             key=f"apart-{analysis.digest}",
-            help="Who speaks when, by the sound of the voices. Takes a tenth of the recording's length.",
+            help="Who speaks when, by the sound of the voices. It is settled when the end is reached.",
         )
         if st.button(
             "Read all of it",
