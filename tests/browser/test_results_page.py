@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from browser.rest import wait_until_at_rest
 from playwright.sync_api import expect
 from run_folders import edit, write_run
 
@@ -76,6 +77,7 @@ def test_two_ticked_runs_are_compared_and_the_address_opens_them_again(results_u
     page = open_page(results_url)
     grid = page.locator("[class*='st-key-runs-table'] canvas").first
     grid.wait_for()
+    wait_until_at_rest(page)
     for row in (0, 1):
         box = grid.bounding_box()
         page.mouse.click(
@@ -83,6 +85,7 @@ def test_two_ticked_runs_are_compared_and_the_address_opens_them_again(results_u
         )  # the box before a row; header and rows are 35 pixels high
         page.wait_for_url(re.compile("run="))
         page.get_by_role("heading", level=2).wait_for()
+        wait_until_at_rest(page)  # a table that is drawn anew takes no click
     page.get_by_role("heading", name="2 runs compared").wait_for()
     page.get_by_text("Is the difference more than luck?").wait_for()
     assert re.search(r"run=good(,|%2C)poor", page.url)
