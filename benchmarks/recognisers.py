@@ -27,24 +27,13 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mmer_core.config import threads
+from mmer_core.corpora.emodb import SENTENCES
 from mmer_core.media.loading import load_clip
 from mmer_core.media.recogniser import RECOGNISERS, recogniser
 from mmer_core.media.speech import transcribe
 
 RAVDESS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 DRAWN = 100  # clips of each corpus
-EMO_DB = {
-    "a01": "Der Lappen liegt auf dem Eisschrank.",
-    "a02": "Das will sie am Mittwoch abgeben.",
-    "a04": "Heute Abend könnte ich es ihm sagen.",
-    "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
-    "a07": "In sieben Stunden wird es soweit sein.",
-    "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",
-    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
-    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
-    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
-    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ def tess(data: Path) -> Iterator[Said]:
 
 def emo_db(data: Path) -> Iterator[Said]:
     for path in data.glob("emodb/*.flac"):
-        yield Said(path, EMO_DB[path.stem[2:5]], "de")
+        yield Said(path, SENTENCES[path.stem[2:5]], "de")
 
 
 def table(folder: Path) -> Iterator[Said]:

@@ -7,7 +7,7 @@ model has classes of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import combinations
 
@@ -112,3 +112,8 @@ def subsets(modalities: Iterable[Modality]) -> Iterator[tuple[Modality, ...]]:
     ordered = in_order(modalities)
     for size in range(1, len(ordered) + 1):
         yield from combinations(ordered, size)
+
+
+def most_probable(probabilities: Mapping[str, float] | None) -> str | None:
+    """The class with the highest probability; None where there are none."""
+    return None if probabilities is None else max(probabilities, key=probabilities.__getitem__)

@@ -24,7 +24,7 @@ _EMOTIONS = {
     "T": "sadness",
     "N": "neutral",
 }
-_SENTENCES = {
+SENTENCES = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
     "a02": "Das will sie am Mittwoch abgeben.",
     "a04": "Heute Abend könnte ich es ihm sagen.",
@@ -67,9 +67,7 @@ def read(folder: Path, *, boredom: Literal["keep", "drop"] = "keep") -> Manifest
             continue
         path = rows.media(file.stem, file)
         if path:
-            rows.add(
-                file.stem, _EMOTIONS[letter], path=path, text=_SENTENCES.get(sentence, ""), group=speaker
-            )
+            rows.add(file.stem, _EMOTIONS[letter], path=path, text=SENTENCES.get(sentence, ""), group=speaker)
     if dropped:
         rows.notes.append(f"{dropped} clips of boredom were left out")
     return rows.manifest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmer_core.labels import MODALITY_TITLES, Modality
+from mmer_core.labels import MODALITY_TITLES, Modality, most_probable
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,7 @@ class UnimodalPrediction:
     @property
     def label(self) -> str | None:
         """Its most probable class; None when absent."""
-        return (
-            None
-            if self.probabilities is None
-            else max(self.probabilities, key=self.probabilities.__getitem__)
-        )
+        return most_probable(self.probabilities)
 
 
 @dataclass(frozen=True)

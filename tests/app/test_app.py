@@ -38,15 +38,6 @@ def model(install_model):
     return install_model(make_model(), find_faces=find_faces, transcript=Transcript(HEARD, (), 0.0))
 
 
-@pytest.fixture
-def app(model) -> AppTest:
-    """The Analyze page, models loaded, nothing given yet."""
-    models.model_loader().wait()
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    assert not at.exception
-    return at
-
-
 def upload(at: AppTest, name: str, data: bytes) -> AppTest:
     at.file_uploader[0].upload(name, data).run()
     assert not at.exception

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmer_core.inference.prediction import Prediction
-from mmer_core.labels import Modality
+from mmer_core.labels import Modality, most_probable
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,7 @@ class SeenFace:
     @property
     def label(self) -> str | None:
         """The most probable class of the face alone; None if it was not read."""
-        return (
-            None
-            if self.probabilities is None
-            else max(self.probabilities, key=self.probabilities.__getitem__)
-        )
+        return most_probable(self.probabilities)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from dataclasses import replace
@@ -10,8 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mmer_core.config import Limits
-from mmer_core.media.decoder import DISK_FULL
-from mmer_core.media.decoder.confinement import Report, get_ready, restrict
+from mmer_core.media.decoder.confinement import Report, full_disk, get_ready, restrict
 from mmer_core.media.decoder.kinds import Refused, picture_kind
 
 
@@ -73,10 +71,7 @@ def main(arguments: list[str]) -> int:
             report_to = Report(report)
             decode(sys.stdin.buffer, frames, samples, report_to, limits=limits, start=start, track=track)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        print(error, file=sys.stderr)
-        return DISK_FULL
+        return full_disk(error)
     return 0
 
 

@@ -5,13 +5,16 @@ it does not need, and report in lines that outlive it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import pkgutil
+import sys
 from importlib import import_module
 from typing import IO, Any
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.config import Limits
+from mmer_core.media.decoder import DISK_FULL
 from mmer_core.media.decoder.budget import most_bytes
 
 try:
@@ -46,6 +49,14 @@ def restrict(limits: Limits) -> None:
     ):
         with contextlib.suppress(ValueError, OSError):  # already lower, or unknown to this system
             resource.setrlimit(what, (most, most))
+
+
+def full_disk(error: OSError) -> int:
+    """The exit status where an output could not be written, told on stderr; any other error is raised."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        raise error
+    print(error, file=sys.stderr)
+    return DISK_FULL
 
 
 def get_ready(kind: str) -> None:

@@ -17,7 +17,6 @@ frame. REPORT gets one JSON object a line, told apart by "event":
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -30,10 +29,9 @@ from typing import Any, BinaryIO
 import av
 
 from mmer_core.config import Limits
-from mmer_core.media.decoder import DISK_FULL
 from mmer_core.media.decoder.annotated import Annotated
 from mmer_core.media.decoder.budget import Budget
-from mmer_core.media.decoder.confinement import Report, get_ready, restrict
+from mmer_core.media.decoder.confinement import Report, full_disk, get_ready, restrict
 from mmer_core.media.decoder.kinds import Refused, picture_kind
 from mmer_core.media.decoder.lettering import Fonts
 from mmer_core.media.decoder.pictures import pixel_aspect, upright_size
@@ -225,10 +223,7 @@ def main(arguments: Sequence[str]) -> int:
             except Refused as refusal:
                 report.say("refused", reason=refusal.args[0], detail=refusal.args[1])
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        print(error, file=sys.stderr)
-        return DISK_FULL
+        return full_disk(error)
     return 0
 
 
