@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from safetensors import SafetensorError
 
 from mmer_core.checkpoint import sha256_of
@@ -13,10 +15,10 @@ from mmer_core.clip import Absent, Clip
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, embed_pictures, load_network
+from mmer_core.encoders.backends.face_graphs import FaceGraphs
 from mmer_core.encoders.backends.face_network import SIDE
 from mmer_core.encoders.base import EncoderSpec, EncoderUnavailable
-from mmer_core.encoders.device import Device
-from mmer_core.encoders.pretrained import TorchEncoder
+from mmer_core.encoders.device import Device, resolve
 from mmer_core.labels import Modality
 
 FACE_WEIGHTS = DEFAULT_CHECKPOINT / "face.safetensors"
@@ -39,9 +41,9 @@ def grey_faces(crops: np.ndarray) -> np.ndarray:
     order=10,
     seconds_per_clip=0.7,
 )
-class FaceCnnEncoder(TorchEncoder):
+class FaceCnnEncoder:
     """This project's face networks, trained on FER2013 and FER+: their embeddings side by side, for each
-    frame in which the face was found.
+    frame in which the face was found. On the processor ONNX Runtime computes them, on an accelerator torch.
 
     A linear classifier for these features lies in the same file, as `head.weight` (7, D) and `head.bias`
     (7,).
@@ -51,21 +53,22 @@ class FaceCnnEncoder(TorchEncoder):
 
     Attributes:
         spec: its record; the revision is the sha256 of the weights.
-        network: in evaluation mode, on its device.
+        device: the networks'.
 
     Raises:
         EncoderUnavailable: the file is missing or does not hold these weights.
     """
 
-    network: FaceEnsemble
-
     def __init__(self, weights: Path | None = None, *, device: Device = "cpu") -> None:
         path = FACE_WEIGHTS if weights is None else Path(weights)
-        super().__init__(_read(path), device)
+        self.device, network = resolve(device), _read(path)
+        self._embed = (
+            FaceGraphs(network).embed if self.device.type == "cpu" else _in_torch(network, self.device)
+        )
         self.spec = EncoderSpec(
             name="face_cnn",
             modality=Modality.VISUAL,
-            dim=self.network.dim,
+            dim=network.dim,
             source="this project",
             revision=sha256_of(path),
             licence="research, non-commercial (trained on FER2013, labels and votes)",
@@ -83,7 +86,13 @@ class FaceCnnEncoder(TorchEncoder):
         """
         if clip.faces is None or len(clip.faces) == 0:
             raise Absent(clip.absent.get(Modality.VISUAL) or _no_face(clip))
-        return embed_pictures(self.network, grey_faces(clip.faces.crops)).cpu().numpy()
+        return self._embed(grey_faces(clip.faces.crops))
+
+
+def _in_torch(network: FaceEnsemble, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    """Computes `embed_pictures` on a device."""
+    network = network.to(device)
+    return lambda pictures: embed_pictures(network, pictures).cpu().numpy()
 
 
 def _no_face(clip: Clip) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import onnxruntime
 
 from mmer_core import config
 from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.backends.ort_outputs import with_outputs
 from mmer_core.encoders.backends.prosody import PROSODY, prosody
+from mmer_core.encoders.backends.session import open_session
 from mmer_core.encoders.backends.sound import heard
 from mmer_core.encoders.backends.speech_frames import (
     FIELD,
@@ -86,13 +86,8 @@ class VoiceFramesEncoder:
     )
 
     def __init__(self, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(threads, config.threads())
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         model = with_outputs(SPEECH_WEIGHTS.locate().read_bytes(), SPEECH_LAYERS)
-        options.add_session_config_entry("session.load_model_format", "ORT")
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(model, min(threads, config.threads()), as_ort=True)
 
     def encode(self, clip: Clip) -> np.ndarray:
         """(T, 650) float32, T = `frame_count` of the samples in which somebody is heard; silence before and

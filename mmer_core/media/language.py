@@ -213,19 +213,19 @@ def _is_known(word: str) -> bool:
 
 
 def _ranked(text: str) -> dict[str, float]:
-    """{language: probability}."""
+    """{language: probability} of those in `LANGUAGES`."""
     with _lock:
-        found: dict[str, float] = dict(_identifier().rank(text))
-    return found
+        found: dict[str, float] = {name: p for name, p in _identifier().rank(text) if name in LANGUAGES}
+    total = sum(found.values())
+    return {name: p / total for name, p in found.items()} if total > 0 else found
 
 
 @cache
 def _identifier() -> Any:
     from py3langid import langid
 
-    identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
-    identifier.set_languages(list(LANGUAGES))
-    return identifier
+    # not narrowed with `set_languages`, which would copy the model
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
 @cache

@@ -16,6 +16,7 @@ import numpy as np
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.inference.baseline import Baseline
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.inference.memory import give_back
 from mmer_core.inference.observation import Observation
 from mmer_core.labels import Modality
 from mmer_core.media.speakers import Diarisation
@@ -78,6 +79,7 @@ class Speakers:
             self._listening.add(np.zeros(min(missing, _SILENCE), np.float32))
         self._listening.add(sound[max(new, 0) :])
         self._turned(self._listening.so_far())
+        give_back()  # some 100 MB, before the words and the faces are read
 
     def _turned(self, diarisation: Diarisation) -> None:
         self.turns = Turns((t.start + self._start, t.end + self._start, t.speaker) for t in diarisation.turns)

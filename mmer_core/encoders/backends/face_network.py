@@ -124,4 +124,9 @@ class FaceNetwork(FaceClassifier):
 
 def as_input(images: np.ndarray) -> Tensor:
     """uint8 grey pictures (B, 48, 48) as the networks' input, (B, 1, 48, 48) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float() / 255
+    return torch.from_numpy(as_pixels(images))
+
+
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """`as_input` as an array."""
+    return images[:, None].astype(np.float32) / np.float32(255)
