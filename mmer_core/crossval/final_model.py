@@ -87,7 +87,7 @@ def fit(
     """
     study = trainer.study
     chosen, epochs = chosen_settings(experiment, study.seed, out_of_fold.records)
-    network = _fit_network(trainer, chosen, epochs, progress)
+    network = fit_network(trainer, chosen, epochs, progress)
     if out_of_fold.unimodal is not None and isinstance(network, FusionNetwork):
         network.fit_combination_to(*_unimodal_logits(out_of_fold.unimodal, chosen.modalities))
     calibration, unsure = calibrated(study, chosen.modalities, out_of_fold.predictions)
@@ -121,9 +121,17 @@ def _completed(
     return {**card, "limits": [*card.get("limits", ()), *notes], "figures": figures}
 
 
-def _fit_network(
-    trainer: Trainer, chosen: Experiment, epochs: Mapping[str, int], progress: Progress
+def fit_network(
+    trainer: Trainer, chosen: Experiment, epochs: Mapping[str, int], progress: Progress = lambda *_: None
 ) -> Network:
+    """The network of an experiment without search, trained on all utterances of the study.
+
+    Args:
+        trainer: of the study.
+        chosen: what is trained.
+        epochs: {part: for how long}.
+        progress: called after each epoch.
+    """
     everyone = np.arange(len(trainer.study.table))
     whole = Fold(len(trainer.study.folds), everyone, everyone[:0], everyone[:0])
     done, total = 0, sum(epochs.values())

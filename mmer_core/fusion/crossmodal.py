@@ -89,25 +89,12 @@ class CrossModal(FusionNetwork):
         unimodal = {m: branches[m].classify(e) for m, e in encoded.items()}
         gates = torch.where(present, torch.cat([branches[m].gate(e) for m, e in encoded.items()], 1), 0.0)
         logits = (gates[..., None] * torch.stack(list(unimodal.values()), 1)).sum(1)
-        for m, (query, both) in self._queries(encoded, present).items():
-            logits = logits + torch.where(both[:, None], branches[m].correct(query, encoded[m]), 0.0)
-        return FusionOutput(logits, unimodal, gates / gates.sum(1, keepdim=True).clamp_min(1e-12))
-
-    def _queries(
-        self, encoded: dict[Modality, EncodedModality], present: Tensor
-    ) -> dict[Modality, tuple[Tensor, Tensor]]:
-        """For each modality the mean state (B, width) of the others that are present, and (B,) whether it and
-        one of them are.
-        """
         states = torch.stack([e.state for e in encoded.values()], 1)
-        queries = {}
-        for i, modality in enumerate(encoded):
-            others = present.clone()
-            others[:, i] = False
-            total = torch.where(others[..., None], states, 0.0).sum(1)
-            mean = total / others.sum(1, keepdim=True).clamp_min(1)
-            queries[modality] = (mean, present[:, i] & others.any(1))
-        return queries
+        for i, (m, branch) in enumerate(branches.items()):
+            others = present & (torch.arange(len(branches), device=present.device) != i)
+            both = present[:, i] & others.any(1)
+            logits = logits + torch.where(both[:, None], branch.correct(states, others, encoded[m]), 0.0)
+        return FusionOutput(logits, unimodal, gates / gates.sum(1, keepdim=True).clamp_min(1e-12))
 
     def loss(
         self, output: FusionOutput, y: Tensor, *, weight: Tensor | None = None, label_smoothing: float = 0.0
@@ -125,13 +112,15 @@ class EncodedModality:
     """
     Attributes:
         state: (B, width), of the whole utterance.
-        tokens: (B, T, attention), of its stretches of time.
+        keys: (B, T, attention), of its stretches of time; None for a single one, which takes all attention.
+        values: (B, T, attention), of them.
         valid: (B, T) bool; all True where the modality is absent, so that attention has something to
             normalise.
     """
 
     state: Tensor
-    tokens: Tensor
+    keys: Tensor | None
+    values: Tensor
     valid: Tensor
 
 
@@ -158,9 +147,14 @@ class Branch(nn.Module):
         x = self.input_dropout(inputs.x)
         valid = inputs.valid[:, STATISTICS:] | ~inputs.present[:, None]
         tokens = F.relu(self.frames(x[:, STATISTICS:]))
-        attended = self.attention(self.pooling_query.expand(len(x), -1), tokens, valid)
+        values = self.attention.value(tokens)
+        if tokens.shape[1] == 1:
+            keys, attended = None, values[:, 0]
+        else:
+            keys = self.attention.key(tokens)
+            attended = self.attention(self.pooling_query.expand(len(x), -1), keys, values, valid)
         state = F.relu(self.statistics(x[:, :STATISTICS].flatten(1)) + self.attended_to_state(attended))
-        return EncodedModality(state, tokens, valid)
+        return EncodedModality(state, keys, values, valid)
 
     def classify(self, encoded: EncodedModality) -> Tensor:
         """(B, C) logits of this modality alone."""
@@ -170,11 +164,21 @@ class Branch(nn.Module):
         """(B, 1) in (0, 2), 1 before training: how much the unimodal logits count."""
         return 2 * self.state_to_gate(self.dropout(encoded.state)).sigmoid()
 
-    def correct(self, state: Tensor, encoded: EncodedModality) -> Tensor:
-        """(B, C) correction of the logits: the tokens attended to with the (B, width) state of the other
-        modalities as the query.
+    def correct(self, states: Tensor, others: Tensor, encoded: EncodedModality) -> Tensor:
+        """(B, C) correction of the logits: the tokens attended to with the mean state of the other modalities
+        as the query.
+
+        Args:
+            states: (B, M, width), of all modalities.
+            others: (B, M) bool, those that make the query.
+            encoded: this modality.
         """
-        attended = self.attention(self.query(state), encoded.tokens, encoded.valid)
+        if encoded.keys is None:
+            attended = encoded.values[:, 0]
+        else:
+            total = torch.where(others[..., None], states, 0.0).sum(1)
+            query = self.query(total / others.sum(1, keepdim=True).clamp_min(1))
+            attended = self.attention(query, encoded.keys, encoded.values, encoded.valid)
         return self.attended_to_logits(self.dropout(attended))
 
 
@@ -186,9 +190,9 @@ class Attention(nn.Module):
         self.heads = heads
         self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
 
-    def forward(self, query: Tensor, tokens: Tensor, valid: Tensor) -> Tensor:
-        """(B, W) query, (B, T, W) tokens, (B, T) bool to (B, W)."""
-        q, k, v = (x.unflatten(-1, (self.heads, -1)) for x in (query, self.key(tokens), self.value(tokens)))
+    def forward(self, query: Tensor, keys: Tensor, values: Tensor, valid: Tensor) -> Tensor:
+        """(B, W) query, (B, T, W) keys and values, (B, T) bool to (B, W)."""
+        q, k, v = (x.unflatten(-1, (self.heads, -1)) for x in (query, keys, values))
         scores = torch.einsum("bhw,bthw->bth", q, k) / q.shape[-1] ** 0.5
         weights = torch.where(valid[..., None], scores, torch.finfo(scores.dtype).min).softmax(1)
         return torch.einsum("bth,bthw->bhw", weights, v).flatten(1)

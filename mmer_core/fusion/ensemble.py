@@ -49,11 +49,21 @@ class FrameConvolution(nn.Module):
 
     def forward(self, inputs: ModalityFeatures) -> Tensor:
         """(B, 128). What is padding is 0 before every layer, as if the sequence ended there."""
+        if inputs.x.shape[1] == 1:
+            return torch.where(inputs.valid, self._vector(inputs.vector), 0.0)
         mask = inputs.valid[:, None].to(inputs.x.dtype)
         x = F.relu(self.first(inputs.x.transpose(1, 2))) * mask
         x = F.relu(self.second(x)) * mask
         x, mask = F.max_pool1d(x, 2, ceil_mode=True), F.max_pool1d(mask, 2, ceil_mode=True)
         return pool(x.transpose(1, 2), mask[:, 0] > 0, "mean")
+
+    def _vector(self, x: Tensor) -> Tensor:
+        """(B, 128) from (B, D): beside a single frame there is only padding, so the middle of each kernel
+        reads it alone.
+        """
+        for layer in (self.first, self.second):
+            x = F.relu(F.linear(x, layer.weight[..., 1], layer.bias))
+        return x
 
 
 class PresentBatchNorm(nn.Module):

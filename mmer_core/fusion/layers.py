@@ -174,6 +174,8 @@ def shorten(inputs: ModalityFeatures, limit: int) -> ModalityFeatures:
 
     Each utterance is cut by its own length, so neither padding nor its neighbours in the batch change it.
     """
+    if inputs.valid.shape[1] == 1:
+        return inputs
     rank = inputs.valid.cumsum(1) - 1  # (B, T): the index of the valid frame
     length = inputs.valid.sum(1, keepdim=True)
     stretch = torch.where(length > limit, rank * limit // length.clamp_min(1), rank)

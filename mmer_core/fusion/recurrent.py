@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -71,12 +72,32 @@ class RecurrentBranch(nn.Module):
         in the padding.
         """
         short = shorten(inputs, self.options.max_frames)
+        if short.x.shape[1] == 1:
+            return self._vector(short)
         lengths = short.valid.sum(1).clamp_min(1).cpu()
         packed = pack_padded_sequence(short.x, lengths, batch_first=True, enforce_sorted=False)
         output, (last, _) = self.lstm(packed)
         states, _ = pad_packed_sequence(output, batch_first=True, total_length=short.x.shape[1])
         states = torch.where(short.valid[..., None], states, 0.0)
         return torch.where(inputs.present[:, None], self._pool(states, short.valid, last), 0.0)
+
+    def _vector(self, inputs: ModalityFeatures) -> Tensor:
+        """As `forward` for a single frame: either direction takes one step from a state of zeros, which its
+        recurrent weights do not reach.
+        """
+        states = torch.cat([self._step(inputs.vector, suffix) for suffix in ("", "_reverse")], 1)
+        states = torch.where(inputs.valid, states, 0.0)
+        if self.attention is not None:
+            states = self.attention(states[:, None], inputs.valid)[0]
+        return torch.where(inputs.present[:, None], states, 0.0)
+
+    def _step(self, x: Tensor, suffix: str) -> Tensor:
+        """(B, hidden) after one step of one direction, from (B, D)."""
+        weight, *biases = (
+            getattr(self.lstm, f"{name}_l0{suffix}") for name in ("weight_ih", "bias_ih", "bias_hh")
+        )
+        entry, _, cell, exit = (F.linear(x, weight, biases[0]) + biases[1]).chunk(4, 1)
+        return exit.sigmoid() * (entry.sigmoid() * cell.tanh()).tanh()
 
     def _pool(self, states: Tensor, valid: Tensor, last: Tensor) -> Tensor:
         if self.attention is not None:

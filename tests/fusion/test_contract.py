@@ -136,6 +136,16 @@ def test_padding_does_not_matter(name, options):
 
 
 @each_model
+@pytest.mark.parametrize("present", [tuple(DIMS), tuple(DIMS)[1:]], ids=["all", "one absent"])
+def test_a_vector_is_a_sequence_of_one_frame(name, options, present):
+    batch = only(make_batch(longest=dict.fromkeys(DIMS, 1)), present)
+    model = build(name, options)
+    as_vector, as_sequence = model(batch), model(padded(batch, 3))
+    assert close(as_vector.logits, as_sequence.logits)
+    assert all(close(as_vector.unimodal[m], as_sequence.unimodal[m]) for m in as_vector.unimodal)
+
+
+@each_model
 def test_neighbours_in_the_batch_and_their_order_do_not_matter(name, options):
     model = build(name, options)
     mask = torch.tensor(
