@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCHEMA = 2
 RECORD = "model.json"
 FILE_OPTIONS = ("weights", "delta")  # options of encoders that name a file of the model
+MOST_JSON = 64 * 2**20  # bytes of a record; the largest that is written has some hundred thousand
 
 
 class CheckpointError(RuntimeError):
@@ -29,6 +30,27 @@ def sha256_of(path: Path) -> str:
     """Hex sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, most: int = MOST_JSON) -> Any:
+    """The JSON in a file that somebody else may have written.
+
+    Args:
+        path: the file.
+        most: its size, bytes; a larger one is not read.
+
+    Raises:
+        FileNotFoundError, OSError: it cannot be read.
+        ValueError: it is no JSON, nested beyond what can be read, or larger than `most`.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is larger than {most >> 20} MB")
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -64,12 +86,13 @@ def base_of(folder: Path, record: Mapping[str, Any]) -> Path | None:
     """The folder of the model that this one builds on, or None; it lies beside `folder`.
 
     Raises:
-        CheckpointError: the record names a folder elsewhere.
+        CheckpointError: the record names a folder elsewhere, or none.
     """
     if "base" not in record:
         return None
-    name = str(record["base"]["folder"])
-    if Path(name).name != name or name == "..":
+    base = record["base"]
+    name = base.get("folder") if isinstance(base, dict) else None
+    if not is_plain(name) or not isinstance(base.get("sha256"), str):
         raise CheckpointError(
             f"{folder / RECORD} builds on a model at {name!r}, not beside it: do not use this model"
         )
@@ -77,15 +100,33 @@ def base_of(folder: Path, record: Mapping[str, Any]) -> Path | None:
 
 
 def find_file(folder: Path, record: Mapping[str, Any], name: str) -> Path:
-    """Path of a file of a model: in its own folder, or else in that of the model it builds on."""
+    """Path of a file of a model: in its own folder, or else in that of the model it builds on.
+
+    Raises:
+        CheckpointError: the name leads elsewhere.
+    """
+    if not is_plain(name):
+        raise CheckpointError(
+            f"{folder / RECORD} names the file {name!r} outside its folder: do not use this model"
+        )
     base = base_of(folder, record)
     return folder / name if base is None or name in record["files"] else base / name
+
+
+def is_plain(name: object) -> TypeGuard[str]:
+    """Whether a value is the name of something in a folder, and leads nowhere else, on no system."""
+    return (
+        isinstance(name, str)
+        and name.isprintable()
+        and name not in ("", ".", "..")
+        and not set(name) & set("/\\:")
+    )
 
 
 def _parse(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError:
         raise CheckpointError(
             f"no model in {folder}: name the folder of a model or of a run, or train one"
@@ -119,10 +160,12 @@ def _other_schema(folder: Path, record: Any) -> str:
 
 
 def _check_files(folder: Path, record: Mapping[str, Any]) -> None:
-    path = folder / RECORD
-    for name, digest in record.get("files", {}).items():
+    path, files = folder / RECORD, record.get("files", {})
+    if not isinstance(files, dict):
+        raise CheckpointError(f"{path} lists no files: copy the whole model folder again")
+    for name, digest in files.items():
         file = folder / name
-        if Path(name).name != name:
+        if not is_plain(name):
             raise CheckpointError(f"{path} names the file {name!r} outside its folder: do not use this model")
         if not file.is_file():
             raise CheckpointError(f"{folder} lacks {name}: copy the whole model folder again")
@@ -168,11 +211,23 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read safetensors, half precision widened to float32."""
+    """Read safetensors, half precision widened to float32.
+
+    Raises:
+        CheckpointError: the file is damaged, or no safetensors.
+    """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    return {
-        name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
-        for name, t in load_file(path).items()
-    }
+    try:
+        found = load_file(path)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise damaged(path, error) from error
+    return {name: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for name, t in found.items()}
+
+
+def damaged(path: Path, error: Exception) -> CheckpointError:
+    """What to raise where a file of a model cannot be read."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CheckpointError(f"{path} is damaged ({reason[:120]}): copy the whole model folder again")

@@ -72,6 +72,7 @@ def media() -> str:
     """Whether files are decoded."""
     import av
 
+    from mmer_core.media.decoder.sandbox import available
     from mmer_core.media.loading import load_upload
 
     lacking = [name for name in CODECS if name not in av.codecs_available]
@@ -80,7 +81,11 @@ def media() -> str:
     clip = load_upload(_tone_file(), "tone.wav")
     if clip.waveform is None or abs(clip.duration - 1) > 0.1:
         raise RuntimeError(f"a second of sound did not come back from the decoding process: {INSTALL}")
-    return f"PyAV {av.__version__} decodes, in a process of its own, with {len(av.codecs_available)} codecs"
+    held = " and ".join(name.capitalize() for name in available())
+    also = f", held by {held}" if held else "; this system has neither Landlock nor seccomp to hold it"
+    return (
+        f"PyAV {av.__version__} decodes with {len(av.codecs_available)} codecs, in a process of its own{also}"
+    )
 
 
 def face_detector() -> str:

@@ -7,13 +7,12 @@ from __future__ import annotations
 import errno
 import struct
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mmer_core.corpora.files import member_name
+from mmer_core.corpora.files import DAMAGED_ZIP, member_name, packing
 from mmer_core.corpora.manifest import CorpusError, Problem
 
 MEGABYTE = 2**20
@@ -63,7 +62,7 @@ class ReceivedArchive:
             raise CorpusError(f"{name} lists too many files: pack at most {limits.members:,} in one archive")
         try:
             self._zip = zipfile.ZipFile(source)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except DAMAGED_ZIP as error:
             raise CorpusError(f"{name} is cut off or is no zip archive: pack it again as .zip") from error
         self._members = self._checked()
         self._written = 0
@@ -119,7 +118,9 @@ class ReceivedArchive:
                     if self._written > self.limits.total_bytes:
                         raise CorpusError(self._too_large())
                     yield block
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        except CorpusError:
+            raise
+        except DAMAGED_ZIP as error:
             raise CorpusError(f"{name} in {self.name} is damaged: pack it again") from error
 
     def _checked(self) -> dict[str, zipfile.ZipInfo]:
@@ -154,8 +155,8 @@ class ReceivedArchive:
         """Why a member is not read; "" if it may be."""
         if (info.external_attr >> 16) & _KIND == _LINK:
             return "it is a link, not a file"
-        if info.flag_bits & 1:
-            return "it is locked with a password: pack it without one"
+        if reason := packing(info):
+            return f"it {reason}"
         if PurePosixPath(name).suffix.lower() in _ARCHIVES:
             return "it is an archive in the archive, which is not opened: unpack it before"
         if info.file_size > self.limits.member_bytes:

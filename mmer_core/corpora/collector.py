@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from mmer_core.corpora.classes import classes_of
 from mmer_core.corpora.files import relative_path, unreadable
 from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, Manifest, Problem
@@ -75,6 +73,8 @@ class Collector:
 
     def manifest(self, labels: Sequence[str] = ()) -> Manifest:
         """The corpus read so far; without `labels`, the classes that occur."""
+        import pandas as pd
+
         table = pd.DataFrame(self._rows)
         for column, unknown in COLUMNS.items():
             if column not in table:

@@ -12,9 +12,7 @@ set of its own, its members joined by `|`, as `Manifest.save` writes it ("neutra
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mmer_core.corpora import READERS
 from mmer_core.corpora.classes import class_label
@@ -24,6 +22,9 @@ from mmer_core.corpora.files import folder_of, member_name, relative_path
 from mmer_core.corpora.manifest import COLUMNS, FEATURE_COLUMNS, SOUND_COLUMN, CorpusError, Manifest
 from mmer_core.corpora.tables import SYNONYMS, Table, column_key, read_table, whole
 from mmer_core.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REQUIRED = ("id", "path", "text", "label", "speaker")
 _KNOWN = (*COLUMNS, SOUND_COLUMN, "classes")
@@ -49,6 +50,8 @@ def read(file: Path, *, root: str = "", labels: str = "") -> Manifest:
         labels: the classes in order, joined by commas; default those that occur. Rows of other classes are
             left out.
     """
+    import pandas as pd
+
     table = _named(read_table(file))
     columns = table.rows
     own = next((tuple(v.split("|")) for v in columns.get("classes", pd.Series(dtype=str)) if v), ())
@@ -81,6 +84,8 @@ def _named(table: Table) -> Table:
 
 def _numbers(column: pd.Series) -> bool:
     """Whether any cell is a number, or all are blank."""
+    import pandas as pd
+
     filled = column[column != ""]
     return not len(filled) or bool(pd.to_numeric(filled, errors="coerce").notna().any())
 

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tokenize
 import zipfile
-import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 
 from mmer_core.clip import Absent
-from mmer_core.corpora.files import member_name, relative_path, unreadable
+from mmer_core.corpora.files import DAMAGED_ZIP, member_name, packing, relative_path, unreadable
 from mmer_core.corpora.manifest import CorpusError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INSIDE = "!/"
 #: The largest array read, bytes unpacked: an hour of 2048-d frames at 4 Hz is 118 MB. Larger ones are taken
 #: for archive bombs.
 MAX_BYTES = 256 * 2**20
+#: What numpy raises for the header of an array, a Python literal, where it is none, and where it is nested.
+_BROKEN_HEADER = (ValueError, KeyError, SyntaxError, EOFError, TypeError, AttributeError, tokenize.TokenError)
+_NESTED_HEADER = (RecursionError, MemoryError, OverflowError)
 _LINK = 0o120000  # file type of a symbolic link in a zip member's Unix mode
 
 
@@ -127,9 +132,10 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except FileNotFoundError as error:
             raise CorpusError(f"{file} is missing: put the feature archive there") from error
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        except DAMAGED_ZIP as error:
+            reason = str(error) or type(error).__name__
             raise CorpusError(
-                f"{file} is cut off or is not a zip archive ({error}): download or pack it again"
+                f"{file} is cut off or is not a zip archive ({reason}): download or pack it again"
             ) from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist():
@@ -162,16 +168,11 @@ class Archive:
                 f"{member} unpacks to {info.file_size >> 20} MB, more than the {MAX_BYTES >> 20} MB "
                 "an array may have"
             )
+        if reason := packing(info):
+            raise Absent(f"{member} {reason}")
         try:
             return self._zip.read(info)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            RuntimeError,
-            ValueError,
-        ) as error:  # RuntimeError: encrypted, unknown packing
+        except DAMAGED_ZIP as error:
             raise Absent(f"{member} is damaged ({error or type(error).__name__})") from error
 
 
@@ -187,7 +188,7 @@ def _array(data: bytes, name: str) -> np.ndarray:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, _, dtype = read_header(stream)
-    except (ValueError, KeyError, SyntaxError, EOFError) as error:
+    except (*_BROKEN_HEADER, *_NESTED_HEADER) as error:
         raise Absent(f"{name} is not a .npy array, or its start is damaged") from error
     if dtype.kind not in "fiu":
         raise Absent(f"{name} holds {dtype}, not numbers")
@@ -217,14 +218,19 @@ def _as_frames(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _read_action_units(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
     try:
+        if file.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES >> 20} MB")
         with file.open(encoding="utf-8-sig") as stream:
             separator = ";" if ";" in stream.readline() else ","
         table = pd.read_csv(file, sep=separator, encoding="utf-8-sig", dtype={"name": str})
     except FileNotFoundError as error:
         raise CorpusError(f"{file} is missing: put the table of action units there") from error
     except (ValueError, OSError) as error:
-        raise CorpusError(f"{file} is not a table of action units ({str(error).splitlines()[0]})") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CorpusError(f"{file} is not a table of action units ({reason})") from error
     columns = [c for c in table.columns if str(c).startswith("AU")]
     if "name" not in table or not columns:
         raise CorpusError(

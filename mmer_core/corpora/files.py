@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +14,7 @@ from mmer_core.media.formats import AUDIO_SUFFIXES, MEDIA_SUFFIXES, PICTURE_SUFF
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "DAMAGED_ZIP",
     "MEDIA_SUFFIXES",
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
@@ -18,9 +22,16 @@ __all__ = [
     "folder_of",
     "media_files",
     "member_name",
+    "packing",
     "relative_path",
     "unreadable",
 ]
+
+#: What `zipfile` raises for archives that are damaged, made to do harm, or locked.
+DAMAGED_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(ValueError, RuntimeError, NotImplementedError, KeyError, OverflowError),
+)
 
 
 def folder_of(folder: Path) -> Path:
@@ -71,6 +82,17 @@ def member_name(path: str) -> str:
     if plain.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")):
         raise ValueError(f"{path} leaves the archive")
     return "/".join(p for p in parts if p != ".")
+
+
+def packing(info: zipfile.ZipInfo) -> str:
+    """Reason why a member of an archive is not unpacked for how it is packed; "" if there is none. Only the
+    usual packing is bounded in memory: others may ask for gigabytes to unpack a byte.
+    """
+    if info.flag_bits & 1:
+        return "is locked with a password: pack it without one"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in a way that is not read: pack it as an ordinary zip archive"
+    return ""
 
 
 def unreadable(file: Path) -> str:

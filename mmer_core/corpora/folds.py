@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from mmer_core.checkpoint import read_json
 from mmer_core.corpora.manifest import CorpusError, Manifest, Problem
 from mmer_core.corpora.tables import read_table, whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_folds(file: Path, manifest: Manifest) -> pd.Series:
@@ -27,6 +28,8 @@ def read_folds(file: Path, manifest: Manifest) -> pd.Series:
     Raises:
         CorpusError: not such a file, an utterance without a fold or with two, or fewer than two folds.
     """
+    import pandas as pd
+
     left_out: tuple[Problem, ...] = ()
     if file.suffix.lower() == ".json":
         of_speaker = _speakers(file)
@@ -64,7 +67,7 @@ def _plain(speaker: Any) -> str:
 
 def _speakers(file: Path) -> dict[str, str]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file)
         lists = [[_plain(s) for s in speakers] for speakers in data["folds"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from mmer_core.clip import Dialogue
 from mmer_core.corpora.classes import classes_of
 from mmer_core.labels import EMOTIONS, Modality
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Units that a split can keep apart, and their columns.
 GroupUnit = Literal["speaker", "session", "dialogue"]
@@ -255,11 +257,8 @@ class Manifest:
         if prefix != ".":
             for column in table.columns.intersection(["path", SOUND_COLUMN, *FEATURE_COLUMNS.values()]):
                 table[column] = [f"{prefix}/{value}" if value else "" for value in table[column]]
-        unused = [
-            c
-            for c, unknown in COLUMNS.items()
-            if c in table and c not in ("id", "path", "text", "label") and _all_unknown(table[c], unknown)
-        ]
+        optional = {c: unknown for c, unknown in COLUMNS.items() if c not in ("id", "path", "text", "label")}
+        unused = [c for c, unknown in optional.items() if c in table and _all_unknown(table[c], unknown)]
         table = table.drop(columns=unused)
         if self.labels != classes_of(self.table["label"]) or not set(self.labels) <= set(EMOTIONS):
             table["classes"] = "|".join(self.labels)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from mmer_core.corpora import READERS
 from mmer_core.corpora.classes import class_label
@@ -20,6 +19,9 @@ from mmer_core.corpora.manifest import CorpusError, Manifest
 from mmer_core.corpora.tables import read_table, whole
 from mmer_core.corpora.transcripts import repaired
 from mmer_core.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "dev", "test")
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
@@ -125,6 +127,8 @@ def _clips(root: Path) -> dict[tuple[str, str, str], Path]:
 
 def _add_split(rows: Collector, file: Path, split: str, clips: dict[tuple[str, str, str], Path]) -> None:
     """Take every line of one table."""
+    import pandas as pd
+
     read = read_table(file)
     rows.take_problems(read.problems, of=file.name)
     table = _columns(read.rows, file)

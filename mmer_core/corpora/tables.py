@@ -11,17 +11,17 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from mmer_core.corpora.delimited import SEPARATORS, beginning, fits, records
 from mmer_core.corpora.manifest import CorpusError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Endings of files that are read as a table, and of those that say how to become one.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
-#: What may stand between cells, and the word for it; the first wins a tie.
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 #: Other names of columns, used where the proper one is missing.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "id": ("utterance_id", "clip_id", "utt_id", "sample_id"),
@@ -42,13 +42,9 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+MOST_BYTES = 512 * 2**20  # of a table; the largest of a corpus has 20 MB
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 _AGAIN = re.compile(r" \(\d+\)$")  # after the name of a column that is there already
-
-
-class _Shape(TypedDict):
-    delimiter: str
-    skipinitialspace: bool
 
 
 @dataclass(frozen=True)
@@ -118,23 +114,29 @@ def read_table(file: Path) -> Table:
         CorpusError: missing, empty, a workbook, or not a table.
     """
     try:
-        data = file.read_bytes()
+        with file.open("rb") as source:
+            data = source.read(MOST_BYTES + 1)
     except OSError as error:
         raise CorpusError(f"{file} cannot be read ({error.strerror}): name an existing table") from error
+    if len(data) > MOST_BYTES:
+        raise CorpusError(f"{file} is larger than {MOST_BYTES >> 20} MB: leave out rows or columns")
     if data.startswith(_WORKBOOKS):
         raise CorpusError(
             f"{file} is a workbook of a spreadsheet program, not a text table: open it there, save the sheet "
             "as CSV (File, Save as), and name that file"
         )
     lines = list(io.StringIO(decoded(data), newline=""))
-    start, separator = _beginning(lines)
-    if start == len(lines):
+    try:
+        start, separator = beginning(lines)
+        header = next(csv.reader(iter(lines[start:]), delimiter=separator, skipinitialspace=True), None)
+    except csv.Error as error:
+        raise CorpusError(f"{file} is not a table ({error}): its first line names the columns") from error
+    if header is None:
         raise CorpusError(f"{file} is empty and not a table: its first line names the columns")
-    header = next(csv.reader(iter(lines[start:]), delimiter=separator, skipinitialspace=True))
     columns = _unique([cell.strip() for cell in header])
-    records = _records(lines, start, separator, len(columns))
-    next(records)
-    return _table(file, columns, records, separator)
+    found = records(file, lines, start, separator, len(columns))
+    next(found)
+    return _table(file, columns, found, separator)
 
 
 def decoded(data: bytes) -> str:
@@ -165,66 +167,20 @@ def whole(text: str) -> str:
     return match[1] if match else text
 
 
-def _beginning(lines: list[str]) -> tuple[int, str]:
-    """The position of the header, after blank lines and a line `sep=;`, and what separates its cells."""
-    start, given = 0, ""
-    while start < len(lines):
-        plain = lines[start].strip("\r\n \ufeff")
-        if match := re.fullmatch(r'"?sep=(.)"?', lines[start].strip("\r\n"), re.IGNORECASE):
-            given = match[1]
-        elif plain.strip(",;|\t "):
-            break
-        start += 1
-    if start == len(lines):
-        return start, ","
-    return start, given or max(SEPARATORS, key=lambda s: len(next(csv.reader([lines[start]], delimiter=s))))
-
-
-def _records(
-    lines: list[str], start: int, separator: str, width: int
-) -> Iterator[tuple[int, list[str] | None]]:
-    """Yield (line, cells) of each record that is not blank, the header first. A quotation mark that is not
-    closed would swallow the lines below it: where one seems to, its line is read alone, or given as None if
-    it does not fit the header then, and reading goes on behind it.
-    """
-    shape: _Shape = {"delimiter": separator, "skipinitialspace": True}
-    position = start
-    while position < len(lines):
-        reader = csv.reader(iter(lines[position:]), strict=True, **shape)
-        read = 0
-        try:
-            for cells in reader:
-                if reader.line_num - read > 1 and not _fits(cells, width):
-                    break
-                if any(cell.strip() for cell in cells):
-                    yield position + read + 1, cells
-                read = reader.line_num
-            else:
-                return
-        except csv.Error:  # text after a closing mark, no closing one, or a cell that goes on for 128 KB
-            pass
-        position += read + 1
-        alone = next(csv.reader([lines[position - 1]], **shape), [])
-        yield position, alone if _fits(alone, width) else None
-
-
-def _fits(cells: list[str], width: int) -> bool:
-    """Whether a row has as many cells as the header; further ones may be blank."""
-    return len(cells) >= width and not any(cell.strip() for cell in cells[width:])
-
-
 def _table(
-    file: Path, columns: list[str], records: Iterable[tuple[int, list[str] | None]], separator: str
+    file: Path, columns: list[str], found: Iterable[tuple[int, list[str] | None]], separator: str
 ) -> Table:
     """The rows that fit the header, and the problems of the others."""
+    import pandas as pd
+
     width, word = len(columns), SEPARATORS.get(separator, repr(separator))
     rows: list[list[str]] = []
     index: list[int] = []
     problems: list[Problem] = []
-    for line, cells in records:
+    for line, cells in found:
         if cells is None:
             reason = "a quotation mark is not closed: close or remove it"
-        elif not _fits(cells, width):
+        elif not fits(cells, width):
             reason = (
                 f"it has {_cells(len(cells))} and the header has {width}: put quotation marks around a cell "
                 f"with a {word} in it, or add the cells that are missing"

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, BinaryIO
 
 from mmer_core.corpora.archive import DEFAULT_LIMITS, MEGABYTE, ArchiveLimits, ReceivedArchive
 from mmer_core.corpora.classes import class_label
@@ -21,6 +19,9 @@ from mmer_core.corpora.folder import speaker_in, speaker_pattern
 from mmer_core.corpora.manifest import FEATURE_COLUMNS, SOUND_COLUMN, CorpusError, Problem
 from mmer_core.corpora.tables import SYNONYMS, column_key, decoded, read_table
 from mmer_core.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST, CLIPS = "manifest.csv", "clips"
 TABLES = (".csv", ".tsv")
@@ -160,6 +161,8 @@ def _first_table(
 
 def _by_table(archive: ReceivedArchive, name: str, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """The rows of the table, their files unpacked; a row whose file is not there is left out."""
+    import pandas as pd
+
     clips = _Clips(archive, folder)
     base = name.rpartition("/")[0]
     places = [c for c in rows if column_key(str(c)) in ("path", SOUND_COLUMN, *FEATURE_COLUMNS.values())]
@@ -179,6 +182,8 @@ def _by_table(archive: ReceivedArchive, name: str, rows: pd.DataFrame, folder: P
 
 def _by_folder(archive: ReceivedArchive, folder: Path, tables: Sequence[str], speaker: str) -> pd.DataFrame:
     """One row for each clip in a folder that is named for an emotion."""
+    import pandas as pd
+
     media = [n for n in archive.names if n.lower().endswith(MEDIA_SUFFIXES)]
     if not media:
         raise CorpusError(_nothing(archive, tables))

@@ -105,7 +105,7 @@ def mpnet_tokenizer() -> Tokenizer:
     bert = bert_tokenizer()
     vocabulary = dict(zip(_OWN_MARKS, range(len(_OWN_MARKS)), strict=True))
     vocabulary |= {token: len(_OWN_MARKS) + i for token, i in bert.get_vocab().items()}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # nosec B106 # a word, no password
     tokenizer.normalizer, tokenizer.pre_tokenizer = bert.normalizer, bert.pre_tokenizer
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]

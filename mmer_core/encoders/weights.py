@@ -223,7 +223,7 @@ def hub_answers() -> bool:
     if constants.HF_HUB_OFFLINE or offline:
         return False
     try:
-        with urllib.request.urlopen(head, timeout=HUB_SECONDS):
+        with urllib.request.urlopen(head, timeout=HUB_SECONDS):  # nosec B310 # the hub library's own address
             return True
     except OSError:  # no name, no route, a refusal, a time-out
         return False

@@ -86,6 +86,7 @@ class StoreIndex:
                 self._connection.executescript(_TABLES)
                 self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA trusted_schema = OFF")  # somebody else may have written it
             found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found != SCHEMA:
             raise StoreError(
@@ -147,7 +148,8 @@ class StoreIndex:
     def entries(self, encoder: str) -> dict[str, Entry]:
         """{key: where its frames are} of one encoder."""
         query = "SELECT key, start, length, reason FROM features WHERE encoder = ?"
-        return {key: Entry(*rest) for key, *rest in self._rows(query, encoder)}
+        _, frames = self._shape(encoder)
+        return {key: self._entry(rest, frames) for key, *rest in self._rows(query, encoder)}
 
     def failures(self, encoder: str) -> dict[str, str]:
         """{key: reason} of what could not be encoded."""
@@ -163,12 +165,12 @@ class StoreIndex:
         name, _, start = request.partition("@")
         wanted = str(EncoderRequest.parse(name))
         rows = self._rows("SELECT encoder FROM requests WHERE request = ? ORDER BY encoder", wanted)
-        found = [row[0] for row in rows if row[0].startswith(start)]
+        found = [row[0] for row in rows if isinstance(row[0], str) and row[0].startswith(start)]
         if not found:
             rows = self._rows("SELECT DISTINCT request FROM requests ORDER BY request")
             raise StoreError(
                 f"{self.folder} holds no features of {request} (it holds "
-                f"{', '.join(row[0] for row in rows) or 'nothing'}): run the extract command with this "
+                f"{', '.join(str(row[0]) for row in rows) or 'nothing'}): run the extract command with this "
                 "encoder"
             )
         if len(found) > 1:
@@ -179,10 +181,40 @@ class StoreIndex:
         return str(found[0])
 
     def spec(self, encoder: str) -> EncoderSpec:
-        """Return the record of an encoder, given its fingerprint."""
+        """Return the record of an encoder, given its fingerprint.
+
+        Raises:
+            StoreError: it is not here, or not such a record.
+        """
         rows = self._rows("SELECT spec FROM encoders WHERE fingerprint = ?", encoder)
-        fields = json.loads(rows[0][0])
-        return EncoderSpec(**{**fields, "modality": Modality(fields["modality"])})
+        try:
+            fields = json.loads(rows[0][0])
+            return EncoderSpec(**{**fields, "modality": Modality(fields["modality"])})
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            raise self._damaged(f"no record of the encoder {encoder}") from error
+
+    def _shape(self, encoder: str) -> tuple[int, int]:
+        """(D, frames) of an encoder."""
+        rows = self._rows("SELECT dim, frames FROM encoders WHERE fingerprint = ?", encoder)
+        dim, frames = rows[0] if rows else (0, 0)
+        if not (isinstance(dim, int) and isinstance(frames, int) and dim > 0 and frames >= 0):
+            raise self._damaged(f"no width of the encoder {encoder}")
+        return dim, frames
+
+    def _entry(self, row: Sequence[Any], frames: int) -> Entry:
+        """A row of `features`, checked to lie among so many frames."""
+        start, length, reason = row
+        if not (isinstance(start, int) and isinstance(length, int) and isinstance(reason, str)):
+            raise self._damaged("an entry of another kind")
+        if min(start, length) < 0 or start + length > frames:
+            raise self._damaged(f"an entry beyond the {frames} frames")
+        return Entry(start, length, reason)
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(
+            f"the feature store {self.folder} is damaged ({what}): copy it again, or extract into a new "
+            "folder"
+        )
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a query; raises StoreError."""
@@ -209,8 +241,9 @@ class StoreIndex:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
             raise StoreError(
-                f"the feature store {self.folder} cannot be used ({error}): check its disk and permissions, "
+                f"the feature store {self.folder} cannot be used ({reason}): check its disk and permissions, "
                 "or extract into a new folder"
             ) from error

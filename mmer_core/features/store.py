@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmer_core.checkpoint import is_plain
 from mmer_core.clip import Absent
 from mmer_core.features.index import StoredTranscript, StoreError, StoreIndex
 from mmer_core.features.keys import ClipKeys, is_recognised
@@ -98,7 +99,7 @@ class FeatureStore(StoreIndex):
         rows = self._rows(query, encoder, key)
         if not rows:
             raise KeyError(key)
-        start, length, reason = rows[0]
+        start, length, reason = self._entry(rows[0], self._shape(encoder)[1])
         if not length:
             raise Absent(reason)
         return np.array(self.frames(encoder)[start : start + length])
@@ -159,14 +160,12 @@ class FeatureStore(StoreIndex):
             source += f"; words of {recognised} of {len(manifest)} utterances recognised by {RECOGNISER}"
         return FeatureColumn(self.frames(encoder), start, length), source, missing
 
-    def _shape(self, encoder: str) -> tuple[int, int]:
-        """(D, frames) of an encoder."""
-        dim, count = self._rows("SELECT dim, frames FROM encoders WHERE fingerprint = ?", encoder)[0]
-        return int(dim), int(count)
-
     def _path(self, encoder: str) -> Path:
-        name = self._rows("SELECT name FROM encoders WHERE fingerprint = ?", encoder)[0][0]
-        return self.folder / f"{name}-{encoder}.f32"
+        rows = self._rows("SELECT name FROM encoders WHERE fingerprint = ?", encoder)
+        name = f"{rows[0][0]}-{encoder}.f32" if rows else ""
+        if not is_plain(name):
+            raise self._damaged(f"no name of the encoder {encoder}")
+        return self.folder / name
 
     def _append(self, encoder: str, offset: int, arrays: Iterable[np.ndarray]) -> None:
         """Write frames at `offset` bytes, over whatever a killed process left there, and sync the file."""

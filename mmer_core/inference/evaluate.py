@@ -4,26 +4,25 @@ never the end.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
-from mmer_core import metrics
 from mmer_core.clip import Clip
 from mmer_core.inference.answer import AVERAGE
 from mmer_core.inference.baseline import Baseline, described
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.items import Item, Skipped, class_of
 from mmer_core.inference.observation import Observation
+from mmer_core.inference.scored import Answer, Evaluation, Outcome
 from mmer_core.inference.windows import length
 from mmer_core.labels import Modality, subset_name, subsets
 from mmer_core.media.loading import MediaError, load_clip, text_clip
@@ -35,64 +34,6 @@ OWN = "each speaker's own clips of the corpus, test clips without their labels"
 ITEMS_PER_JOB = 20
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The model's probabilities for one item, {subset: (C,)} for subsets with something present, and the true
-    class.
-    """
-
-    id: str
-    truth: int
-    probabilities: dict[str, np.ndarray]
-
-
-@dataclass
-class Evaluation:
-    """
-    Attributes:
-        labels: the model's classes.
-        modalities: of the model.
-        answers: one for each item that could be scored.
-        skipped: the others, with the reason.
-        seconds: duration of the evaluation.
-        baseline: what the voices were compared with; "" for a model that does not compare.
-    """
-
-    labels: tuple[str, ...]
-    modalities: tuple[Modality, ...]
-    answers: list[Answer] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    seconds: float = 0.0
-    baseline: str = ""
-
-    def confusion(self, subset: str) -> np.ndarray:
-        """(C, C) counts over the items that have at least one modality of the subset."""
-        rows = [
-            (a.truth, int(a.probabilities[subset].argmax()))
-            for a in self.answers
-            if subset in a.probabilities
-        ]
-        pairs = np.array(rows, dtype=np.int64).reshape(-1, 2)
-        return metrics.confusion_matrix(pairs[:, 0], pairs[:, 1], len(self.labels))
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that `evaluate --json` prints; a figure without items is null."""
-        names = [subset_name(s) for s in subsets(self.modalities)]
-        table = {name: metrics.scores(self.confusion(name)) for name in names}
-        return {
-            "labels": list(self.labels),
-            "baseline": self.baseline,
-            "n": len(self.answers),
-            "subsets": {
-                name: {k: None if math.isnan(v) else round(v, 6) for k, v in row.items()}
-                for name, row in table.items()
-            },
-            "confusion": self.confusion(names[-1]).tolist(),
-            "skipped": [{"id": s.id, "reason": s.reason} for s in self.skipped],
-            "seconds": round(self.seconds, 3),
-        }
-
-
 def evaluate(
     folder: str | Path,
     items: Sequence[Item],
@@ -102,6 +43,8 @@ def evaluate(
     jobs: int = 1,
     device: str = "auto",
     progress: Callable[[int], None] | None = None,
+    known: Mapping[int, Outcome] | None = None,
+    told: Callable[[int, Outcome], None] | None = None,
 ) -> Evaluation:
     """Run a model on every item, in order.
 
@@ -114,6 +57,8 @@ def evaluate(
         jobs: processes; each loads the model once and computes in one thread.
         device: of the model.
         progress: called with the number of items done.
+        known: outcomes of an earlier start, by position in `items`.
+        told: called with the position and outcome of each other item, as soon as it has one.
 
     Raises:
         CheckpointError, EncoderUnavailable: the model cannot be loaded.
@@ -121,19 +66,23 @@ def evaluate(
     """
     started = time.perf_counter()
     model = EmotionModel.load(folder, device)
-    tasks = _tasks(model, items, baseline)
+    outcomes: dict[int, Outcome] = dict(known or {})
+    tasks = [task for task in _tasks(model, items, baseline) if not outcomes.keys() >= set(task)]
     result = Evaluation(model.labels, model.modalities, skipped=list(skipped))
     result.baseline = _told(model, items, baseline)
-    jobs, own = max(1, min(jobs, len(items) // ITEMS_PER_JOB, len(tasks))), baseline == "own"
+    own = baseline == "own"
+    jobs = max(1, min(jobs, sum(map(len, tasks)) // ITEMS_PER_JOB, len(tasks)))
     given = ([items[i] for i in task] for task in tasks)
     found = (
         (score_together(model, some, own=own) for some in given)
         if jobs == 1
         else _in_parallel(folder, device, given, jobs, own)
     )
-    outcomes: dict[int, Answer | Skipped] = {}
     for task, scored in zip(tasks, found, strict=True):
-        outcomes |= zip(task, scored, strict=True)
+        for i, outcome in zip(task, scored, strict=True):
+            outcomes[i] = outcome
+            if told is not None:
+                told(i, outcome)
         if progress is not None:
             progress(len(outcomes))
     for _, outcome in sorted(outcomes.items()):
@@ -170,12 +119,12 @@ def _told(model: EmotionModel, items: Sequence[Item], baseline: Comparison) -> s
     return f"{OWN} ({len({item.speaker for item in items if item.speaker})} speakers{rest})"
 
 
-def score(model: EmotionModel, item: Item) -> Answer | Skipped:
+def score(model: EmotionModel, item: Item) -> Outcome:
     """The model's answers to one item, or why there are none."""
     return score_together(model, [item], own=False)[0]
 
 
-def score_together(model: EmotionModel, items: Sequence[Item], *, own: bool) -> list[Answer | Skipped]:
+def score_together(model: EmotionModel, items: Sequence[Item], *, own: bool) -> list[Outcome]:
     """The model's answers to each of some items, or why there are none.
 
     Args:
@@ -221,9 +170,7 @@ def _baseline(model: EmotionModel, seen: Sequence[_Seen]) -> dict[Modality, Base
     return found
 
 
-def _answer(
-    model: EmotionModel, name: str, seen: _Seen, baseline: dict[Modality, Baseline]
-) -> Answer | Skipped:
+def _answer(model: EmotionModel, name: str, seen: _Seen, baseline: dict[Modality, Baseline]) -> Outcome:
     observation = model.with_baseline(seen.observation, baseline)
     answers = answer_subsets(model, observation)
     if not answers:
@@ -245,7 +192,7 @@ _worker: dict[str, EmotionModel] = {}  # one per process: the model that this pr
 
 def _in_parallel(
     folder: str | Path, device: str, tasks: Iterable[Sequence[Item]], jobs: int, own: bool
-) -> Iterator[list[Answer | Skipped]]:
+) -> Iterator[list[Outcome]]:
     context = multiprocessing.get_context("spawn")  # threads of torch and onnxruntime do not survive a fork
     with ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_start_worker, initargs=(folder, device)
@@ -258,5 +205,5 @@ def _start_worker(folder: str | Path, device: str) -> None:
     _worker["model"] = EmotionModel.load(folder, device)
 
 
-def _score_in_worker(own: bool, items: Sequence[Item]) -> list[Answer | Skipped]:
+def _score_in_worker(own: bool, items: Sequence[Item]) -> list[Outcome]:
     return score_together(_worker["model"], items, own=own)

@@ -12,11 +12,11 @@ from mmer_core import __version__, checkpoint, encoders, fusion
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.config import JsonConfig
 from mmer_core.encoders.base import EncoderSpec, ModalityEncoder
+from mmer_core.inference.bounds import GIVEN, does_not_fit, is_sound, numbers_of
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order
 from mmer_core.options import options_of, parse_value
 from mmer_core.training.multitask import MultiTask, Network
 
-GIVEN = "given"  # in place of an encoder: features that came with the corpus
 FUSION_FILE = "fusion.safetensors"
 RUN_RECORD = "run.json"
 MODEL_FOLDER = "model"  # of a run
@@ -140,18 +140,8 @@ def read(folder: Path) -> dict[str, Any]:
     """
     record = checkpoint.read_record(folder)
     try:
-        labels, prior = record["labels"], Calibration.from_json(record["calibration"]).prior
-        sound = (
-            bool(record["modalities"])
-            and len(set(labels)) == len(labels) > 1
-            and set(prior) in (set(), set(labels))
-            and isinstance(record["name"], str)
-            and isinstance(record["fusion"]["options"], dict)
-        )
-        for name, entry in record["modalities"].items():
-            Modality(name)
-            sound &= entry["dim"] > 0 and (entry["encoder"] == GIVEN or isinstance(entry["fingerprint"], str))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        sound = is_sound(record, Calibration.from_json(record["calibration"]).prior)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(
             f"{folder / checkpoint.RECORD} is not a model's record ({type(error).__name__}: {error}): "
             "restore the file or train the model again"
@@ -163,11 +153,15 @@ def read(folder: Path) -> dict[str, Any]:
     return record
 
 
-def build_network(folder: Path, record: Mapping[str, Any], classes_on_disk: int) -> Network:
+def build_network(
+    folder: Path, record: Mapping[str, Any], classes_on_disk: int, numbers: int | None = None
+) -> Network:
     """The untrained network that a record describes.
 
     Args:
         classes_on_disk: outputs of the fusion layer in the weights file.
+        numbers: how many the weights file holds; a network that needs others is not built, whatever memory a
+            record asks for. None: not checked.
 
     Raises:
         CheckpointError: unknown here, options it does not have, or labels that do not fit the weights.
@@ -180,15 +174,29 @@ def build_network(folder: Path, record: Mapping[str, Any], classes_on_disk: int)
         )
     dims = {Modality(m): int(entry["dim"]) for m, entry in record["modalities"].items()}
     name, options = record["fusion"]["name"], record["fusion"]["options"]
-    try:
+
+    def create() -> Network:
         network = fusion.create(name, dims=dims, classes=classes_on_disk, **options)
         weight = float(record.get("sentiment_weight", 0.0))
         return MultiTask(network, classes, weight) if sentiments else network
-    except (ValueError, TypeError, RuntimeError) as error:
+
+    try:
+        if numbers is None or numbers_of(create) in (numbers, None):
+            return create()
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise CheckpointError(
             f"the fusion network of {folder} cannot be built ({error}): install the package that brings it, "
             "or train the model again"
         ) from error
+    raise CheckpointError(does_not_fit(folder / FUSION_FILE, name))
 
 
 def build_encoder(
@@ -218,7 +226,7 @@ def build_encoder(
         if "device" in {option.name for option in options_of(factory)}:
             options.setdefault("device", device)
         encoder = factory(**options)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise CheckpointError(
             f"{folder} reads {modality} with an encoder that cannot be built here ({error}): install the "
             "package that brings it, or train the model with another"

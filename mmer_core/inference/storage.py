@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from mmer_core import checkpoint
 from mmer_core.checkpoint import CheckpointError
+from mmer_core.inference.bounds import does_not_fit
 from mmer_core.inference.card import write_card
 from mmer_core.inference.memory import give_back
 from mmer_core.inference.record import FUSION_FILE, GIVEN, build_encoder, build_network
@@ -35,11 +37,10 @@ def read(folder: Path, record: Mapping[str, Any], device: str) -> dict[str, Any]
         CheckpointError, EncoderUnavailable: see `EmotionModel.load`.
     """
     network, input_scaling = read_network(folder, record)
-    encoders = {
-        m: build_encoder(folder, record, m, device)
-        for m in network.modalities
-        if record["modalities"][m.value]["encoder"] != GIVEN
-    }
+    built = [m for m in network.modalities if record["modalities"][m.value]["encoder"] != GIVEN]
+    with ThreadPoolExecutor(len(built) or 1, thread_name_prefix="loading") as side_by_side:
+        found = side_by_side.map(lambda m: build_encoder(folder, record, m, device), built)
+        encoders = dict(zip(built, found, strict=True))
     parts = {
         "network": network,
         "encoders": encoders,
@@ -57,21 +58,23 @@ def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict
     Raises:
         CheckpointError: the weights are missing or do not fit the record.
     """
+    path = folder / FUSION_FILE
     if FUSION_FILE not in record.get("files", {}):
         raise CheckpointError(f"{folder} lacks {FUSION_FILE}: copy the whole model folder again")
-    tensors = checkpoint.load_tensors(folder / FUSION_FILE)
+    tensors = checkpoint.load_tensors(path)
     scaling = {name: tensors.pop(name) for name in list(tensors) if name.startswith(SCALING)}
     prior = next((t for name, t in tensors.items() if name in ("log_prior", "network.log_prior")), None)
-    network = build_network(folder, record, 0 if prior is None else len(prior))
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    network = build_network(folder, record, 0 if prior is None else prior.numel(), numbers)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(
-            f"{folder / FUSION_FILE} does not fit the fusion network {record['fusion']['name']} that the "
-            "record describes: copy the whole model folder again"
-        ) from error
+        raise CheckpointError(does_not_fit(path, record["fusion"]["name"])) from error
     named = {name.removeprefix(SCALING).rpartition(".")[0] for name in scaling}
-    return network, {Modality(m): _scaling(scaling, m) for m in sorted(named)}
+    try:
+        return network, {Modality(m): _scaling(scaling, m) for m in sorted(named)}
+    except (ValueError, TypeError, IndexError) as error:  # of no modality, or not the parts of a scaling
+        raise checkpoint.damaged(path, error) from error
 
 
 def _scaling(tensors: Mapping[str, Tensor], modality: str) -> InputScaling:

@@ -33,6 +33,7 @@ class Child:
 
     Attributes:
         pid: process id, that of its session too.
+        held: the most memory that it held, bytes, once it has ended by itself; 0 before.
     """
 
     def __init__(self, answer: int) -> None:
@@ -41,7 +42,7 @@ class Child:
         if not first:
             os.close(answer)
             raise ServerGone("it did not answer")
-        self.pid = int(first)
+        self.pid, self.held = int(first), 0
 
     def _line(self, seconds: float) -> bytes:
         """The next line of the answer; "" where time is over, or the keeper was ended."""
@@ -59,7 +60,10 @@ class Child:
         """The exit status; None if the child still runs after these seconds."""
         line = self._line(max(seconds, 0.0))
         self._ended = bool(line)
-        return int(line) if line else None
+        if not line:
+            return None
+        status, self.held = map(int, line.split())
+        return status
 
     def close(self) -> None:
         """End the child and whatever it started, if it still runs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mmer_core.checkpoint import read_json
 from mmer_core.runs.process_identity import alive
 
 JOBS, RECORD, STATE, LOG, LOCK = ".jobs", "job.json", "state.json", "log", ".lock"
@@ -117,7 +117,7 @@ class Job:
     def progress(self) -> dict[str, Any]:
         """progress.json of the feature extraction, {"step", "done", "total"}; {} before there is one."""
         try:
-            found = json.loads((self.path / PROGRESS).read_text(encoding="utf-8"))
+            found = read_json(self.path / PROGRESS)
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -141,8 +141,8 @@ def read(path: Path) -> Job:
         JobError: its record is missing or damaged.
     """
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-        state = json.loads((path / STATE).read_text(encoding="utf-8")) if (path / STATE).exists() else {}
+        record = read_json(path / RECORD)
+        state = read_json(path / STATE) if (path / STATE).exists() else {}
         commands = tuple(tuple(map(str, command)) for command in record["commands"])
         return Job(
             path,

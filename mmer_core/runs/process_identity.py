@@ -21,7 +21,7 @@ def started_at(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             return None
-    told = subprocess.run(
+    told = subprocess.run(  # nosec B607 # found as everywhere, by PATH, which is the user's own
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )  # macOS
     state, _, start = told.stdout.strip().partition(" ")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from mmer_core.checkpoint import read_json
 from mmer_core.runs import version_one
 
 SCHEMA = 2
@@ -42,7 +42,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError:
         raise RunError(f"{folder} is not a run: it has no {RECORD}") from None
     except (OSError, ValueError) as error:
@@ -56,11 +56,29 @@ def read_record(folder: Path) -> dict[str, Any]:
     if found == version_one.SCHEMA:
         record = version_one.upgraded(record)
     wrong = next((k for k, kind in _SHAPE.items() if not isinstance(record.get(k), kind)), None)
+    wrong = wrong or _odd(record)
     if wrong or record["status"] not in STATUSES:
         raise RunError(f"{path} lacks a valid {wrong or 'status'!r}: restore it or train again")
     if record["status"] == "running" and not is_locked(folder):
         record["status"] = "interrupted"
     return record
+
+
+def _odd(record: dict[str, Any]) -> str | None:
+    """The first part of a record whose content is of a wrong kind; None if there is none."""
+    checks = {
+        "labels": all(isinstance(label, str) for label in record["labels"]),
+        "modalities": all(isinstance(modality, str) for modality in record["modalities"]),
+        "metrics": all(isinstance(scores, dict) for scores in record["metrics"].values()),
+        "files": isinstance(files := record.get("files", {}), dict)
+        and all(
+            isinstance(facts, dict)
+            and isinstance(facts.get("bytes"), int)
+            and isinstance(facts.get("sha256"), str)
+            for facts in files.values()
+        ),
+    }
+    return next((name for name, sound in checks.items() if not sound), None)
 
 
 def is_locked(folder: Path) -> bool:

@@ -9,7 +9,6 @@ the model that was fitted on all of the corpus; shipped runs have none. `runs.wr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmer_core import metrics
-from mmer_core.checkpoint import sha256_of
+from mmer_core.checkpoint import read_json, sha256_of
 from mmer_core.labels import Modality, in_order, subset_name
 from mmer_core.runs import version_one
 from mmer_core.runs.record import (
@@ -37,6 +36,7 @@ from mmer_core.runs.record import (
     is_locked,
     read_record,
 )
+from mmer_core.runs.tables import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ class CVRun:
         record = read_record(folder)
         for name, facts in record.get("files", {}).items():
             file = folder / name
-            if not file.resolve().is_relative_to(folder.resolve()):
+            if "\0" in name or not file.resolve().is_relative_to(folder.resolve()):
                 raise RunError(
                     f"{folder / RECORD} names the file {name!r} outside its folder: do not use this run"
                 )
@@ -166,14 +166,15 @@ class CVRun:
     def progress(self) -> dict[str, Any]:
         """The last progress.json; {} if there is none."""
         try:
-            return dict(json.loads((self.path / PROGRESS).read_text(encoding="utf-8")))
+            found = read_json(self.path / PROGRESS)
         except (OSError, ValueError):
             return {}
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def folds(self) -> pd.DataFrame:
         """id, group, fold, role (train, validation or test); one row for each utterance and fold."""
-        return version_one.with_roles(self._read(FOLDS))
+        return version_one.with_roles(self._read(FOLDS, needed=("id", "group", "fold")))
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -193,7 +194,8 @@ class CVRun:
             calibrated: apply each fold's temperature; needs all columns.
 
         Raises:
-            RunError: the run is not finished, has no such subset, or the file is damaged or lacks a column.
+            RunError: the run is not finished, has no such subset, or the file is damaged or lacks a column or
+                a temperature.
         """
         subset = subset or self.full
         if subset not in self.record["metrics"]:
@@ -206,7 +208,13 @@ class CVRun:
         if calibrated:
             from mmer_core.uncertainty.calibration import calibrate
 
-            temperature = np.array(self.record["temperatures"][subset])[table["fold"].to_numpy()]
+            try:
+                temperature = np.array(self.record["temperatures"][subset], float)[table["fold"].to_numpy()]
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise RunError(
+                    f"{self.path / RECORD} has no temperature for each fold of {subset}: restore it or "
+                    "train again"
+                ) from error
             table[self.probability_columns] = calibrate(
                 table[self.probability_columns].to_numpy(), temperature
             ).astype(np.float32)
@@ -219,7 +227,13 @@ class CVRun:
     def confusion(self, subset: str | None = None, fold: int | None = None) -> np.ndarray:
         """(C, C) int64 counts of one subset, pooled over the folds or of one fold; rows are the truth."""
         if fold is None:
-            return np.array(self.record["metrics"][subset or self.full]["confusion"], dtype=np.int64)
+            try:
+                return np.array(self.record["metrics"][subset or self.full]["confusion"], dtype=np.int64)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise RunError(
+                    f"{self.path / RECORD} has no confusion matrix of {subset or self.full}: restore it or "
+                    "train again"
+                ) from error
         table = self.predictions(subset)
         table = table[table["fold"] == fold]
         predicted = table[self.probability_columns].to_numpy().argmax(axis=1)
@@ -235,21 +249,9 @@ class CVRun:
         name: str,
         columns: Iterable[str] | None = None,
         filters: list[tuple[str, str, str]] | None = None,
+        needed: Iterable[str] = (),
     ) -> pd.DataFrame:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self.path / name
-        wanted = None if columns is None else list(columns)
         try:
-            if wanted is not None:
-                lacking = sorted(set(wanted) - set(pq.read_schema(path).names))
-                if lacking:
-                    raise RunError(f"{path} lacks the column {lacking[0]}: train again")
-            return pq.read_table(path, columns=wanted, filters=filters).to_pandas()
+            return read_parquet(self.path / name, columns, filters, needed)
         except FileNotFoundError:
             raise RunError(f"{self.path} has no {name}: the run is {self.record['status']}") from None
-        except (OSError, pa.ArrowInvalid) as error:
-            raise RunError(
-                f"{path} is damaged ({str(error).splitlines()[0]}): copy it again or train again"
-            ) from error

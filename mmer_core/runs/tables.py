@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmer_core.runs.record import RunError
+
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.parquet as pq
+
+MOST_BYTES = 2 * 2**30  # of a table, unpacked
 
 
 def write_table(path: Path, table: pd.DataFrame, by: str | None = None) -> None:
@@ -35,6 +40,51 @@ def write_table(path: Path, table: pd.DataFrame, by: str | None = None) -> None:
             writer.write_table(part, row_group_size=max(1, len(part)))
     with in_one_step(path) as draft:
         draft.write_bytes(buffer.getvalue())
+
+
+def read_parquet(
+    path: Path,
+    columns: Iterable[str] | None = None,
+    filters: list[tuple[str, str, str]] | None = None,
+    needed: Iterable[str] = (),
+) -> pd.DataFrame:
+    """A table that somebody else may have written.
+
+    Args:
+        path: the file.
+        columns: those to read; None: all.
+        filters: (column, operator, value) that the rows fulfil.
+        needed: columns that must be there beside `columns`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RunError: it is damaged, lacks a column, or unpacks to more than `MOST_BYTES`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = None if columns is None else list(columns)
+    try:
+        facts = pq.read_metadata(path)
+        lacking = sorted({*(wanted or ()), *needed} - set(facts.schema.to_arrow_schema().names))
+        if lacking:
+            raise RunError(f"{path} lacks the column {lacking[0]}: train again")
+        if unpacked_bytes(facts) > MOST_BYTES:
+            raise RunError(f"{path} unpacks to more than {MOST_BYTES >> 30} GB: do not use this run")
+        found = pq.read_table(path, columns=wanted, filters=filters)
+        found.validate(full=True)  # texts among them are decoded only when somebody looks at them
+        return found.to_pandas()
+    except (FileNotFoundError, RunError):
+        raise
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RunError(f"{path} is damaged ({reason[:200]}): copy it again or train again") from error
+
+
+def unpacked_bytes(facts: pq.FileMetaData) -> int:
+    """What a table says that it unpacks to: the larger of what its parts say and eight bytes a cell."""
+    parts = [facts.row_group(number) for number in range(facts.num_row_groups)]
+    return max(sum(part.total_byte_size for part in parts), 8 * facts.num_rows * facts.num_columns)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmer_core.checkpoint import damaged
 from mmer_core.labels import Modality
 
 FILE = "out_of_distribution.safetensors"
@@ -117,26 +118,41 @@ def save(folder: Path, detectors: Mapping[Modality, MahalanobisDetector]) -> str
 
 
 def load(folder: Path) -> dict[Modality, MahalanobisDetector]:
-    """The inverse of `save`; empty if the model has no such file."""
+    """The inverse of `save`; empty if the model has no such file.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds something else.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     if not (folder / FILE).is_file():
         return {}
-    tensors = load_file(folder / FILE)
-    return {
-        Modality(name): MahalanobisDetector(
-            tensors[f"{name}.mean"],
-            tensors[f"{name}.scale"],
-            _triangle(tensors[f"{name}.whitening"], len(tensors[f"{name}.mean"])),
-            float(tensors[f"{name}.limit"][0]),
-            float(tensors[f"{name}.temperature_slope"][0]),
-        )
-        for name in sorted({key.partition(".")[0] for key in tensors})
-    }
+    try:
+        tensors = load_file(folder / FILE)
+        names = sorted({key.partition(".")[0] for key in tensors})
+        return {Modality(name): _detector(tensors, name) for name in names}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SafetensorError) as error:
+        raise damaged(folder / FILE, error) from error
+
+
+def _detector(tensors: Mapping[str, np.ndarray], name: str) -> MahalanobisDetector:
+    mean, scale = tensors[f"{name}.mean"], tensors[f"{name}.scale"]
+    if mean.ndim != 1 or scale.shape != mean.shape:
+        raise ValueError(f"the mean of {name} has the shape {mean.shape}, its scale {scale.shape}")
+    return MahalanobisDetector(
+        mean,
+        scale,
+        _triangle(tensors[f"{name}.whitening"], len(mean)),
+        float(tensors[f"{name}.limit"][0]),
+        float(tensors[f"{name}.temperature_slope"][0]),
+    )
 
 
 def _triangle(lower: np.ndarray, width: int) -> np.ndarray:
     """The (D, D) float32 matrix with these numbers in its lower triangle, row after row."""
+    if lower.shape != (width * (width + 1) // 2,):
+        raise ValueError(f"{lower.shape} numbers are no triangle of {width}")
     matrix = np.zeros((width, width), dtype=np.float32)
     matrix[np.tril_indices(width)] = lower
     return matrix

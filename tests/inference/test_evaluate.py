@@ -11,8 +11,9 @@ from mmer_core.cli.evaluate import describe
 from mmer_core.clip import Dialogue
 from mmer_core.inference import evaluate as evaluation
 from mmer_core.inference.baseline import Baseline
-from mmer_core.inference.evaluate import OWN, Answer, Evaluation, answer_subsets, evaluate
+from mmer_core.inference.evaluate import OWN, answer_subsets, evaluate
 from mmer_core.inference.items import Item, Skipped, class_of, read_items
+from mmer_core.inference.scored import Answer, Evaluation
 from mmer_core.inference.scoring import InputScaling
 from mmer_core.labels import EMOTIONS, Modality, subset_name, subsets
 from mmer_core.media.loading import MediaError

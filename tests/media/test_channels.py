@@ -1,5 +1,6 @@
 """Sound that the plain mix of its channels or tracks would spoil."""
 
+import io
 from fractions import Fraction
 
 import av
@@ -54,6 +55,50 @@ def test_it_sounds_like_the_clean_one(channels):
 def test_otherwise_the_channels_are_mixed(other):
     channels = np.stack([voice(), other])
     assert better_channel(channels, channels.mean(axis=0)) is None
+
+
+def encoded(codec: str, container: str, rate: int, layout: str, tone: np.ndarray) -> bytes:
+    """A file with the same tone in each channel of the layout."""
+    buffer, count = io.BytesIO(), av.AudioLayout(layout).nb_channels
+    with av.open(buffer, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        packed = np.repeat(tone[:, None], count, axis=1)
+        for start in range(0, len(tone), 1024):
+            piece = np.ascontiguousarray(packed[start : start + 1024]).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "layout"),
+    [
+        ("pcm_s16le", "wav", "7.1"),
+        ("pcm_f32le", "wav", "7.1"),
+        ("flac", "flac", "7.1"),
+        ("aac", "ipod", "7.1"),
+        ("libopus", "ogg", "7.1"),
+        ("pcm_s24le", "wav", "hexadecagonal"),
+        ("pcm_f32le", "wav", "22.2"),
+    ],
+)
+def test_surround_sound_is_heard(codec, container, layout):
+    """PyAV counts a ninth plane in eight channels, and crashes when it reads it."""
+    rate = 48_000
+    clip = load_upload(encoded(codec, container, rate, layout, make.tone(0.5, rate)), "surround")
+    assert make.pitch(clip.waveform) == pytest.approx(make.TONE, abs=4)
+    assert np.abs(clip.waveform[2000:6000]).max() == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("channels", [8, 12])
+def test_invalid_samples_of_many_channels_are_silence(channels):
+    samples = np.repeat(make.tone(0.5)[:, None], channels, axis=1)
+    samples[100:200] = np.nan
+    clip = load_upload(make.wav_bytes(samples, RATE), "surround.wav")
+    assert "the sound holds invalid samples; they were replaced by silence" in clip.notes
+    assert make.pitch(clip.waveform) == pytest.approx(make.TONE, abs=4)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])

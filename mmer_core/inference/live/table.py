@@ -11,6 +11,7 @@ from datetime import datetime
 from mmer_core.inference.live.moment import SeenFace
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
+from mmer_core.runs.spreadsheets import inert
 
 PER_SECOND = 4  # answers at most
 MOST = 3 * 3600 * PER_SECOND  # answers that a table holds: three hours
@@ -25,7 +26,6 @@ COLUMNS = (
     *(f"{m.value}_label" for m in _ALONE),
     "words",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for the beginning of a formula
 
 
 class SessionTable:
@@ -119,7 +119,7 @@ def _rows(
         if not face.main and face.label is not None and face.probabilities is not None:
             answer = _answer(face.label, face.probabilities[face.label], unsure_below)
             rows.append([str(face.person), *answer, "", "", face.label, ""])
-    return [[f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row] for row in rows]
+    return [[inert(cell) for cell in row] for row in rows]
 
 
 def _answer(label: str, probability: float, unsure_below: float) -> tuple[str, str, str]:

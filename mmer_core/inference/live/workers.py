@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmer_core.inference.live.reader import LiveReader, Moment
+from mmer_core.runs.defects import log_defect
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +97,8 @@ class LiveWorkers:
             began = self.reader.clock()
             try:
                 step()
-            except Exception:
-                log.exception("a step of the live reading failed; it goes on with the next picture or sound")
+            except Exception as error:  # noqa: BLE001  told to the log; the next picture is another
+                log_defect(log, "a step of the live reading failed; it goes on with the next", error)
             wait = max(0.005, every - (self.reader.clock() - began))
 
     def _watch(self, stop: threading.Event) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.config import Limits
-from mmer_core.media.decoder import DISK_FULL
+from mmer_core.media.decoder import DISK_FULL, sandbox
 from mmer_core.media.decoder.budget import most_bytes
 
 try:
@@ -36,9 +36,12 @@ class Report:
 
 
 def restrict(limits: Limits) -> None:
-    """Take the limits on. From here on this process can open nothing more: no file, no socket."""
+    """Take the limits on. From here on this process can open nothing more: no file, no socket. On Linux it
+    cannot start a program, change a file's name or signal another process either, see `sandbox`.
+    """
     if resource is None:
         return
+    sandbox.close_files()
     written = most_bytes(limits) + int(limits.max_seconds * SAMPLE_RATE) * 4 + 2**20
     for what, most in (
         (resource.RLIMIT_AS, limits.memory),
@@ -49,6 +52,7 @@ def restrict(limits: Limits) -> None:
     ):
         with contextlib.suppress(ValueError, OSError):  # already lower, or unknown to this system
             resource.setrlimit(what, (most, most))
+    sandbox.close_calls()
 
 
 def full_disk(error: OSError) -> int:

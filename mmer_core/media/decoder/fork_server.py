@@ -4,7 +4,8 @@ So no file waits for an interpreter to start, and each still has a process of it
 The server itself never sees a file's bytes. It ends when its parent does.
 
 A request is a line of JSON with three descriptors: the file, where errors go, and a pipe for the answer. The
-answer is a line with the child's process id, then one with its exit status.
+answer is a line with the child's process id, then one with its exit status and the most memory that it held,
+bytes.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def serve(requests: socket.socket) -> None:
 
 
 def _keep(request: dict[str, Any], modules: dict[str, Any], source: int, errors: int, answer: int) -> None:
-    """Fork the child, tell its process id, wait for it and tell its status; never returns."""
+    """Fork the child, tell its process id, wait for it, tell its status and memory; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
@@ -53,8 +54,9 @@ def _keep(request: dict[str, Any], modules: dict[str, Any], source: int, errors:
             sys.stderr.flush()
             os._exit(status)
     os.write(answer, f"{child}\n".encode())
-    _, ended = os.waitpid(child, 0)
-    os.write(answer, f"{os.waitstatus_to_exitcode(ended)}\n".encode())
+    _, ended, used = os.wait4(child, 0)
+    held = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    os.write(answer, f"{os.waitstatus_to_exitcode(ended)} {held}\n".encode())
     os._exit(0)
 
 

@@ -13,6 +13,15 @@ from mmer_core.media.decoder.channels import SILENT, better_channel, without_off
 from mmer_core.media.decoder.stream import frame_time
 
 RATES = (1_000, 1_000_000)  # Hz; outside, a header is damaged or hostile
+#: FFmpeg's name of a packed sample format -> its type
+PLAIN = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "s64": np.int64,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
 SURROUND = 8  # channels; above, there is no agreed layout and the mean is taken
 GAP = 0.1  # seconds; a longer hole is filled with silence so that sound and picture stay together
 
@@ -102,7 +111,7 @@ class Sound:
     def _resample(self, frame: AudioFrame | None) -> None:
         """Write the mix and keep the channels of a frame; None stands for what the resamplers still hold."""
         if self._apart is not None:
-            pieces = [piece.to_ndarray() for piece in self._apart.resample(frame)]
+            pieces = [samples_of(piece) for piece in self._apart.resample(frame)]
             self._channels.extend(pieces)
             if self._resampler is None:
                 for left, right in pieces:
@@ -122,7 +131,7 @@ class Sound:
             self._count = 0
             self._channels.clear()
         if self._count:
-            self._apart = av.AudioResampler(format="fltp", layout=frame.layout.name, rate=SAMPLE_RATE)
+            self._apart = av.AudioResampler(format="flt", layout=frame.layout.name, rate=SAMPLE_RATE)
         if self._apart is None or frame.layout.name != "stereo":
             # Without the option a float mix is the sum of the channels: louder than the same sound recorded
             # in one.
@@ -145,19 +154,17 @@ class Sound:
         crowded = frame.layout.nb_channels > SURROUND
         if not floating and not crowded:
             return frame
-        samples: Any = frame.to_ndarray()
+        samples = samples_of(frame)
         if floating and not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
             self.silenced = True
         elif not crowded:
             return frame
-        name, layout = frame.format.name, frame.layout.name
+        name, layout = frame.format.packed.name, frame.layout.name
         if crowded:
-            samples = mean_channel(
-                samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-            )
-            name, layout = "flt", "mono"
-        clean = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=name, layout=layout)
+            samples, name, layout = mean_channel(samples), "flt", "mono"
+        packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+        clean = AudioFrame.from_ndarray(packed, format=name, layout=layout)
         clean.sample_rate = frame.sample_rate
         return clean
 
@@ -167,6 +174,19 @@ class Sound:
         self._file.flush()
         self._mix.append(samples)
         self.written += len(samples)
+
+
+def samples_of(frame: AudioFrame) -> np.ndarray:
+    """(C, N) samples of a frame, in its own type.
+
+    Not `AudioFrame.to_ndarray`: where eight or more channels lie in planes, PyAV 18.1 reads pointers beyond
+    the last.
+    """
+    kind, channels = PLAIN[frame.format.packed.name], frame.layout.nb_channels
+    planes: Any = frame.planes  # buffers, which PyAV's types do not tell
+    if frame.format.is_planar:
+        return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes[:channels]])
+    return np.frombuffer(planes[0], kind, frame.samples * channels).reshape(-1, channels).T
 
 
 def mean_channel(channels: np.ndarray) -> np.ndarray:
