@@ -18,6 +18,7 @@ from ui.about.model import (
     show_trained,
 )
 from ui.about.model_card import label_table
+from ui.forgetting import forget_button, show_forgotten
 from ui.model_choice import is_shipped
 from ui.models import chosen_folder
 from ui.page import frame
@@ -27,10 +28,12 @@ PRIVACY = (
     "- Everything is computed in this app's own process, on the computer that runs it; "
     "nothing is sent anywhere else, and there is no telemetry.\n"
     "- Camera and microphone are read only after you press start, and only until you press stop.\n"
-    "- A file is written once to a temporary folder to be read, and removed at once; one of over 100 MB "
-    "stays there, for this app's eyes only, until its visit ends.\n"
+    "- A file is written once to a temporary folder to be read, and removed at once; one of over 100 MB, and "
+    "a recording that is read whole, stays there, for this app's eyes only, until its visit ends.\n"
     "- The last few clips stay in memory while this page is open, so that they need not be "
-    "read again. Nothing is kept after that.\n"
+    "read again. Two minutes after you close it they are gone, in memory and on disk; with the button "
+    "below, at once.\n"
+    "- The app's log holds no clips, no words and no names of files.\n"
     "- Ask the people in a clip before you analyse it."
 )
 
@@ -60,6 +63,8 @@ with frame("About"):
 
     st.header("Your clips", anchor="privacy", icon=":material/lock:")
     st.markdown(PRIVACY)
+    forget_button("Forget everything now", "forget-everything")
+    show_forgotten()
 
     if record:
         title = "More about the model" if is_shipped() else "More about the shipped model"

@@ -21,6 +21,7 @@ from ui.analyze.shipped import show_shipped
 from ui.analyze.source import Source, chosen
 from ui.analyze.strip import compared_with, show_strip
 from ui.analyze.visit import remember
+from ui.forgetting import show_forgotten
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import frame
 from ui.text import plain
@@ -81,6 +82,7 @@ with frame("Analyze"):
     with st.container(key="asked" if source is None else "answered"):
         st.title("What emotion is in this clip?")
         show_strip()
+        show_forgotten()
     intake(source)
     shipped = shipped_answer(source) if source is not None and compared_with() is None else None
     with st.container():  # always there, so that nothing below moves when the notice goes

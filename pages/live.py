@@ -16,7 +16,7 @@ from ui.live.visit import LiveVisit, live_visit
 from ui.model_choice import choose_model, usable_modalities
 from ui.models import model_loader, show_loading
 from ui.page import PAGES, frame
-from ui.text import listed
+from ui.text import listed, plain
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -78,11 +78,11 @@ def show_sentences(visit: LiveVisit, servers: list[dict[str, object]], setting_e
     if setting_error:
         st.error(setting_error, icon=":material/error:")
     if visit.failure:
-        st.error(visit.failure, icon=":material/error:")
+        st.error(plain(visit.failure), icon=":material/error:")
     elif not visit.running and visit.problems:
-        st.warning(" ".join(device_sentences(visit.problems, visit.kinds)), icon=":material/warning:")
+        st.warning(plain(" ".join(device_sentences(visit.problems, visit.kinds))), icon=":material/warning:")
     if not visit.running and (sentence := reach_sentence(st.context.url, servers)):
-        st.info(sentence, icon=":material/info:")
+        st.info(plain(sentence), icon=":material/info:")
 
 
 def show_running(visit: LiveVisit, servers: list[dict[str, object]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import sys
 import tempfile
@@ -15,8 +16,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The user's own runs and features are neither read nor written. Set before mmer_core.config is imported.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="mmer-tests-")
 
-import pytest
-from hypothesis import settings
+# Nothing here, and in the processes that tests start, reaches another machine.
+NO_NETWORK = Path(__file__).parent / "no_network"
+ATTEMPTS = Path(os.environ["XDG_DATA_HOME"]) / "attempts"
+os.environ["MMER_TESTS_ATTEMPTS"] = str(ATTEMPTS)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(NO_NETWORK), os.environ.get("PYTHONPATH")]))
+runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # A slow machine is not a failed test, and every run tries the same examples.
 settings.register_profile("project", deadline=None, derandomize=True)
@@ -63,6 +71,16 @@ def own_main():
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def no_requests():
+    """A test fails if something in it tried to reach another machine."""
+    yield
+    if ATTEMPTS.exists():
+        told = ATTEMPTS.read_text(encoding="utf-8")
+        ATTEMPTS.unlink()
+        pytest.fail(told)
 
 
 @pytest.fixture

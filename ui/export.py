@@ -14,6 +14,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mmer_core.runs.spreadsheets import without_formulas
+from ui.figure import tamed
+
 _MEDIA_TYPES = {
     ".csv": "text/csv",
     ".eaf": "application/xml",
@@ -158,7 +161,7 @@ def offer_table(table: pd.DataFrame, name: str) -> None:
     """
     offer_file(
         "CSV",
-        lambda: table.to_csv(index=False),
+        lambda: without_formulas(table).to_csv(index=False),
         f"{name}.csv",
         key=f"csv-{name}",
         help="Save this table as comma-separated values.",
@@ -193,7 +196,7 @@ def offline_page(figure: go.Figure) -> str:
     """The figure as one HTML page with plotly.js inside (about 5 MB), on white, whatever the page's theme
     was.
     """
-    copy = go.Figure(figure)
+    copy = go.Figure(tamed(figure))
     copy.update_layout(paper_bgcolor="white", plot_bgcolor="white", template="plotly_white")
     return str(
         copy.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True})

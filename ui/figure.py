@@ -7,6 +7,7 @@ colours do not on white.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,31 @@ CONFIG: dict[str, Any] = {
     "showTips": False,
 }
 STILL: dict[str, Any] = {"staticPlot": True}
+
+
+_OWN_TAGS = re.compile(r"<(?!/?(?:b|i|br|extra)\s*/?>)")
+
+
+def tamed(figure: go.Figure) -> go.Figure:
+    """The figure with names from people as they are: of Plotly's markup only the few tags without attributes
+    that figures here use have a meaning, so no name makes a link.
+    """
+    found, changed = _tamed(figure.to_plotly_json())
+    return go.Figure(found) if changed else figure
+
+
+def _tamed(value: Any) -> tuple[Any, bool]:
+    """The value, and whether it is another than it was."""
+    if isinstance(value, str):
+        found = _OWN_TAGS.sub("&lt;", value)
+        return found, found != value
+    if isinstance(value, dict):
+        parts = {key: _tamed(part) for key, part in value.items()}
+        return {key: part for key, (part, _) in parts.items()}, any(c for _, c in parts.values())
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype.kind in "OU"):
+        items = [_tamed(part) for part in value]
+        return [part for part, _ in items], any(c for _, c in items)
+    return value, False
 
 
 def percent(probability: float) -> str:

@@ -211,7 +211,7 @@ def show_loading() -> bool:
     try:
         model = loader.wait()
     except ModelUnavailable as error:
-        st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
+        st.error(plain(sentence_case(str(error))), title="No model", icon=":material/error:")
         st.button(
             "Try again",
             on_click=forget_loaded,

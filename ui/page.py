@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
+from ui.keeping import keep_nothing
 from ui.theme import INK_ON_LIGHT
 
 ROOT = Path(__file__).resolve().parent.parent  # the folder of app.py
 PAGES = ROOT / "pages"
 WIDTH = 1120  # pixels; lines and charts get no wider on a large screen
 _ENTERED = "entered"
+_PASSED_ON = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
 _ADDRESSES = "addresses"
 
 
 def enter() -> None:
-    """Called by app.py on every run: this visit has the navigation bar."""
+    """Called by app.py on every run: this visit has the navigation bar, and what it leaves in memory or on
+    disk goes soon after its page was closed.
+    """
+    keep_nothing()
     st.session_state[_ENTERED] = True
 
 
@@ -53,10 +60,27 @@ def addresses() -> dict[str, dict[str, list[str]]]:
 def trusted() -> bool:
     """Whether this visit may start processes and name folders of the machine that the app runs on.
 
-    A visitor at that machine may; from another one only if whoever started the app set `MMER_TRUST_VISITORS`.
+    A visitor at that machine may; from another one, or through a proxy, only if whoever started the app set
+    `MMER_TRUST_VISITORS`.
     """
-    address = st.context.ip_address  # no text for a visitor at this machine
-    return not isinstance(address, str) or bool(os.environ.get("MMER_TRUST_VISITORS"))
+    here = not isinstance(st.context.ip_address, str)  # no text for a visitor at this machine
+    return (here and came_directly(st.context.headers)) or bool(os.environ.get("MMER_TRUST_VISITORS"))
+
+
+def came_directly(headers: Mapping[str, str]) -> bool:
+    """Whether a request was made to this machine by its own name, and no proxy says that it passed it on: who
+    comes through one at this machine seems to be at this machine, too.
+    """
+    sent = {name.lower(): value for name, value in headers.items()}
+    host = urlsplit(f"//{sent.get('host', 'localhost')}").hostname or ""
+    return not _PASSED_ON & sent.keys() and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def ink() -> str | None:

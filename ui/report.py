@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from mmer_core.inference.card import PROHIBITED
-from ui.figure import CONFIG
+from ui.figure import CONFIG, tamed
 from ui.text import sentence_case
 
 _RIGHT = ' class="number"'
@@ -110,7 +110,7 @@ def code(text: str) -> str:
 
 def figure(chart: go.Figure, alt: str) -> str:
     """An interactive figure; `document` brings plotly.js."""
-    chart = go.Figure(chart).update_layout(template="plotly_white", font_color=INK, font_family=_FONTS)
+    chart = go.Figure(tamed(chart)).update_layout(template="plotly_white", font_color=INK, font_family=_FONTS)
     drawn = chart.to_html(full_html=False, include_plotlyjs=False, config={**CONFIG, "responsive": True})
     return f'<div class="figure" role="img" aria-label="{escape(alt)}">{drawn}</div>'
 

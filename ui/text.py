@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from mmer_core.inference.timeline import CONFIDENT
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent
 
+_LOADS = re.compile(r"\](?=[(\[:])|[<$]|:(?=[\w-]+[:/\[])")
+_SYMBOL = re.compile(r":(?=[a-zA-Z+_-][\w/+-]*:)")
 #: Titles of the steps of an analysis, in progress and timings; those of `EmotionModel.observe` among them.
 STEPS: dict[str, str] = {
     "models": "Waiting for the model",
@@ -201,5 +204,17 @@ def sentence_case(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without meaning to Markdown: a file may be called anything."""
+    """The text without meaning to Markdown: a file may be called anything.
+
+    Streamlit looks for symbols such as `:smile:` after backslashes are gone, so a mark that nobody sees
+    stands after their first colon.
+    """
+    text = _SYMBOL.sub(":\u2060", text)
     return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)
+
+
+def unlinked(markdown: str) -> str:
+    """Markdown whose headings, lists, tables and bold text stay, and in which nothing is linked, loaded,
+    drawn as a symbol or set as a formula.
+    """
+    return _LOADS.sub(r"\\\g<0>", _SYMBOL.sub(":\u2060", markdown))

@@ -7,12 +7,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmer_core.cli.predict import add_model_arguments
+from mmer_core.clock import clock
 
 if TYPE_CHECKING:
-    from mmer_core.inference.evaluate import Evaluation
+    from mmer_core.inference.scored import Evaluation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="TABLE",
+        help="write the answers as a table too (.csv, .parquet); what is scored is kept beside it, and "
+        "started again after a kill, only what is missing is read",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="with --out: replace a table that is there")
 
 
 def run(args: argparse.Namespace) -> int:
+    from mmer_core.batch.evaluation import evaluate_into
     from mmer_core.cli.reading import refuse_empty, tell_left_out
     from mmer_core.inference import record
     from mmer_core.inference.evaluate import evaluate
@@ -42,23 +55,34 @@ def run(args: argparse.Namespace) -> int:
     if not items:
         tell_left_out([(row.id, row.reason) for row in skipped])
         refuse_empty(args.manifest, 0, len(skipped))
-    total = len(items)
-
-    def progress(done: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    result = evaluate(
-        folder,
-        items,
-        skipped=skipped,
-        baseline=args.baseline,
-        jobs=args.jobs,
-        device=args.device,
-        progress=progress,
-    )
+    options = {
+        "skipped": skipped,
+        "baseline": args.baseline,
+        "jobs": args.jobs,
+        "device": args.device,
+        "progress": _progress(len(items)),
+    }
+    if args.out is None:
+        result = evaluate(folder, items, **options)
+    else:
+        result = evaluate_into(args.out, folder, items, overwrite=args.overwrite, **options)
     print(json.dumps(result.to_json(), indent=2, ensure_ascii=False) if args.json else describe(result))
     return 0 if result.answers else 2
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    """Tells how many are done, and how long the rest will take."""
+    started, first = time.monotonic(), 0
+
+    def progress(done: int) -> None:
+        nonlocal first
+        first = first or done - 1  # those of an earlier start took no time
+        left = (time.monotonic() - started) / (done - first) * (total - done)
+        if sys.stderr.isatty():
+            rest = f", about {clock(left)} left" if done < total else " " * 20
+            print(f"\r{done}/{total}{rest}  ", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return progress
 
 
 def describe(result: Evaluation) -> str:

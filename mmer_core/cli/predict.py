@@ -10,17 +10,22 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mmer_core.cli import several, utterances
 from mmer_core.labels import MODALITY_TITLES, parse_modality
 from mmer_core.media.recogniser import RECOGNISERS, VARIABLE, SpeechUnavailable, check_usable
 
 if TYPE_CHECKING:
+    from mmer_core.clip import Clip
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.observation import Observation
     from mmer_core.inference.prediction import Prediction
+
+T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +91,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mmer_core.config import Limits
     from mmer_core.inference.shipped import load_model
-    from mmer_core.media.loading import load_clip, text_clip
+    from mmer_core.media.file_checks import check_file, display_name
 
     _hear_with(args.words_from)
     if args.utterances:
@@ -105,21 +111,17 @@ def run(args: argparse.Namespace) -> int:
         if cut:
             raise ValueError("--start and --end are for one clip: name one, or leave them out")
         return several.run(args.clips, args)
-    started = time.perf_counter()
-    clip = (
-        load_clip(args.clips[0], text=args.text, start=args.start, end=args.end)
-        if args.clips
-        else text_clip(args.text)
-    )
-    clip = clip.after(args.before)
-    decoded = time.perf_counter()
-    model = load_model(args.checkpoint, args.device)
-    loaded = time.perf_counter()
+    if args.clips:  # said before torch is loaded
+        check_file(args.clips[0], display_name(args.clips[0].name), Limits())
+    with ThreadPoolExecutor(1, thread_name_prefix="decoding") as beside:
+        decoding = beside.submit(_timed, lambda: _clip_of(args))  # in a process of its own, while torch loads
+        model, loading = _timed(lambda: load_model(args.checkpoint, args.device))
+        clip, decoded = decoding.result()
     use = [m for m in model.modalities if m not in args.without]
     baseline = model.baseline(args.baseline) if args.baseline else {}
     observation = model.with_baseline(model.observe(clip, use=use), baseline)
     prediction = model.fuse(observation, use)
-    prediction.timings.update({"decode": decoded - started, "load": loaded - decoded})
+    prediction.timings.update({"decode": decoded, "load": loading})
     if args.json:
         print(json.dumps(prediction.to_json(), indent=2, ensure_ascii=False))
         return 0
@@ -130,6 +132,22 @@ def run(args: argparse.Namespace) -> int:
     if changing := _changes(model, observation):
         print(f"\n{changing}")
     return 0
+
+
+def _clip_of(args: argparse.Namespace) -> Clip:
+    """The clip or the words that are named, behind the turns before them."""
+    from mmer_core.media.loading import load_clip, text_clip
+
+    if not args.clips:
+        return text_clip(args.text).after(args.before)
+    clip = load_clip(args.clips[0], text=args.text, start=args.start, end=args.end)
+    return clip.after(args.before)
+
+
+def _timed(do: Callable[[], T]) -> tuple[T, float]:
+    """What a function returns, and the seconds that it took."""
+    started = time.perf_counter()
+    return do(), time.perf_counter() - started
 
 
 def _hear_with(words_from: str | None) -> None:

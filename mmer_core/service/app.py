@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -17,10 +18,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from mmer_core import __version__
 from mmer_core.inference.card import PROHIBITED
 from mmer_core.recordings.pieces import MOST_SECONDS
+from mmer_core.runs.defects import log_defect
 from mmer_core.service import predicting, recordings, schema
 from mmer_core.service.bodies import linger
+from mmer_core.service.headers import SAFE
 from mmer_core.service.refusals import ClientLeft, Refusal
-from mmer_core.service.service import Service, log_defect
+from mmer_core.service.service import Service
 
 DESCRIPTION = (
     "Says which emotion a clip or a sentence shows, and what words, voice and face each contributed. It "
@@ -33,6 +36,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+log = logging.getLogger(__name__)
 bearer = HTTPBearer(auto_error=False)
 
 
@@ -188,7 +192,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 
 class _Counting:
-    """Counts requests by route and status, and their seconds; an unexpected error becomes one sentence."""
+    """Counts requests by route and status, and their seconds; an unexpected error becomes one sentence. Every
+    answer gets the headers that keep a browser from making anything of it.
+    """
 
     def __init__(self, app: Any, service: Service) -> None:
         self._app, self._metrics = app, service.metrics
@@ -202,12 +208,14 @@ class _Counting:
         async def counted(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *SAFE]}
             await send(message)
 
         try:
             await self._app(scope, receive, counted)
         except Exception as error:  # noqa: BLE001  a defect; its message may hold a client's words
-            log_defect(error)
+            log_defect(log, "a request failed", error)
             if not status:
                 await JSONResponse({"error": DEFECT}, 500)(scope, receive, counted)
         finally:

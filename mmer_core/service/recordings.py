@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import tempfile
 import threading
 import time
@@ -18,12 +19,13 @@ from fastapi import Request
 from mmer_core.media.loading import MediaError
 from mmer_core.recordings import Progress, Recording, Utterance, read_recording
 from mmer_core.recordings.summary import summarise
+from mmer_core.runs.defects import log_defect
 from mmer_core.service.asked import RECORDING_PARTS, Stretch, recording_of
 from mmer_core.service.bodies import read_body, until_left
 from mmer_core.service.interruption import InterruptibleThread
 from mmer_core.service.predicting import place_in
 from mmer_core.service.refusals import ClientLeft, Refusal
-from mmer_core.service.service import Service, log_defect
+from mmer_core.service.service import Service
 from mmer_core.service.uploads import read_form
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ SHOWN = "the recording"  # the name of the file on our disk, as sentences name i
 FAILED = "the recording could not be read because of a defect in the program: report it, and try another"
 CLOSED = "the service was shut down before the end of the recording"
 Event = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 class RecordingReading:
@@ -103,7 +106,7 @@ class RecordingReading:
             self._service.metrics.refused.labels("recording").inc()
             self._tell({"event": "error", "error": str(error)})
         except Exception as error:  # noqa: BLE001  told to the client in one sentence
-            log_defect(error)
+            log_defect(log, "a recording could not be read", error)
             self._tell({"event": "error", "error": FAILED, "defect": True})
         finally:
             self._service.recordings.took(time.monotonic() - began)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -32,7 +30,6 @@ LOADING = 5  # seconds after which to ask a service again that loads its model
 CLOSING = "the service is shutting down: send the request again later"
 T = TypeVar("T")
 Known = Mapping[Modality, Baseline]
-log = logging.getLogger(__name__)
 
 
 class Service:
@@ -184,9 +181,3 @@ def _baseline(model: EmotionModel, clips: Clips) -> Known:
         return model.baseline(clips.baseline)
     except (MediaError, ValueError) as error:
         raise Refusal(422, f"the baseline cannot be used: {error}") from error
-
-
-def log_defect(error: BaseException) -> None:
-    """Log where an unexpected error came from, without its message, which may hold a client's words."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    log.error("a request failed with %s\n%s", type(error).__name__, frames)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import pickle
+import pickle  # nosec B403 # for TensorUnpickler, which builds nothing but tensors
 import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence

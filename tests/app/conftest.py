@@ -11,7 +11,15 @@ from streamlit.testing.v1 import AppTest
 from mmer_core.config import ROOT
 from mmer_core.media.speech import Transcript
 from tiny_model import make_clip, make_model
-from ui import models, runs
+from ui import keeping, models, runs
+
+
+@pytest.fixture(autouse=True)
+def shared_process(monkeypatch):
+    """Tests end no sessions and stay in the temporary folder that they were given: `ui.keeping` is tested in
+    processes of its own.
+    """
+    monkeypatch.setattr(keeping, "_begin", lambda: None)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 
 from mmer_core.cli import main, serve
 from mmer_core.config import Limits
+from mmer_core.runs import private_folder
 
 server = pytest.importorskip("mmer_core.service.server")
 
@@ -18,6 +19,7 @@ def served(monkeypatch):
         options["started"]("http://127.0.0.1:8000")
 
     monkeypatch.setattr(server, "serve", note)
+    monkeypatch.setattr(private_folder, "work_in_private_folder", lambda: None)  # of a process of its own
     return asked
 
 

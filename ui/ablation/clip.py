@@ -19,6 +19,7 @@ from ui.figure import CONFIG, number, signed
 from ui.headline import UNSURE, unsure_sentence
 from ui.models import ModelUnavailable, model_loader, show_loading
 from ui.page import PAGES, ink
+from ui.plot import show_figure
 from ui.text import agreement_sentence, plain, sentence_case
 from ui.theme import emotion_name
 
@@ -41,7 +42,7 @@ def show_last_clip() -> None:
     try:
         model = model_loader().wait()
     except ModelUnavailable as error:
-        st.error(sentence_case(str(error)), icon=":material/error:")
+        st.error(plain(sentence_case(str(error))), icon=":material/error:")
         return
     analysis = latest(model.identity["sha256"])
     if analysis is None:
@@ -90,7 +91,7 @@ def _show_answer(prediction: Prediction, everything: Prediction | None) -> None:
     st.markdown(f"#### {UNSURE}, perhaps {answer}" if prediction.unsure else f"#### {answer}")
     reference = None if everything is None else everything.probabilities
     figure = emotion_bars(prediction.probabilities, reference, ink())
-    st.plotly_chart(figure, config=CONFIG, key="clip-emotions", alt=describe(prediction.probabilities))
+    show_figure(figure, config=CONFIG, key="clip-emotions", alt=describe(prediction.probabilities))
     notes = [unsure_sentence(prediction)] if prediction.unsure and prediction.used else []
     notes += ["The upright ticks mark the answer with everything on."] if everything is not None else []
     if not prediction.used:
@@ -115,7 +116,7 @@ def _show_shares(
     figure = share_table(labels, rows[0], shares, total, names=("Prior", "Answer"), ink=ink())
     best = labels.index(prediction.label)
     words = ", ".join(f"{MODALITY_TITLES[m]} {signed(float(v[best]))} points" for m, v in shares.items())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key="clip-shares",

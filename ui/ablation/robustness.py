@@ -13,6 +13,7 @@ from ui.ablation.scores import SCORES, answers, choose_score, majority, offer
 from ui.ablation.tables import case_rows, robustness_rows
 from ui.figure import CONFIG, number, subset_title
 from ui.page import ink
+from ui.plot import show_figure
 
 _MISSING = np.linspace(0, 1, 21)
 
@@ -38,7 +39,7 @@ def show_disagreement(run: CVRun) -> None:
     figure = disagreement_bars(cases, first, second, ink())
     names = case_names(first, second)
     words = ", ".join(f"{names[c.kind]} {number(c.share)}" for c in cases)
-    st.plotly_chart(figure, config=CONFIG, key="disagreement", alt=f"Share of clips in percent: {words}")
+    show_figure(figure, config=CONFIG, key="disagreement", alt=f"Share of clips in percent: {words}")
     offer(case_rows(cases, names), figure, f"{run.path.name}-disagreement-{first}-{second}")
     either = sum(c.share for c in cases[:3])
     differ = 1 - sum(c.share for c in cases if c.kind in ("both right", "same error"))
@@ -64,7 +65,7 @@ def show_robustness(run: CVRun) -> None:
         f"Expected {SCORES[metric]} from {number(float(result.random[0]))} with nothing missing to, when "
         f"all clips lack it: {words}"
     )
-    st.plotly_chart(figure, config=CONFIG, key="missing", alt=alt)
+    show_figure(figure, config=CONFIG, key="missing", alt=alt)
     offer(robustness_rows(result), figure, f"{run.path.name}-missing-{metric}")
     st.caption(
         f"{SCORES[metric]} in percent, its expectation: computed exactly from the stored answers of "

@@ -30,6 +30,7 @@ from ui.ablation.shares import show_shares
 from ui.ablation.tables import confusion_rows, subset_rows
 from ui.figure import CONFIG, number, score, signed, subset_title
 from ui.page import ink
+from ui.plot import show_figure
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix
 from ui.text import plain, sentence_case
 from ui.use_model import offer_model, results_link
@@ -138,7 +139,7 @@ def _show_matrix(run: CVRun, subset: str) -> None:
         f"{label} {number(recall)}"
         for label, recall in zip(run.labels, metrics.per_class(confusion)["recall"], strict=True)
     )
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key="matrix",
@@ -158,7 +159,7 @@ def _show_subsets(run: CVRun, subset: str) -> None:
         lines["chance"] = 1 / len(run.labels)
     figure = subset_bars(scores, subset, lines, ink())
     words = ", ".join(f"{subset_title(name)} {score(v)}" for name, v in scores.items())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key="subsets",

@@ -15,6 +15,8 @@ from ui.ablation.share_charts import score_steps, share_table
 from ui.ablation.tables import recall_rows, share_rows
 from ui.figure import CONFIG, number, signed
 from ui.page import ink
+from ui.plot import show_figure
+from ui.text import plain
 
 
 @st.fragment
@@ -27,7 +29,7 @@ def show_shares(run: CVRun) -> None:
         shares = score_shares(run, metric)
         figure = score_steps(shares, "Everything on", ink=ink())
         words = ", ".join(f"{MODALITY_TITLES[m]} {signed(float(v))} points" for m, v in shares.value.items())
-        st.plotly_chart(
+        show_figure(
             figure,
             config=CONFIG,
             key="shares",
@@ -57,11 +59,11 @@ def _show_recalls(run: CVRun) -> None:
         ink=ink(),
         intervals=ends,
     )
-    st.plotly_chart(
+    show_figure(
         figure, config=CONFIG, key="recalls", alt=f"Recall of each emotion: {_strongest(shares, run.labels)}"
     )
     offer(recall_rows(shares, run.labels), figure, f"{run.path.name}-shapley-recall")
-    st.markdown(_strongest(shares, run.labels))
+    st.markdown(plain(_strongest(shares, run.labels)))
     st.caption(
         "Recall in percent: of the clips that show an emotion, how many are recognised. The start "
         "is a guess by class frequency; each modality's "

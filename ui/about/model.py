@@ -38,6 +38,7 @@ from ui.figure import CONFIG, STILL, subset_title
 from ui.model_choice import describe_model
 from ui.models import record_of
 from ui.page import ink
+from ui.plot import show_figure
 from ui.text import plain, sentence_case
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def show_limits(card: Mapping[str, Any]) -> None:
     """The limits that a card states."""
     if card.get("limits"):
         st.subheader("Limits", anchor=False)
-        st.markdown("\n".join(f"- {line}" for line in card["limits"]))
+        st.markdown("\n".join(f"- {plain(line)}" for line in card["limits"]))
 
 
 def show_strangers(card: Mapping[str, Any]) -> None:
@@ -137,7 +138,7 @@ def record_or_error(folder: Path) -> Mapping[str, Any] | None:
     try:
         return record_of(folder)
     except CheckpointError as error:
-        st.error(sentence_case(str(error)), title="No model", icon=":material/error:")
+        st.error(plain(sentence_case(str(error))), title="No model", icon=":material/error:")
         return None
 
 
@@ -165,7 +166,7 @@ def _show_modalities(card: Mapping[str, Any]) -> None:
             chart = class_bars(found, ink())
             values = ", ".join(f"{emotion} {100 * value:.1f} %" for emotion, value in found.values.items())
             alt = f"{MODALITY_TITLES[found.modality]} alone, {found.caption}: {values}"
-            st.plotly_chart(chart, config=STILL, key=f"classes-{name}", alt=alt)
+            show_figure(chart, config=STILL, key=f"classes-{name}", alt=alt)
             offer_figure(chart, f"model-{name}-emotions")
 
 
@@ -194,7 +195,7 @@ def _show_subsets(card: Mapping[str, Any], key: str) -> None:
             for name, row in subset_figures(card).items()
         )
         alt = f"Mean recall of every subset of the modalities: {values}"
-        st.plotly_chart(chart, config=STILL, key=f"{key}-subsets", alt=alt)
+        show_figure(chart, config=STILL, key=f"{key}-subsets", alt=alt)
         offer_figure(chart, f"{key}-subsets")
     with right:
         st.markdown(fused_table(card))
@@ -208,7 +209,7 @@ def _show_certainty(card: Mapping[str, Any], unsure_below: float) -> None:
             caption = f"{where} The further left, the fewer and the surer answers."
             st.caption(f"{risk_sentence(card, unsure_below)} {caption}".strip())
             chart = risk_lines(card, ink())
-            st.plotly_chart(chart, config=CONFIG, key="risk", alt=threshold_label(card))
+            show_figure(chart, config=CONFIG, key="risk", alt=threshold_label(card))
             offer_figure(chart, "model-risk-coverage")
     if warned := unlike_table(card):
         with _fold("How often it warns of unlike input", "warning"):

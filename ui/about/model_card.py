@@ -8,6 +8,7 @@ from typing import Any
 from mmer_core.inference.card import AGAINST
 from mmer_core.labels import EMOTIONS, LABEL_ALIASES, MODALITY_TITLES, Modality, parse_subset
 from ui.figure import gain, score
+from ui.text import plain, unlinked
 from ui.theme import emotion_symbol
 
 _NAMES = {
@@ -35,6 +36,7 @@ _GAINS = {
     "in dialogue": "MELD, development part, with the turns before them",
     "comments": "GoEmotions, test part",
 }
+_NO_LICENCE = "licence not stated"
 _SCORES = {
     "accuracy": "Accuracy",
     "ua": "UA",
@@ -51,7 +53,7 @@ def data_list(card: Mapping[str, Any]) -> str:
         for line in (
             f"- **{MODALITY_TITLES[m]}**",
             *(
-                f"  - {d['name']}: {_count(d.get('n'))}; {d.get('licence') or 'licence not stated'}"
+                f"  - {plain(d['name'])}: {_count(d.get('n'))}; {plain(d.get('licence') or _NO_LICENCE)}"
                 for d in card["data"][m]
             ),
         )
@@ -120,8 +122,8 @@ def _main_scores(
 
 def in_words(name: str) -> str:
     """A key of the figures in words: "cross_validation" -> "cross-validation by speaker"."""
-    plain = name.replace("_", " ")
-    return _NAMES.get(plain, plain)
+    words = name.replace("_", " ")
+    return _NAMES.get(words, words)
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -144,15 +146,16 @@ def label_table() -> str:
 
 
 def card_body(card: str) -> str:
-    """The model card without its own title, its headings one level lower: it stands in a section."""
+    """The model card without its own title, its headings one level lower: it stands in a section. It may have
+    come with a model from anywhere, so nothing in it is linked or loaded.
+    """
     lines = card.splitlines()
     kept = lines[1:] if lines and lines[0].startswith("# ") else lines
-    return "\n".join(f"#{line}" if line.startswith("#") else line for line in kept)
+    return unlinked("\n".join(f"#{line}" if line.startswith("#") else line for line in kept))
 
 
 def table(header: tuple[str, ...], rows: Sequence[Sequence[str]]) -> str:
-    """Rows as a Markdown table; a bar in a cell is escaped."""
+    """Rows as a Markdown table; a bar in a cell is escaped, and nothing in it is linked or loaded."""
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(
-        lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    )
+    cells = [[unlinked(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in cells])

@@ -15,6 +15,7 @@ from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_clip, load_upload, text_clip
+from mmer_core.runs.defects import log_defect
 from ui.analyze.ordinary_voice import compared
 from ui.analyze.source import Source
 from ui.models import ModelLoader, ModelUnavailable
@@ -199,8 +200,8 @@ def attempt(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis 
         raise
     except (MediaError, CheckpointError) as error:
         return _sentence(str(error), source)
-    except Exception as error:
-        log.exception("analysis failed")
+    except Exception as error:  # noqa: BLE001  told to the person and to the log
+        log_defect(log, "analysis failed", error)
         return (
             f"This could not be analysed ({type(error).__name__}): try another clip; the app's log "
             "has the details."

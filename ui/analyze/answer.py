@@ -207,4 +207,4 @@ def _show_times(prediction: Prediction, analysis: Analysis) -> None:
     st.markdown(f"##### Took {seconds(sum(timings.values()))}")
     rows = "\n".join(f"| {STEPS.get(step, step)} | {seconds(value)} |" for step, value in timings.items())
     st.markdown(f"| Step | Time |\n| --- | ---: |\n{rows}")
-    st.caption(f"Model {prediction.model.get('name', '?')}, {prediction.model.get('sha256', '')[:12]}")
+    st.caption(f"Model {plain(prediction.model.get('name', '?'))}, {prediction.model.get('sha256', '')[:12]}")

@@ -18,7 +18,7 @@ from ui.analyze.nothing import reasons
 from ui.analyze.ordinary_voice import compared, kept_voice
 from ui.analyze.source import Source
 from ui.models import ModelLoader
-from ui.text import STEPS, sentence_case
+from ui.text import STEPS, plain, sentence_case
 from ui.theme import emotion_name
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def read_next(sources: Sequence[Source], loader: ModelLoader, place: DeltaGenera
         if key in rows:
             continue
         done = sum(k in rows for k in keys)
-        told = f"{done} of {len(keys)} read · {display_name(source.name)}"
+        told = f"{done} of {len(keys)} read · {plain(display_name(source.name))}"
         place.progress(done / len(keys), text=told)
         rows[key] = _row_of(source, loader, _Line(place, done / len(keys), told))
         st.session_state[_ROWS] = dict(rows)

@@ -20,7 +20,8 @@ from ui.analyze.intake import LONGEST_TEXT
 from ui.figure import STILL
 from ui.headline import modality_html, verdict_html
 from ui.page import ink
-from ui.text import against_sentence, contribution_sentence, sentence_case
+from ui.plot import show_figure
+from ui.text import against_sentence, contribution_sentence, plain, sentence_case
 
 _PROMISES = {
     Modality.TEXT: "What is said, by speech recognition or typed by you. English works best.",
@@ -61,9 +62,9 @@ def show_unimodal(prediction: Prediction, modality: Modality, baseline: Baseline
     own = prediction.modalities[modality]
     st.html(modality_html(modality, verdict_html(own) or _NOT_USED))
     if own.probabilities is None:
-        st.caption(_why_absent(own))
+        st.caption(plain(_why_absent(own)))
         return
-    st.plotly_chart(
+    show_figure(
         unimodal_bars(own.probabilities, ink=ink()),
         config=STILL,
         key=f"unimodal-{modality}",
@@ -136,7 +137,7 @@ def show_voice(analysis: Analysis) -> None:
     waveform = analysis.observation.clip.waveform
     if waveform is not None and len(waveform) >= _SHORTEST_PICTURE and np.abs(waveform).max() > _SILENCE:
         figure = _sound_figure(analysis.digest, ink(), waveform)
-        st.plotly_chart(
+        show_figure(
             figure, config=STILL, key="sound", alt="Waveform of the sound, and its mel spectrogram below"
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmer_core.media.file_checks import MediaError, display_name
+from mmer_core.runs.defects import log_defect
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
 from ui.text import sentence_case
@@ -60,6 +61,12 @@ class FilmJob:
         """End it within a second; nothing is left of the film."""
         self._stop.set()
 
+    def forget(self) -> None:
+        """Cancel it, and remove the film if it is there."""
+        self.cancel()
+        if self._kept is not None:
+            self._kept.remove()
+
     def cancelled(self) -> bool:
         """Whether it was told to end."""
         return self._stop.is_set()
@@ -89,8 +96,8 @@ def _run(
         pass
     except (MediaError, OSError) as reason:
         error = sentence_case(str(reason).replace("recording", display_name(source.name), 1))
-    except Exception as reason:
-        log.exception("a film could not be made")
+    except Exception as reason:  # noqa: BLE001  told to the person and to the log
+        log_defect(log, "a film could not be made", reason)
         error = (
             f"The video could not be made ({type(reason).__name__}): try another recording; the app's log "
             "has the details."

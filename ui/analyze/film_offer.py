@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from ui.analyze.film_job import FilmJob
 from ui.analyze.source import Source
 from ui.export import offer_file
 from ui.figure import percent
+from ui.forgetting import counted, keeper
 from ui.text import plain, sentence_case
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ class _Order:
 def _jobs() -> dict[str, tuple[Called, FilmJob]]:
     found: dict[str, tuple[Called, FilmJob]] = st.session_state.setdefault(_JOBS, {})
     return found
+
+
+@keeper
+def _forget() -> Sequence[str]:
+    made = [job for _, job in _jobs().values() if not job.cancelled()]
+    for job in made:
+        job.forget()
+    return [counted(len(made), "video")] if made else []
 
 
 def offer_film(

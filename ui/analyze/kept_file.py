@@ -53,6 +53,10 @@ class KeptFile:
             raise _unwritable(name, error) from error
         self.sha256 = digest.hexdigest()
 
+    def remove(self) -> None:
+        """Remove it now, whoever still holds it."""
+        self._gone()
+
     @property
     def folder(self) -> Path:
         """Private, for what is made of the file; it goes with it."""

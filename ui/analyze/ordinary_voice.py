@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ import streamlit as st
 
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_upload
+from mmer_core.runs.defects import log_defect
+from ui.forgetting import keeper
 from ui.text import plain, sentence_case
 from ui.upload_limit import most_megabytes
 
@@ -77,8 +79,8 @@ class OrdinaryVoice:
             reason = str(error)
             named = reason.startswith(display_name(self.name)) and self.name != _RECORDED
             return f"{reason.removesuffix('.')}." if named else sentence_case(reason)
-        except Exception as error:
-            log.exception("the ordinary voice could not be read")
+        except Exception as error:  # noqa: BLE001  told to the person and to the log
+            log_defect(log, "the ordinary voice could not be read", error)
             return (
                 f"This recording could not be read ({type(error).__name__}): give another one; the app's log "
                 "has the details."
@@ -179,6 +181,11 @@ def _take(key: str, name: str | None = None) -> None:
 def _forget() -> None:
     st.session_state.pop(_KEPT, None)
     _renew()
+
+
+@keeper
+def _forget_voice() -> Sequence[str]:
+    return [] if st.session_state.pop(_KEPT, None) is None else ["the ordinary voice"]
 
 
 def _renew() -> None:

@@ -16,6 +16,7 @@ from ui.analyze.timeline_charts import LEFT, RIGHT
 from ui.analyze.window import Window
 from ui.figure import CONFIG, percent, quiet
 from ui.page import ink
+from ui.plot import show_figure
 from ui.text import plain
 from ui.theme import OUTLINE, emotion_colours, emotion_name
 
@@ -74,7 +75,7 @@ def show_person(
         st.caption("This face alone was not read: it is too small, or in view too briefly.")
         return None
     figure = person_figure(person, labels, span, ink())
-    st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_person(person, name))
+    show_figure(figure, config=CONFIG, key=_FIGURE, alt=describe_person(person, name))
     now = [Moment(e.start, e.end, said_by(e)) for e in person.emotions]
     length = max(span[1] - span[0], 0.001)
     asked = scrubber(_FIGURE, length, (LEFT, RIGHT), now, start=span[0], window=window, track=False)

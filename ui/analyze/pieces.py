@@ -12,6 +12,7 @@ from ui.analyze.charts import contribution_steps, describe, emotion_bars
 from ui.export import offer_figure
 from ui.figure import CONFIG, percent, points
 from ui.page import PAGES, ink
+from ui.plot import show_figure
 from ui.text import CAVEAT, plain
 from ui.theme import emotion_colour
 
@@ -50,7 +51,7 @@ def show_bars(
     """
     reference = None if everything is None else everything.probabilities
     figure = emotion_bars(prediction.probabilities, reference, ink())
-    st.plotly_chart(figure, config=CONFIG, key=key, alt=describe(prediction.probabilities))
+    show_figure(figure, config=CONFIG, key=key, alt=describe(prediction.probabilities))
     if everything is not None:
         st.caption("The upright ticks mark the answer with everything on.")
     return figure
@@ -64,7 +65,7 @@ def show_contributions(prediction: Prediction) -> None:
     figure = contribution_steps(used, prediction.probability, colour, ink())
     steps = ", ".join(f"{MODALITY_TITLES[m]} {points(v)}" for m, v in used.items())
     alt = f"Steps to {percent(prediction.probability)}: {steps}"
-    st.plotly_chart(figure, config=CONFIG, key="contributions", alt=alt)
+    show_figure(figure, config=CONFIG, key="contributions", alt=alt)
     st.caption(
         "Starting point: how common this emotion was in training. Each step is what one modality added or "
         "took away, averaged over every order of adding them (Shapley values), in percentage points."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmer_core.media.file_checks import MediaError, display_name
+from mmer_core.runs.defects import log_defect
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
 from ui.text import sentence_case
@@ -76,6 +77,12 @@ class RecordingJob:
         """Stop after the utterance that is being read; what was read stays."""
         self._stop.set()
 
+    def forget(self) -> None:
+        """Stop, and remove what was written for it."""
+        self.stop()
+        if self._kept is not None:
+            self._kept.remove()
+
     def stopped(self) -> bool:
         return self._stop.is_set()
 
@@ -95,8 +102,8 @@ def _run(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile | 
         recording = _read(job, order, kept)
     except MediaError as reason:
         error = _sentence(str(reason), kept, order.source)
-    except Exception as reason:
-        log.exception("a recording could not be read")
+    except Exception as reason:  # noqa: BLE001  told to the person and to the log
+        log_defect(log, "a recording could not be read", reason)
         error = (
             f"This recording could not be read ({type(reason).__name__}): try another one; the app's log has "
             "the details."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -25,7 +25,9 @@ from ui.analyze.utterance_lines import line_of, sentences_of, utterance_table
 from ui.analyze.window import go_to, window_of
 from ui.export import offer_file
 from ui.figure import CONFIG, percent
+from ui.forgetting import counted, keeper
 from ui.page import ink
+from ui.plot import show_figure
 from ui.text import plain, sentence_case
 from ui.theme import emotion_colours, emotion_name
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from mmer_core.recordings.exports.captions import Names
     from mmer_core.recordings.summary import Summary
 
-_FIGURE = "whole-timeline"
+_FIGURE, _NAME = "whole-timeline", "name-"
 _FORMATS = {
     ".csv": "CSV",
     ".parquet": "Parquet",
@@ -95,7 +97,7 @@ def _show_chosen(recording: Recording, source: Source, names: Names) -> Recordin
 
 def _show_over_time(recording: Recording, summary: Summary, source: Source, names: Names) -> None:
     figure = recording_figure(recording, names, ink())
-    st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_recording(recording, summary))
+    show_figure(figure, config=CONFIG, key=_FIGURE, alt=describe_recording(recording, summary))
     now = [Moment(u.start, u.end, line_of(u, names)) for u in recording.utterances]
     asked = scrubber(
         _FIGURE,
@@ -119,8 +121,16 @@ def _show_over_time(recording: Recording, summary: Summary, source: Source, name
 
 def given_names(recording: Recording, key: str) -> dict[int, str]:
     """{speaker: the name that the person gave}, before the boxes that ask for them are drawn."""
-    given = {u.speaker: st.session_state.get(f"name-{u.speaker}-{key}", "") for u in recording.utterances}
+    given = {u.speaker: st.session_state.get(f"{_NAME}{u.speaker}-{key}", "") for u in recording.utterances}
     return {speaker: name.strip() for speaker, name in given.items() if speaker is not None and name.strip()}
+
+
+@keeper
+def _forget_names() -> Sequence[str]:
+    given = [key for key in st.session_state if str(key).startswith(_NAME) and st.session_state[key]]
+    return (
+        [f"the {'name' if len(given) == 1 else 'names'} of {counted(len(given), 'speaker')}"] if given else []
+    )
 
 
 def _speaker_names(recording: Recording, key: str) -> dict[int, str]:
@@ -131,7 +141,7 @@ def _speaker_names(recording: Recording, key: str) -> dict[int, str]:
     with st.expander("Name the speakers", icon=":material/badge:"), st.container(horizontal=True):
         found = {
             speaker: st.text_input(
-                f"Speaker {speaker + 1}", key=f"name-{speaker}-{key}", max_chars=40, persist_state="session"
+                f"Speaker {speaker + 1}", key=f"{_NAME}{speaker}-{key}", max_chars=40, persist_state="session"
             ).strip()
             for speaker in known
         }

@@ -8,7 +8,8 @@ from mmer_core.media.loading import display_name
 from ui.analyze.files import files, several
 from ui.analyze.samples import sample_of, samples
 from ui.analyze.source import Source, choose, chosen, stretch_words
-from ui.analyze.visit import forget, visit
+from ui.analyze.visit import visit
+from ui.forgetting import forget_button
 from ui.text import plain
 
 _LONGEST_NAME = 24  # letters
@@ -38,14 +39,7 @@ def show_strip() -> None:
             )
         if now is not None:
             offer_comparison()
-        st.button(
-            "Forget all",
-            icon=":material/delete:",
-            type="tertiary",
-            key="forget-clips",
-            on_click=forget,
-            help="Drop every clip of this visit, and what was made of it.",
-        )
+        forget_button("Forget all", "forget-clips", quiet=True)
 
 
 def name_of(source: Source) -> str:

@@ -30,6 +30,7 @@ from ui.export import offer_figure, offer_file, offer_table
 from ui.figure import CONFIG, percent
 from ui.headline import short_answer
 from ui.page import ink
+from ui.plot import show_figure
 from ui.text import OVER_TIME_CAVEAT
 from ui.theme import EMOTION_SYMBOLS, emotion_colours, emotion_name
 
@@ -84,7 +85,7 @@ def show_timeline(timeline: Timeline, analysis: Analysis) -> None:
         help="Click on the figure, move the slider or press a line of the list: the player goes there.",
     )
     figure = timeline_figure(timeline, ink())
-    st.plotly_chart(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
+    show_figure(figure, config=CONFIG, key=_FIGURE, alt=describe_timeline(timeline))
     texts = [
         Moment(c.start, c.end, f"Now: {short_answer(c.label, c.probability, c.unsure)}")
         for c in cues(timeline)

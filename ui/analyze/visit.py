@@ -16,9 +16,10 @@ from weakref import WeakValueDictionary
 import streamlit as st
 
 from ui.analyze.analysis import Analysis, analyses
-from ui.analyze.files import drop_files
-from ui.analyze.recording_job import JOBS
+from ui.analyze.files import drop_files, files
+from ui.analyze.recording_job import JOBS, RecordingJob
 from ui.analyze.source import Source, choose, chosen
+from ui.forgetting import counted, keeper
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 300_000_000  # bytes in memory of all clips together
@@ -113,12 +114,21 @@ def _reloaded() -> None:
     visit().fresh = False
 
 
-def forget() -> None:
+@keeper
+def forget() -> Sequence[str]:
     """Drop every clip of this visit and whatever was made of it."""
     own = visit()
+    given = {s.digest: s for s in (*own.sources, *files(), *filter(None, (chosen(),)))}
+    jobs: dict[str, RecordingJob] = st.session_state.pop(JOBS, {})
+    for job in jobs.values():
+        job.forget()
+    for source in given.values():
+        if source.file is not None:
+            source.file.remove()
     own.sources.clear()
     own.analyses.clear()
     own.shown = None
     drop_files()
-    st.session_state.pop(JOBS, None)  # their threads see that nobody holds them, and end
     choose(None)
+    told = [counted(len(given), "clip")] if given else []
+    return [*told, counted(len(jobs), "recording that was read whole")] if jobs else told

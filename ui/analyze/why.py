@@ -15,6 +15,7 @@ from ui.analyze.analysis import KEPT, Analysis
 from ui.figure import CONFIG, points
 from ui.headline import modality_html
 from ui.page import PAGES, ink
+from ui.plot import show_figure
 from ui.text import plain, sentence_case
 from ui.theme import emotion_colour
 
@@ -140,7 +141,7 @@ def _show_part(part: Words | Sound | Face, label: str, colour: str, clip: Clip) 
     elif isinstance(part, Sound):
         if clip.waveform is not None:
             figure = sound_figure(part, clip.waveform, colour, label, ink())
-            st.plotly_chart(figure, config=CONFIG, key="why-sound", alt=describe_sound(part, label))
+            show_figure(figure, config=CONFIG, key="why-sound", alt=describe_sound(part, label))
     else:
         _show_face(part, label, colour, clip)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from ui.forgetting import counted, keeper
 from ui.live.devices import NAMES, Device, fallback_sentence, refused_sentence
 
 if TYPE_CHECKING:
@@ -135,6 +136,16 @@ def live_visit() -> LiveVisit:
     """This visit's state."""
     visit: LiveVisit = st.session_state.setdefault(_VISIT, LiveVisit())
     return visit
+
+
+@keeper
+def _forget() -> Sequence[str]:
+    visit: LiveVisit | None = st.session_state.get(_VISIT)
+    if visit is None or visit.table is None:
+        return []
+    rows = visit.table.rows
+    visit.table.clear()
+    return [f"the table of the Live page ({counted(rows, 'row')})"] if rows else []
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -18,6 +18,7 @@ from ui import runs
 from ui.export import offer_table
 from ui.figure import CONFIG
 from ui.page import ink, trusted
+from ui.plot import show_figure
 from ui.results.charts import probability_bars
 from ui.results.table import percents
 from ui.results.view import keep_view, keys
@@ -129,7 +130,7 @@ def _show_clip(run: CVRun, subset: str, id: str, found: Utterances | None) -> No
         probabilities = {label: float(row[f"p_{label}"]) for label in run.labels}
         truth = run.labels[int(row["y_true"])]
         figure = probability_bars(probabilities, truth, ink())
-        st.plotly_chart(figure, config=CONFIG, key=f"clip-{run.path.name}", alt=f"The run's answer to {id}")
+        show_figure(figure, config=CONFIG, key=f"clip-{run.path.name}", alt=f"The run's answer to {id}")
         st.caption(
             "Out of fold, before temperature scaling: the answer of models that were trained without this "
             "clip's group."
@@ -147,9 +148,8 @@ def _each_modality(run: CVRun, id: str) -> list[str]:
             if len(own):
                 best = own[run.probability_columns].iloc[0].astype(float)
                 label = run.labels[int(best.to_numpy().argmax())]
-                lines.append(
-                    f"{MODALITY_TITLES[modalities[0]]} alone: {emotion_name(label)}, {100 * best.max():.1f} %"
-                )
+                title, name = MODALITY_TITLES[modalities[0]], plain(emotion_name(label))
+                lines.append(f"{title} alone: {name}, {100 * best.max():.1f} %")
     return lines
 
 

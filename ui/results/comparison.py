@@ -16,6 +16,7 @@ from ui import runs
 from ui.export import offer_figure, offer_table
 from ui.figure import CONFIG, gain, score, subset_title
 from ui.page import ink
+from ui.plot import show_figure
 from ui.results.charts import SCORE_TITLES, score_rows
 from ui.results.difference import show_difference
 from ui.results.score_table import score_table
@@ -81,7 +82,7 @@ def _show_scores(finished: Sequence[CVRun], metric: str, subset: str | None) -> 
         f"#### {SCORE_TITLES[metric]}, %, with {_OWN if subset is None else subset_title(subset).lower()}"
     )
     figure = score_rows(rows, metric, ink())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key="compare-scores",

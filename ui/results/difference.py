@@ -13,6 +13,7 @@ from ui import runs
 from ui.export import offer_figure
 from ui.figure import CONFIG
 from ui.page import ink
+from ui.plot import show_figure
 from ui.results.confusion_charts import confusion_difference
 from ui.text import plain, sentence_case
 
@@ -51,7 +52,7 @@ def show_difference(finished: Sequence[CVRun], subset: str | None) -> None:
     )
     figure = confusion_difference(*matrices, one.labels, ink())
     alt = f"Change of the confusion matrix from {labels[first]} to {labels[second]}"
-    st.plotly_chart(figure, config=CONFIG, key="compare-difference", alt=alt)
+    show_figure(figure, config=CONFIG, key="compare-difference", alt=alt)
     offer_figure(figure, f"difference-{first}-{second}")
 
 

@@ -12,6 +12,7 @@ from ui import runs
 from ui.export import offer_figure, offer_table
 from ui.figure import CONFIG, subset_title
 from ui.page import ink
+from ui.plot import show_figure
 from ui.results.cell import show_cell
 from ui.results.charts import class_scores
 from ui.results.confusion_charts import NORMS, Norm, confusion_matrix
@@ -43,7 +44,7 @@ def _show_confusion(run: CVRun, confusion: np.ndarray, norm: Norm, title: str, s
     st.markdown("#### What was shown, and what it was read as")
     st.caption(f"{title}. {NORMS[norm]}. Blue is right, orange is confused; click a cell to list its clips.")
     figure = confusion_matrix(confusion, run.labels, norm, _cell(run), ink())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key=f"matrix-{run.path.name}",
@@ -59,7 +60,7 @@ def _show_classes(run: CVRun, confusion: np.ndarray, title: str, stem: str) -> N
     st.caption(f"{title}. Bars are F1.")
     chart = class_scores(confusion, run.labels, ink())
     alt = "F1, precision and recall of each emotion"
-    st.plotly_chart(chart, config=CONFIG, key=f"classes-{run.path.name}", alt=alt)
+    show_figure(chart, config=CONFIG, key=f"classes-{run.path.name}", alt=alt)
     offer_figure(chart, f"class-scores-{stem}")
 
 

@@ -17,6 +17,7 @@ from ui import runs
 from ui.export import offer_figure, offer_table
 from ui.figure import CONFIG, subset_title
 from ui.page import ink
+from ui.plot import show_figure
 from ui.results.baseline import added_sentences
 from ui.results.calibration_charts import reliability_diagram
 from ui.results.charts import SCORE_TITLES
@@ -142,7 +143,7 @@ def _show_folds(run: CVRun, subset: str) -> None:
     name = run.path.name
     folds = run.metrics[subset]["folds"]
     st.markdown(f"#### Scores of each fold: {subset_title(subset).lower()}")
-    st.plotly_chart(
+    show_figure(
         fold_scores(folds, ink()),
         config=CONFIG,
         key=f"folds-{name}",
@@ -180,7 +181,7 @@ def _part_title(part: str) -> str:
 def show_curves(history: pd.DataFrame, name: str, part: str) -> None:
     """Training curves with what they mean, and the buttons to take them away."""
     figure = training_curves(history, ink())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key=f"curves-{name}",
@@ -210,7 +211,7 @@ def _show_calibration(run: CVRun, subset: str) -> None:
         "Below the dashed line the model is too sure of itself."
     )
     figure = reliability_diagram(tables["before"], tables["after"], ink())
-    st.plotly_chart(
+    show_figure(
         figure,
         config=CONFIG,
         key=f"reliability-{name}",

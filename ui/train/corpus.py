@@ -82,7 +82,7 @@ def _named_corpus(form: Form) -> tuple[str, dict[str, Any], Manifest] | None:
     entries = {entry.name: entry for entry in corpora.READERS.entries()}
     kind, path = _choose_place(entries)
     entry = entries[kind]
-    st.caption(sentence_case(entry.description))
+    st.caption(plain(sentence_case(entry.description)))
     options = _reader_options(form, entry)
     if not path:
         st.markdown(

@@ -14,6 +14,7 @@ from mmer_core.runs.progress import FINAL
 from mmer_core.runs.run import PROGRESS
 from ui.figure import CONFIG
 from ui.page import ink
+from ui.plot import show_figure
 from ui.text import plain
 from ui.train.charts import MEASURES, curves_chart, describe, worth_showing
 from ui.train.durations import spoken
@@ -102,7 +103,7 @@ def show_curves(job: Job, states: dict[str, State]) -> None:
         )
     curves = curves_of.get(name, {})
     figure, alt = curves_chart(curves, measure, ink()), describe(curves, measure)
-    st.plotly_chart(figure, config=CONFIG, key=f"job-{job.id}-chart", alt=alt)
+    show_figure(figure, config=CONFIG, key=f"job-{job.id}-chart", alt=alt)
     st.caption(
         "Thin: one fold. Thick: their mean, as long as half of them still train. The validation "
         "part chooses the epoch; the test part is never drawn."

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from mmer_core.corpora import Problem
+from mmer_core.runs.spreadsheets import without_formulas
 from ui.export import offer_file
 from ui.text import plain
 
@@ -32,7 +33,7 @@ def show_unusable(problems: Sequence[Problem], used: Collection[str]) -> None:
         st.dataframe(table, hide_index=True, alt="What cannot be used, and why")
     offer_file(
         "CSV of the reasons",
-        lambda: table.to_csv(index=False),
+        lambda: without_formulas(table).to_csv(index=False),
         "unusable-rows.csv",
         key="csv-unusable-rows",
         icon=":material/download:",

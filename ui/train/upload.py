@@ -4,12 +4,11 @@ it, then removed.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import shutil
 import tempfile
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,17 +18,17 @@ import streamlit as st
 from mmer_core.corpora import CorpusError
 from mmer_core.corpora.uploaded import TABLES, TEMPLATE, Uploaded, receive_archive, receive_table
 from mmer_core.media.loading import display_name
-from mmer_core.runs import jobs
-from mmer_core.runs.process_identity import started_at
+from mmer_core.runs.private_folder import outside
 from mmer_core.runs.titles import UPLOADED
+from mmer_core.runs.uploaded_corpora import remove_orphans, remove_unused
 from ui import runs
 from ui.export import offer_file
+from ui.forgetting import keeper
 from ui.text import plain, sentence_case
 from ui.upload_limit import most_megabytes
 
 LARGEST = 200  # megabytes
 _RECEIVED = "train-received"
-_OWNER = re.compile(re.escape(UPLOADED) + r"(\d+)-")
 
 
 @dataclass(eq=False)
@@ -63,7 +62,7 @@ def receive(data: BinaryIO, name: str, speaker: str = "") -> Received:
         CorpusError: it cannot be used; nothing is left then.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{UPLOADED}{os.getpid()}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{UPLOADED}{os.getpid()}-", dir=outside()))
     except OSError as error:
         raise CorpusError(
             f"the temporary folder cannot be used ({error.strerror}): free some space there or set TMPDIR"
@@ -80,33 +79,6 @@ def receive(data: BinaryIO, name: str, speaker: str = "") -> Received:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Received(shown, found, sum(1 for _ in folder.glob("clips/*")), table)
-
-
-def remove_unused(folder: Path, home: Path) -> None:
-    """Remove a received corpus, unless a training that runs reads it; then `remove_orphans` does later."""
-    with contextlib.suppress(OSError):
-        if not any(_reads(job, folder) for job in jobs.listed(home)[0]):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_orphans(home: Path, below: Path | None = None) -> None:
-    """Remove received corpora whose app has ended and that no training reads.
-
-    Args:
-        home: the folder of runs, where trainings are listed.
-        below: the temporary folder; by default the system's.
-    """
-    for folder in (below or Path(tempfile.gettempdir())).glob(f"{UPLOADED}*"):
-        owner = _OWNER.match(folder.name)
-        if owner and started_at(int(owner[1])) is None and folder.stat().st_uid == os.getuid():
-            remove_unused(folder, home)
-
-
-def _reads(job: jobs.Job, folder: Path) -> bool:
-    """Whether a training that runs reads this folder."""
-    return job.status is jobs.Status.RUNNING and any(
-        str(folder) in part for command in job.commands for part in command
-    )
 
 
 def offer_template() -> None:
@@ -187,6 +159,16 @@ def _remove() -> None:
     received: Received | None = st.session_state.pop(_RECEIVED, None)
     if received is not None:
         received.remove()
+
+
+@keeper
+def _forget() -> Sequence[str]:
+    received: Received | None = st.session_state.pop(_RECEIVED, None)
+    if received is None:
+        return []
+    received.remove()
+    stays = received.uploaded.manifest.parent.exists()
+    return [f"the uploaded corpus{' (its files go when the training that reads them ends)' if stays else ''}"]
 
 
 def sent_name() -> str:

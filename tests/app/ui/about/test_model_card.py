@@ -42,7 +42,7 @@ def test_every_corpus_is_named_with_its_licence_under_its_modality():
         "  - Corpus A: 1,000; CC BY 4.0",
         "  - Corpus B: 20; MIT",
         "- **Face**",
-        "  - Faces | all: 5; research use",
+        "  - Faces \\| all: 5; research use",
     ]
 
 
