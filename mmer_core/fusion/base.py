@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
@@ -69,7 +68,7 @@ class FusionNetwork(nn.Module):
         self.classes = classes
         self.options = self.Options.from_json(options)
         _check_choices(self.options)
-        self.register_buffer("log_prior", torch.full((classes,), -math.log(classes)))
+        self.register_buffer("log_prior", torch.full((classes,), 1 / classes).log())
 
     @abstractmethod
     def fuse(self, inputs: dict[Modality, ModalityFeatures]) -> FusionOutput:

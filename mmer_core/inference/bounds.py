@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 GIVEN = "given"  # in place of an encoder: features that came with the corpus
 LARGEST = 2**16  # of any number, widths of features among them
+ORDINARY = 2**28  # numbers of a network that is not worth a second thought
 
 
 def is_sound(record: Mapping[str, Any], prior: Mapping[str, float]) -> bool:
@@ -63,9 +65,31 @@ def is_bounded(value: Any) -> bool:
     return not isinstance(value, (int, float)) or -LARGEST <= value <= LARGEST
 
 
+def may_be_large(widths: Collection[int], options: Mapping[str, Any]) -> bool:
+    """Whether a network of these features and options could take much memory: the widest features times the
+    two largest numbers of its options, lengths of lists among them, are more than those of any of ours.
+    """
+    product = max(widths)
+    for number in sorted(_sizes(options))[-2:]:
+        product *= max(1, number)
+    return product > ORDINARY
+
+
+def _sizes(value: Any) -> Iterator[int]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _sizes(item)
+    elif isinstance(value, (list, tuple)):
+        yield len(value)
+        for item in value:
+            yield from _sizes(item)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield int(abs(value)) if math.isfinite(value) else LARGEST
+
+
 def numbers_of(create: Callable[[], torch.nn.Module]) -> int | None:
     """How many numbers a network's file holds, found without taking memory for them; None where the network
-    cannot be made so.
+    cannot be made so. Takes seconds, in which torch loads what it needs to compute without numbers.
     """
     import torch
 

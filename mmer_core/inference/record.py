@@ -12,7 +12,7 @@ from mmer_core import __version__, checkpoint, encoders, fusion
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.config import JsonConfig
 from mmer_core.encoders.base import EncoderSpec, ModalityEncoder
-from mmer_core.inference.bounds import GIVEN, does_not_fit, is_sound, numbers_of
+from mmer_core.inference.bounds import GIVEN, does_not_fit, is_sound, may_be_large, numbers_of
 from mmer_core.labels import MODALITY_TITLES, Modality, in_order
 from mmer_core.options import options_of, parse_value
 from mmer_core.training.multitask import MultiTask, Network
@@ -181,7 +181,8 @@ def build_network(
         return MultiTask(network, classes, weight) if sentiments else network
 
     try:
-        if numbers is None or numbers_of(create) in (numbers, None):
+        large = numbers is not None and may_be_large(dims.values(), options)
+        if not large or numbers_of(create) in (numbers, None):
             return create()
     except (
         ValueError,
