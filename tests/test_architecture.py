@@ -24,6 +24,7 @@ ROOMS = (
     "media",
     "encoders",
     "corpora",
+    "backends",
     "features",
     "uncertainty",
     "evaluation",

@@ -52,6 +52,14 @@ def keep_nothing() -> None:
         _begin()
 
 
+def is_open() -> bool:
+    """Whether the page of this run is still open; its run goes on for a while when it was closed."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or not Runtime.exists():
+        return True
+    return bool(Runtime.instance().is_active_session(context.session_id))
+
+
 def _session(name: str) -> AppSession | None:
     return Runtime.instance().get_app_session(name)
 

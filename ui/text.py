@@ -197,6 +197,17 @@ def seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
 
 
+def place_in_line(number: int, seconds: float) -> str:
+    """How long somebody waits for their turn: "You are number 3 in line; about 20 s".
+
+    Args:
+        number: from 1.
+        seconds: until it begins.
+    """
+    left = max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)
+    return f"You are {'next' if number == 1 else f'number {number}'} in line; about {left} s"
+
+
 def sentence_case(text: str) -> str:
     """The core's message as a sentence on a page: first letter large, full stop at the end."""
     text = text[:1].upper() + text[1:]

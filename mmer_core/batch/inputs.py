@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mmer_core.batch.urls import is_url
 from mmer_core.corpora.files import MEDIA_SUFFIXES, all_files
 from mmer_core.corpora.tables import read_table
 
@@ -21,7 +22,7 @@ class Input:
     """One clip to read.
 
     Attributes:
-        path: of the file.
+        path: of the file, or a URL that fsspec knows.
         text: the words, where a table gives them; None: speech recognition.
     """
 
@@ -32,22 +33,22 @@ class Input:
         return asdict(self)
 
 
-def names_several(path: Path) -> bool:
-    """Whether a path names more than one clip: a folder, a pattern or a table."""
-    return path.is_dir() or path.suffix.lower() in _TABLES or _is_pattern(path)
+def names_several(path: Path | str) -> bool:
+    """Whether a path names more than one clip: a folder, a pattern or a table. A URL names one."""
+    return isinstance(path, Path) and (path.is_dir() or path.suffix.lower() in _TABLES or _is_pattern(path))
 
 
 def _is_pattern(path: Path) -> bool:
     return not path.exists() and bool(_PATTERN & set(str(path)))
 
 
-def inputs_of(named: Sequence[Path], left_out: Callable[[str], None] = lambda _: None) -> list[Input]:
+def inputs_of(named: Sequence[Path | str], left_out: Callable[[str], None] = lambda _: None) -> list[Input]:
     """The clips that are named, each once, in order.
 
     Args:
         named: files; folders, whose clips count wherever they lie below; patterns such as `day1/*.mp4`; and
             tables (.csv, .tsv) with the columns path and, if there are transcripts, text, whose paths are
-            relative to the table.
+            URLs or relative to the table; and URLs of files, as text.
         left_out: is told in a sentence what a folder holds besides clips, and which rows a table spoils.
 
     Raises:
@@ -61,8 +62,10 @@ def inputs_of(named: Sequence[Path], left_out: Callable[[str], None] = lambda _:
     return list(found.values())
 
 
-def _expanded(path: Path, left_out: Callable[[str], None]) -> Iterator[Input]:
-    if path.is_dir():
+def _expanded(path: Path | str, left_out: Callable[[str], None]) -> Iterator[Input]:
+    if isinstance(path, str):
+        yield Input(path)
+    elif path.is_dir():
         yield from _folder(path, left_out)
     elif path.suffix.lower() in _TABLES:
         yield from _table(path, left_out)
@@ -95,4 +98,5 @@ def _table(file: Path, left_out: Callable[[str], None]) -> Iterator[Input]:
     for problem in table.problems:
         left_out(f"left out of {file}: {problem.id}: {problem.reason}")
     for _, row in table.records():
-        yield Input(str(file.parent / row["path"]), row.get("text") or None)
+        own = row["path"]
+        yield Input(own if is_url(own) else str(file.parent / own), row.get("text") or None)

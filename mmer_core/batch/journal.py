@@ -37,14 +37,11 @@ class Journal:
     def _read(self) -> dict[str, Any]:
         """{key: what was kept} of a journal that was made alike; a last line that is cut off is left out."""
         try:
-            # cut off where the process was killed, perhaps within a letter; words may hold other line ends
-            lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
+            # cut off where the process was killed, perhaps within a letter
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return {}
-        entries = [entry for line in lines if (entry := _entry(line)) is not None]
-        if not entries or entries[0] != {"about": self._about}:
-            return {}
-        return {entry["key"]: entry["row"] for entry in entries[1:] if "key" in entry}
+        return entries_of(text, self._about) or {}
 
     def __enter__(self) -> Self:
         """Begin the file anew with the rows that are kept, so that a line that was cut off is gone."""
@@ -53,7 +50,7 @@ class Journal:
             with self._told(), draft.open("w", encoding="utf-8") as file:
                 file.write(json.dumps({"about": self._about}) + "\n")
                 for key, row in self.rows.items():
-                    file.write(_line(key, row))
+                    file.write(line_of(key, row))
             draft.replace(self.path)
         finally:
             draft.unlink(missing_ok=True)
@@ -69,7 +66,7 @@ class Journal:
         assert self._file is not None, "opened with `with`"
         self.rows[key] = row
         with self._told():
-            self._file.write(_line(key, row))
+            self._file.write(line_of(key, row))
             self._file.flush()
 
     @contextlib.contextmanager
@@ -99,8 +96,20 @@ def beside(out: Path, key: str) -> Path:
     return out.with_name(f"{out.name}.{key[:KEY_LETTERS]}")
 
 
-def _line(key: str, row: Any) -> str:
+def line_of(key: str, row: Any) -> str:
+    """The line of a journal that keeps a row."""
     return json.dumps({"key": key, "row": row}, ensure_ascii=False) + "\n"
+
+
+def entries_of(text: str, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """{key: what was kept} in the lines of a journal, one that is cut off left out; None where it was made
+    otherwise.
+    """
+    # words may hold other line ends
+    entries = [entry for line in text.split("\n") if (entry := _entry(line)) is not None]
+    if not entries or entries[0] != {"about": about}:
+        return None
+    return {entry["key"]: entry["row"] for entry in entries[1:] if "key" in entry}
 
 
 def _entry(line: str) -> dict[str, Any] | None:

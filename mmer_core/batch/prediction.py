@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-
+from mmer_core.backends import Backend, backend
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.journal import Journal, beside
-from mmer_core.batch.processes import FileReader, Found, Task, one_thread, side_by_side
+from mmer_core.batch.processes import FileReader, Found, Task, one_thread, rows_of_file, side_by_side
 from mmer_core.batch.rows import Row, frame_of, row_of, table_columns, unread_row, write_frame
+from mmer_core.batch.shards import ShardedJournal
 from mmer_core.batch.target import check_free, written_to
+from mmer_core.batch.urls import is_url, place_of
 from mmer_core.checkpoint import fingerprint
 from mmer_core.labels import Modality, in_order
 from mmer_core.media.recogniser import words_from
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmer_core.clip import Clip
     from mmer_core.inference.baseline import Baseline
     from mmer_core.inference.emotion_model import EmotionModel
@@ -127,10 +131,11 @@ class ClipReader:
 
 def predict_files(
     inputs: Sequence[Input],
-    out: Path,
+    out: Path | str,
     reading: Reading,
     *,
     jobs: int = 1,
+    where: str = "local",
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -141,9 +146,11 @@ def predict_files(
 
     Args:
         inputs: the files.
-        out: the table, CSV or Parquet by its suffix.
+        out: the table, CSV or Parquet by its suffix; a path, or a URL that fsspec knows.
         reading: the model and how to read.
         jobs: processes; each loads the model once and computes in one thread (see `processes.one_thread`).
+        where: the backend that has them, see `backends`; "local" with one job reads in this process. On
+            another machine, files, model and baseline must be found under the same paths.
         overwrite: replace a table that is there.
         progress: called with the number of files done and of all.
 
@@ -153,28 +160,28 @@ def predict_files(
     Raises:
         ValueError: another suffix, or a table that is there already.
         CheckpointError, EncoderUnavailable: the model cannot be loaded.
+        BackendUnavailable: the backend cannot be used.
         NoRoom: the temporary folder is full; what was read is kept for the next start.
         OSError: the table cannot be written; what was read is kept for the next start.
     """
     from mmer_core.inference import record as records
 
-    if out.suffix.lower() not in FORMATS:
-        raise ValueError(f"{out} is neither CSV nor Parquet: end its name in .csv or .parquet")
+    out = place_of(str(out))
+    check_format(out)
     check_free(out, overwrite=overwrite)
     model = records.read(records.model_folder(reading.folder))
     columns = reading.columns(model["labels"], in_order(map(Modality, model["modalities"])))
-    journal = Journal(out, {**reading.about(), "model": fingerprint(model), "words_from": words_from()})
+    about = {**reading.about(), "model": fingerprint(model), "words_from": words_from()}
+    journal = Journal(out, about) if isinstance(out, Path) else ShardedJournal(out, about)
     keys = [key_of(given) for given in inputs]
-    missing = {
-        key: Task(given, beside(out, key))
-        for key, given in zip(keys, inputs, strict=True)
-        if key not in journal.rows
-    }
+    own = {key: given for key, given in zip(keys, inputs, strict=True) if key not in journal.rows}
+    missing = {key: _task(given, out, key, backend(where)) for key, given in own.items()}
     done = len(keys) - len(missing)
     with journal:
-        for key, rows in _found(reading, missing, max(1, min(jobs, len(missing)))):
-            journal.add(key, rows)
-            Journal(missing[key].beside, {}).remove()
+        for key, rows in _found(reading, missing, max(1, min(jobs, len(missing))), where):
+            journal.add(key, [{**row, "path": own[key].path} for row in rows])
+            if (place := missing[key].beside) is not None:
+                Journal(place, {}).remove()
             done += 1
             if progress is not None:
                 progress(done, len(keys))
@@ -185,17 +192,38 @@ def predict_files(
     return table
 
 
-def _found(reading: Reading, missing: Mapping[str, Task], jobs: int) -> Found:
-    if jobs > 1:
-        yield from side_by_side(reading, missing, jobs)
+def _task(given: Input, out: Path | str, key: str, where: Backend) -> Task:
+    """The file to read, by its whole path where that is done on another machine, with another current folder;
+    there, a reader keeps nothing beside the table.
+    """
+    if not where.here and not is_url(given.path):
+        given = replace(given, path=os.path.abspath(given.path))
+    return Task(given, beside(out, key) if where.here and isinstance(out, Path) else None)
+
+
+def _found(reading: Reading, missing: Mapping[str, Task], jobs: int, where: str) -> Found:
+    if missing and (jobs > 1 or where != "local"):
+        yield from side_by_side(reading, missing, jobs, where)
     elif missing:
         with one_thread():
             reader = reading.reader()
-            yield from ((key, reader.rows(task)) for key, task in missing.items())
+            yield from ((key, rows_of_file(reader, task)) for key, task in missing.items())
+
+
+def check_format(out: Path | str) -> None:
+    """Refuse a table that is neither CSV nor Parquet.
+
+    Raises:
+        ValueError: by the ending of its name.
+    """
+    if Path(out).suffix.lower() not in FORMATS:
+        raise ValueError(f"{out} is neither CSV nor Parquet: end its name in .csv or .parquet")
 
 
 def key_of(given: Input) -> str:
-    """A file and its state on the disk: another size or time of change makes it another file."""
+    """A file and its state on the disk: another size or time of change makes it another file. What is at a
+    URL is taken to stay as it is: to ask for each of millions would take days.
+    """
     try:
         state = Path(given.path).stat()
         stamp = [state.st_size, state.st_mtime_ns]

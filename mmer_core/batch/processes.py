@@ -1,21 +1,22 @@
-"""Processes that read files side by side, each with a model of its own in one thread of the processor. One
-that is ended from outside costs one file.
+"""Processes that read files side by side, on this machine or a cluster, each with a model of its own in one
+thread of the processor. One that is ended from outside costs one file at most.
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mmer_core.backends import Backend, Ended, backend
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.rows import Row, unread_row
+from mmer_core.batch.urls import is_url, local_copy
 from mmer_core.features.workers import end_with_parent
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
@@ -28,11 +29,12 @@ class Task(NamedTuple):
 
     Attributes:
         given: the file.
-        beside: see `journal.beside`; a reader may keep there what it has read of this file.
+        beside: see `journal.beside`; a reader may keep there what it has read of this file. None: there is no
+            such place, as with a table at a URL or a reader on another machine.
     """
 
     given: Input
-    beside: Path
+    beside: Path | None
 
 
 class FileReader(Protocol):
@@ -101,46 +103,75 @@ def _rows(task: Task) -> list[Row]:
     reader = _worker["reader"]
     if isinstance(reader, Exception):
         raise reader
-    return reader.rows(task)
+    return rows_of_file(reader, task)
 
 
-def side_by_side(loads: Loads, missing: Mapping[str, Task], jobs: int) -> Found:
-    """Rows as they get done. When a process is ended from outside, the files in hand are read again, each in
-    a process of its own, so that one file costs one row; then it goes on as before.
+def rows_of_file(reader: FileReader, task: Task) -> list[Row]:
+    """What a reader makes of a file; of one at a URL, it gets a copy that is gone afterwards, and whose path
+    is in the rows.
+    """
+    url = task.given.path
+    if not is_url(url):
+        return reader.rows(task)
+    with contextlib.ExitStack() as stack:
+        try:
+            copy = stack.enter_context(local_copy(url))
+        except OSError as error:
+            return [unread_row(url, str(error))]
+        return reader.rows(task._replace(given=replace(task.given, path=str(copy))))
+
+
+def side_by_side(loads: Loads, missing: Mapping[str, Task], jobs: int, where: str = "local") -> Found:
+    """Rows as they get done. When a process of this machine is ended from outside, the files in hand are read
+    again, each in a process of its own, so that one file costs one row; then it goes on as before. What a
+    cluster loses it begins again by itself, see `backends`.
+
+    Args:
+        loads: what each process begins with.
+        missing: {key: file}.
+        jobs: how many at a time.
+        where: name of the backend.
 
     Raises:
         CheckpointError, EncoderUnavailable: the model cannot be loaded.
+        BackendUnavailable: the backend cannot be used.
     """
+    made_by = backend(where)
     waiting = dict(missing)
     while waiting:
         in_hand: list[str] = []
         try:
-            yield from _pool(loads, waiting, jobs, in_hand)
-        except BrokenProcessPool:
+            yield from _pool(loads, waiting, jobs, in_hand, made_by)
+        except BrokenExecutor:
             for key in in_hand:
                 try:
-                    yield from _pool(loads, {key: missing[key]}, 1, [])
-                except BrokenProcessPool:
+                    yield from _pool(loads, {key: missing[key]}, 1, [], made_by)
+                except BrokenExecutor:
                     yield key, [unread_row(missing[key].given.path, ENDED)]
 
 
-def _pool(loads: Loads, waiting: dict[str, Task], jobs: int, in_hand: list[str]) -> Found:
+def _pool(loads: Loads, waiting: dict[str, Task], jobs: int, in_hand: list[str], made_by: Backend) -> Found:
     """Rows of the files in `waiting`, from which each is taken when it is handed out; `in_hand` has those
     whose rows have not come back.
     """
-    context = multiprocessing.get_context("spawn")  # threads of torch and onnxruntime do not survive a fork
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(loads,))
+    pool = made_by.executor(jobs, _start, (loads,))
     pending: dict[Future[list[Row]], str] = {}
+    task_of: dict[str, Task] = {}
     try:
         while waiting or pending:
             while waiting and len(pending) < jobs + _AHEAD:
                 key = next(iter(waiting))
                 in_hand.append(key)
-                pending[pool.submit(_rows, waiting.pop(key))] = key
+                task_of[key] = waiting.pop(key)
+                pending[pool.submit(_rows, task_of[key])] = key
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                rows = future.result()
-                key = pending.pop(future)
+                key = pending[future]
+                try:
+                    rows = future.result()
+                except Ended:
+                    rows = [unread_row(task_of[key].given.path, ENDED)]
+                del pending[future]
                 in_hand.remove(key)
                 yield key, rows
     finally:

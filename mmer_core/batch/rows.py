@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
+from mmer_core.runs.spreadsheets import without_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,11 +79,11 @@ def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
 
 
 def write_frame(table: pd.DataFrame, out: Path) -> None:
-    """Write a table as Parquet or CSV, as the file's ending says."""
+    """Write a table as Parquet or CSV, as the file's ending says; in CSV no text begins like a formula."""
     if out.suffix.lower() == ".parquet":
         table.to_parquet(out, index=False)
     else:
-        table.to_csv(out, index=False)
+        without_formulas(table).to_csv(out, index=False)
 
 
 def count_unread(table: pd.DataFrame) -> int:

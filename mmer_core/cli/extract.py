@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -18,8 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmer_core import config
+from mmer_core import backends, config
 from mmer_core.checkpoint import write_json
+from mmer_core.cli.several import add_backend
+from mmer_core.runs.spreadsheets import inert
 
 if TYPE_CHECKING:
     from mmer_core.encoders.request import EncoderRequest
@@ -61,10 +62,10 @@ def _add_computing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=os.cpu_count() or 1,
         metavar="N",
         help="processes (default: one for each processor core)",
     )
+    add_backend(parser)
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "mps"),
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     """Extract, write the table of problems and print the counts; returns 0, or 2 if no utterance has any
     features.
     """
-    if args.jobs < 1:
+    if args.jobs is not None and args.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {args.jobs}")
     requests = parse_requests(args.encoders)
     from mmer_core import corpora
@@ -123,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
         manifest,
         requests,
         store=store,
-        jobs=args.jobs,
+        jobs=args.jobs or backends.backend(args.backend).slots(),
+        where=args.backend,
         transcribe=args.transcribe,
         device=args.device,
         progress=progress,
@@ -207,7 +209,7 @@ def write_problems(file: Path, problems: list[Problem]) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["id", "modality", "encoder", "kind", "reason"])
-        writer.writerows(problems)
+        writer.writerows([inert(str(cell)) for cell in problem] for problem in problems)
 
 
 def describe(result: Extraction, table: Path) -> str:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from mmer_core.batch.urls import place_of
 from mmer_core.cli import several, utterances
 from mmer_core.labels import MODALITY_TITLES, parse_modality
 from mmer_core.media.recogniser import RECOGNISERS, VARIABLE, SpeechUnavailable, check_usable
@@ -31,11 +32,11 @@ T = TypeVar("T")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "clips",
-        type=Path,
+        type=place_of,
         nargs="*",
         metavar="CLIP",
         help="videos, sounds, pictures, folders of them, patterns, or tables (.csv, .tsv) with a column "
-        "path; may be left out when --text is given",
+        "path; with --out also URLs such as s3://bucket/clip.mp4; may be left out when --text is given",
     )
     parser.add_argument("--text", help="what was said; instead of speech recognition")
     parser.add_argument(

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmer_core import backends
+from mmer_core.batch.urls import is_url, place_of
 from mmer_core.labels import MODALITY_TITLES
 
 if TYPE_CHECKING:
@@ -23,25 +25,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for many clips."""
     parser.add_argument(
         "--out",
-        type=Path,
+        type=place_of,
         metavar="TABLE",
         help="write a table with a row for each clip, or with --utterances for each utterance, .csv or "
-        ".parquet; after a kill a second start goes on",
+        ".parquet, also to a URL such as s3://bucket/table.parquet; after a kill a second start goes on",
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="with --out: processes that read side by side"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="with --out: processes that read side by side (default: 1; of a cluster, one for each core)",
+    )
+    add_backend(parser, "with --out: ")
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="with --out: read every N-th clip from the I-th on, as one of N commands that share the work",
     )
     parser.add_argument("--overwrite", action="store_true", help="with --out: replace a table that is there")
 
 
-def is_several(path: Path) -> bool:
-    """Whether a path names more than one clip: a folder, a pattern or a table."""
+def add_backend(parser: argparse.ArgumentParser, needed: str = "") -> None:
+    """Add the flag that says where processes run."""
+    parser.add_argument(
+        "--backend",
+        choices=backends.names(),
+        default="local",
+        help=f"{needed}where processes run: local, or ray (the cluster of RAY_ADDRESS, or one of this "
+        "machine; default: local)",
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """(I, N) of "3/8"; argparse.ArgumentTypeError where that is no shard."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard: write 1/8 to 8/8 for eight commands")
+    return int(number), int(of)
+
+
+def is_several(path: Path | str) -> bool:
+    """Whether a path names more than one clip (a folder, a pattern or a table), or a clip that has to be
+    fetched as those of a table are.
+    """
     from mmer_core.batch.inputs import names_several
 
-    return names_several(path)
+    return isinstance(path, str) or names_several(path)
 
 
-def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
+def run(paths: Sequence[Path | str], args: argparse.Namespace) -> int:
     """Print the answer to each clip, or write them all to a table.
 
     Returns:
@@ -52,18 +85,20 @@ def run(paths: Sequence[Path], args: argparse.Namespace) -> int:
 
     files = files_of(paths)
     reading = ClipReading(
-        folder_of(args.checkpoint),
+        folder_of(args.checkpoint).absolute(),  # other machines have other current folders
         args.device,
         tuple(args.without),
         tuple(args.before),
-        tuple(args.baseline),
+        tuple(path if args.backend == "local" else path.absolute() for path in args.baseline),
     )
     if args.out:
         return write_table(files, reading, args)
+    if any(is_url(given.path) for given in files):
+        raise ValueError("clips at URLs are read into a table: add --out TABLE")
     return status(_lines(files, reading, as_json=args.json), len(files))
 
 
-def files_of(paths: Sequence[Path]) -> list[Input]:
+def files_of(paths: Sequence[Path | str]) -> list[Input]:
     """The files that are named, after a line on stderr for each thing that is left out."""
     from mmer_core.batch import inputs_of
 
@@ -86,9 +121,19 @@ def write_table(files: Sequence[Input], reading: Reading, args: argparse.Namespa
     def tell(done: int, of: int) -> None:
         print(f"\r{done} of {of} read", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
+    if args.shard:
+        number, of = args.shard
+        files = files[number - 1 :: of]
+    jobs = args.jobs or (1 if args.backend == "local" else backends.backend(args.backend).slots())
     try:
         table = predict_files(
-            files, args.out, reading, jobs=args.jobs, overwrite=args.overwrite, progress=tell
+            files,
+            args.out,
+            reading,
+            jobs=jobs,
+            where=args.backend,
+            overwrite=args.overwrite,
+            progress=tell,
         )
     except KeyboardInterrupt:
         print("\ninterrupted; what was read is kept: the same command goes on from there", file=sys.stderr)

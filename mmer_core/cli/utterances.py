@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmer_core.batch.urls import is_url
 from mmer_core.cli import several
 
 if TYPE_CHECKING:
@@ -70,9 +71,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--{unfit[0]} does not go with --utterances: leave it out")
     if not args.clips:
         raise ValueError("--utterances reads recordings: name a file, a folder or a table of files")
-    if len(args.clips) == 1 and not several.is_several(args.clips[0]):
+    if len(args.clips) == 1 and not several.is_several(args.clips[0]) and not _scaled(args):
         return _one(args.clips[0], args)
     return _many(args)
+
+
+def _scaled(args: argparse.Namespace) -> bool:
+    """Whether a table is asked for as of many recordings: elsewhere than on this machine."""
+    return args.backend != "local" or isinstance(args.out, str)
 
 
 def _one(path: Path, args: argparse.Namespace) -> int:
@@ -134,9 +140,11 @@ def _many(args: argparse.Namespace) -> int:
         print("the words in the table are not used: those of each utterance are recognised", file=sys.stderr)
         files = [replace(given, text=None) for given in files]
     if args.out is None:
+        if any(is_url(given.path) for given in files):
+            raise ValueError("recordings at URLs are read into a table: add --out TABLE")
         return several.status(_one_by_one(files, args), len(files), to_the_end=True)
     reading = UtteranceReading(
-        folder_of(args.checkpoint),
+        folder_of(args.checkpoint).absolute(),
         args.device,
         tuple(args.without),
         args.start or 0.0,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from mmer_core.corpora.manifest import Utterance
 from mmer_core.encoders.base import ModalityEncoder
 from mmer_core.features.index import StoredTranscript
 from mmer_core.features.keys import PARTS
-from mmer_core.features.store import FeatureStore
 from mmer_core.labels import Modality
 
 log = logging.getLogger(__name__)
@@ -56,6 +55,22 @@ class Failure(NamedTuple):
 Result = np.ndarray | str | Failure
 
 
+class Keeps(Protocol):
+    """What a worker stores in: a `FeatureStore`, or what is sent to one."""
+
+    def transcript(self, recording: str) -> StoredTranscript | None:
+        """The recognised words of a recording; None where it was not listened to."""
+
+    def add_transcripts(self, transcripts: Mapping[str, StoredTranscript]) -> None:
+        """See `FeatureStore`."""
+
+    def add(self, encoder: str, features: Mapping[str, np.ndarray | str]) -> None:
+        """See `FeatureStore`."""
+
+    def add_failures(self, encoder: str, reasons: Mapping[str, str]) -> None:
+        """See `FeatureStore`."""
+
+
 class Worker:
     """Encodes and stores; one per process.
 
@@ -64,7 +79,7 @@ class Worker:
         encoders: {request: encoder}.
     """
 
-    def __init__(self, store: FeatureStore, encoders: dict[str, ModalityEncoder]) -> None:
+    def __init__(self, store: Keeps, encoders: dict[str, ModalityEncoder]) -> None:
         self._store = store
         self._encoders = encoders
 

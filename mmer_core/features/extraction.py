@@ -1,6 +1,4 @@
-"""From a corpus to features in the store: in parallel, going on where it was stopped, and past every file
-that cannot be used.
-"""
+"""From a corpus to features in the store: in parallel, going on after a stop, and past unusable files."""
 
 from __future__ import annotations
 
@@ -85,6 +83,7 @@ def extract(
     *,
     store: str | Path | None = None,
     jobs: int = 1,
+    where: str = "local",
     transcribe: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
@@ -97,6 +96,7 @@ def extract(
             or a list of requests. Modalities whose features came with the corpus ("given") are passed over.
         store: folder of the feature store, made if there is none; by default that in the user's data folder.
         jobs: processes; each builds the encoders once and computes in one thread. 1 works in this process.
+        where: the backend that has them, see `backends`; this process stores, nodes need the corpus's paths.
         transcribe: recognise the words of utterances that have none (English only), for encoders of text.
         device: "auto", "cpu", "cuda" or "mps", for the encoders that compute with torch.
         progress: called with (utterances done, utterances).
@@ -105,7 +105,7 @@ def extract(
         ValueError: no encoder is named, it is not known, or it reads another modality.
         EncoderUnavailable: the weights of an encoder cannot be had.
         ExtractionError: the processes are ended again and again, or speech recognition is not installed.
-        StoreError: the store cannot be used.
+        StoreError, BackendUnavailable: the store or the backend cannot be used.
     """
     started = time.perf_counter()
     requests = encoder_requests(encoders)
@@ -118,10 +118,11 @@ def extract(
     for request in requests:
         kept.register(request, specs[str(request)])
     plan = _Plan(manifest, specs, kept, transcribe=transcribe, progress=progress)
-    if jobs > 1:
+    if jobs > 1 or where != "local":
         built.clear()  # their weights are needed in the other processes
         fingerprints = {request: spec.fingerprint for request, spec in specs.items()}
-        outcomes = WorkerPool(folder, fingerprints, jobs, device=device).work(_chunks(plan.tasks()))
+        workers = WorkerPool(folder, fingerprints, jobs, device=device, where=where)
+        outcomes = workers.work(_chunks(plan.tasks()))
     else:
         worker = Worker(kept, built)
         outcomes = ((chunk, worker.encode(chunk)) for chunk in _chunks(plan.tasks()))
@@ -172,8 +173,7 @@ def _check_recogniser(specs: Iterable[EncoderSpec], manifest: Manifest) -> None:
 
 def _chunks(tasks: Iterable[Task]) -> Iterator[list[Task]]:
     remaining = iter(tasks)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk
+    return iter(lambda: list(islice(remaining, CHUNK)), [])
 
 
 class _Plan:

@@ -1,5 +1,5 @@
-"""Processes that encode side by side. One that is ended from outside (out of memory, a crash in a library)
-costs one utterance, not the run.
+"""Processes that encode side by side, on this machine or a cluster. One that is ended from outside (out of
+memory, a crash in a library) costs one utterance, not the run.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
+from mmer_core.backends import Ended, backend
 from mmer_core.encoders.request import EncoderRequest
+from mmer_core.features import gathering
 from mmer_core.features.encoding import Outcome, Task, Worker
 from mmer_core.features.store import FeatureStore
 
@@ -40,13 +42,21 @@ class WorkerPool:
         encoders: {request: fingerprint} of what to encode with; registered in the store.
         jobs: how many processes.
         device: that the encoders compute on.
+        where: name of the backend that has the processes.
     """
 
-    def __init__(self, folder: Path, encoders: Mapping[str, str], jobs: int, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        encoders: Mapping[str, str],
+        jobs: int,
+        *,
+        device: str = "cpu",
+        where: str = "local",
+    ) -> None:
         self._folder, self._encoders, self._jobs, self._device = folder, dict(encoders), jobs, device
-        # threads of torch and onnxruntime do not survive a fork
-        self._context = multiprocessing.get_context("spawn")
-        self._stop = self._context.Event()
+        self._backend = backend(where)
+        self._stop = multiprocessing.get_context("spawn").Event()
         self._ended_in_a_row = 0
 
     def work(self, chunks: Iterable[Sequence[Task]]) -> Iterator[Done]:
@@ -55,6 +65,7 @@ class WorkerPool:
 
         Raises:
             ExtractionError: process after process is ended.
+            BackendUnavailable: the backend cannot be used.
         """
         remaining = iter(chunks)
         handed_out = next(remaining, None)
@@ -68,27 +79,34 @@ class WorkerPool:
         self, first: Sequence[Task], remaining: Iterator[Sequence[Task]], suspects: list[Sequence[Task]]
     ) -> Iterator[Done]:
         """Encode until all is done, or until a process is ended; then `suspects` receives the chunks that
-        were in its hands or its neighbours'.
+        were in its hands or its neighbours'. A chunk that a cluster lost again and again is taken apart.
         """
         pool = self._pool(self._jobs)
-        pending: dict[Future[list[Outcome]], Sequence[Task]] = {}
+        pending: dict[Future[Any], Sequence[Task]] = {}
         chunk: Sequence[Task] | None = first
         try:
             while not suspects:
                 try:
                     while chunk is not None:
-                        pending[pool.submit(_encode, chunk)] = chunk
+                        pending[self._submit(pool, chunk)] = chunk
                         chunk = next(remaining, None) if len(pending) < AHEAD * self._jobs else None
-                except BrokenProcessPool:
+                except BrokenExecutor:
                     suspects += [chunk] if chunk is not None else []
                 if not pending:
                     return
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     tasks = pending.pop(future)
                     try:
-                        yield tasks, future.result()
-                    except BrokenProcessPool:
+                        outcomes = self._taken(future)
+                    except Ended:
+                        if len(tasks) > 1:
+                            pending |= {self._submit(pool, [task]): [task] for task in tasks}
+                            continue
+                        outcomes = self._ended(tasks[0])
+                    except BrokenExecutor:
                         suspects.append(tasks)
+                        continue
+                    yield tasks, outcomes
                 chunk = next(remaining, None) if not suspects else None
             suspects += pending.values()
         finally:
@@ -106,9 +124,9 @@ class WorkerPool:
         try:
             for task in (task for chunk in suspects for task in chunk):
                 try:
-                    outcomes = pool.submit(_encode, [task]).result()
+                    outcomes = self._taken(self._submit(pool, [task]))
                     self._ended_in_a_row = 0
-                except BrokenProcessPool:
+                except BrokenExecutor:
                     pool.shutdown()
                     outcomes = self._ended(task)
                     pool = self._pool(1)
@@ -129,13 +147,31 @@ class WorkerPool:
         store.close()
         return [Outcome(task.utterance.id, request, "failed", ENDED) for request in task.wanted]
 
-    def _pool(self, jobs: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            jobs,
-            mp_context=self._context,
-            initializer=_start,
-            initargs=(self._folder, list(self._encoders), self._device, self._stop),
-        )
+    def _submit(self, pool: Executor, tasks: Sequence[Task]) -> Future[Any]:
+        if self._backend.here:
+            return pool.submit(_encode, tasks)
+        store = FeatureStore(self._folder)
+        known = gathering.known_of(store, tasks)
+        store.close()
+        return pool.submit(gathering.encode, [gathering.sent(task) for task in tasks], known)
+
+    def _taken(self, future: Future[Any]) -> list[Outcome]:
+        """What became of a chunk; what comes from another machine is stored here."""
+        found = future.result()
+        if self._backend.here:
+            return list(found)
+        self._ended_in_a_row = 0
+        outcomes, gathered = found
+        store = FeatureStore(self._folder)
+        gathered.into(store)
+        store.close()
+        return list(outcomes)
+
+    def _pool(self, jobs: int) -> Executor:
+        requests = list(self._encoders)
+        if not self._backend.here:
+            return self._backend.executor(jobs, gathering.start, (requests, self._device))
+        return self._backend.executor(jobs, _start, (self._folder, requests, self._device, self._stop))
 
 
 _state: dict[str, tuple[Worker, Event]] = {}  # one per process: its worker, and the event that says stop

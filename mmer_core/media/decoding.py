@@ -161,9 +161,9 @@ def _started(command: Sequence[str], source: BinaryIO, errors: BinaryIO, folder:
 
 def _status(child: Child | _Process, end: float, stop: Callable[[], bool] | None) -> int | None:
     """The exit status; None if the child still runs at `end`, on the monotonic clock, or is to stop."""
-    while (left := end - time.monotonic()) > ASKED_EVERY and stop is not None:
+    while (left := end - time.monotonic()) > ASKED_EVERY:  # a wait in one piece could not be interrupted
         status = child.wait(ASKED_EVERY)
-        if status is not None or stop():
+        if status is not None or (stop is not None and stop()):
             return status
     return child.wait(max(left, 0.0))
 

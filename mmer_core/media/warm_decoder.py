@@ -40,7 +40,6 @@ class Child:
         self._answer, self._said, self._ended = answer, b"", False
         first = self._line(_START)
         if not first:
-            os.close(answer)
             raise ServerGone("it did not answer")
         self.pid, self.held = int(first), 0
 
@@ -109,7 +108,11 @@ class WarmDecoder:
             raise ServerGone(str(error)) from error
         finally:
             os.close(its_end)
-        return Child(answer)
+        try:
+            return Child(answer)
+        except BaseException:  # an interruption, too
+            os.close(answer)
+            raise
 
     def _send(self, message: bytes, descriptors: list[int]) -> None:
         if len(message) > fork_server.LARGEST:

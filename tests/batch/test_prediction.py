@@ -219,7 +219,7 @@ def test_nothing_found_is_a_row_with_its_reason(model, tmp_path, monkeypatch):
 def pretended(monkeypatch, model):
     """Processes that are pretended: they read in this one, and some are ended."""
 
-    def pool(loads, waiting, jobs, in_hand):
+    def pool(loads, waiting, jobs, in_hand, made_by):
         while waiting:
             key = next(iter(waiting))
             path = waiting.pop(key).given.path

@@ -145,6 +145,18 @@ class TestInterruptions:
         with pytest.raises(StoreError, match="missing or cut off: copy the whole feature store again"):
             FeatureStore(store.folder).get(MINILM.fingerprint, "a")
 
+    def test_an_index_that_was_cut_in_half_is_one_sentence(self, store):
+        store.add(MINILM.fingerprint, {str(i): rows(i) for i in range(300)})
+        store.close()
+        index = store.folder / INDEX
+        index.write_bytes(index.read_bytes()[: index.stat().st_size // 2])
+        for beside in store.folder.glob(f"{INDEX}-*"):
+            beside.unlink()
+        with pytest.raises(StoreError) as caught:
+            FeatureStore(store.folder).get(MINILM.fingerprint, "7")
+        assert str(store.folder) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
     @pytest.mark.parametrize("content", [None, b"not an index", b""])
     def test_a_folder_that_is_no_store_is_one_sentence(self, tmp_path, content):
         if content is not None:

@@ -1,11 +1,15 @@
 """A model on disk: what is saved is what is loaded, and what cannot be used says so in one sentence."""
 
 import json
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from full_disk import files_of_at_most
 
 from mmer_core import checkpoint, encoders, fusion
 from mmer_core.checkpoint import CheckpointError
@@ -203,6 +207,61 @@ def test_weights_that_somebody_changed_are_refused(tmp_path):
     checkpoint.save_tensors(tmp_path / "fusion.safetensors", {"log_prior": torch.zeros(7)})
     with pytest.raises(CheckpointError, match=r"fusion\.safetensors differs"):
         EmotionModel.load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that is killed begins as a fork")
+@pytest.mark.parametrize("moment", ["save_tensors", "write_record"])
+@pytest.mark.parametrize("before", [False, True], ids=["new", "over another"])
+def test_a_kill_while_it_is_saved_leaves_no_model_that_answers_wrongly(moment, before, tmp_path, monkeypatch):
+    """Before a file is written or after it: there is no model, the one of before, or one that is refused."""
+    older, folder = make_model("late_mean"), tmp_path / "m"
+    if before:
+        older.save(folder)
+    real = getattr(checkpoint, moment)
+    for done in (False, True):
+
+        def killed(*given, done=done):
+            if done:
+                real(*given)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, moment, killed)
+            process = multiprocessing.get_context("fork").Process(
+                target=make_model("early").save, args=(folder,)
+            )
+            process.start()
+            process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert network_in(folder) in ("", "early" if moment == "write_record" and done else "late_mean")
+    make_model("early").save(folder)
+    assert network_in(folder) == "early"
+
+
+def network_in(folder):
+    """The network of the model in a folder; "" where it is refused."""
+    try:
+        return EmotionModel.load(folder, "cpu").record["fusion"]["name"]
+    except CheckpointError:
+        return ""
+
+
+def test_a_model_where_nothing_can_be_written_answers(tmp_path):
+    """As in an image whose files are read-only: reading a model writes nothing, beside it or elsewhere."""
+    clip, model = make_clip(), make_model()
+    model.save(tmp_path)
+    before = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    with files_of_at_most(0):
+        answer = EmotionModel.load(tmp_path, "cpu").predict(clip)
+    assert answer.probabilities == pytest.approx(model.predict(clip).probabilities)
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_while_it_is_saved_is_no_model(tmp_path):
+    with files_of_at_most(100), pytest.raises(OSError, match=r"fusion\.safetensors|too large|No space"):
+        make_model().save(tmp_path / "m")
+    with pytest.raises(CheckpointError):
+        EmotionModel.load(tmp_path / "m", "cpu")
 
 
 def test_a_stray_file_of_detectors_is_not_read(tmp_path):

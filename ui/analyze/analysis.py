@@ -6,18 +6,21 @@ import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from mmer_core.checkpoint import CheckpointError
 from mmer_core.clip import Clip
+from mmer_core.config import Limits
 from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_clip, load_upload, text_clip
 from mmer_core.runs.defects import log_defect
 from ui.analyze.ordinary_voice import compared
 from ui.analyze.source import Source
+from ui.analyze.watcher import Relay, Watcher
+from ui.in_turn import in_turn
 from ui.models import ModelLoader, ModelUnavailable
 from ui.text import sentence_case
 from ui.upload_limit import upload_limits
@@ -25,7 +28,6 @@ from ui.upload_limit import upload_limits
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
     from mmer_core.inference.observation import Observation
-    from mmer_core.inference.prediction import Prediction
 
 KEPT = 4  # analyses per visit; an observation without its frames is a few megabytes
 _STRIP = 6  # frames kept for showing
@@ -147,18 +149,6 @@ def analyses() -> dict[tuple[str, str], Analysis]:
     return kept
 
 
-class Watcher(Protocol):
-    """Somebody to tell how an analysis goes on: the name of each step (see `text.STEPS`) as it starts."""
-
-    def __call__(self, step: str) -> None: ...
-
-    def knows(self, duration: float, reads: Collection[Modality]) -> None:
-        """The clip is this many seconds long, and the model reads these modalities."""
-
-    def found(self, prediction: Prediction) -> None:
-        """An answer from what has been read so far."""
-
-
 def analyse(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis:
     """Read and observe a source; the same bytes under the same model are not read twice.
 
@@ -179,7 +169,8 @@ def analyse(source: Source, loader: ModelLoader, progress: Watcher) -> Analysis:
     if key in kept:
         kept[key] = replace(kept.pop(key), source=source)
         return kept[key]
-    analysis = _observe(source, model, progress)
+    limits = upload_limits()
+    analysis = in_turn(lambda post: _observe(source, model, limits, Relay(progress, post)), progress.waits)
     if waited > 0.05:
         analysis.seconds = {"models": waited, **analysis.seconds}
     kept[key] = analysis
@@ -214,10 +205,10 @@ def _sentence(reason: str, source: Source) -> str:
     return f"{reason.removesuffix('.')}." if named else sentence_case(reason)
 
 
-def _observe(source: Source, model: EmotionModel, progress: Watcher) -> Analysis:
+def _observe(source: Source, model: EmotionModel, limits: Limits, progress: Relay) -> Analysis:
     progress("read")
     started = time.perf_counter()
-    clip = _read(source)
+    clip = _read(source, limits)
     seconds = {"read": time.perf_counter() - started}
     progress.knows(clip.duration, tuple(model.encoders))
     observation = model.observe(
@@ -236,10 +227,10 @@ def _strip(clip: Clip) -> list[np.ndarray]:
     return [clip.frames[i].copy() for i in picked]
 
 
-def _read(source: Source) -> Clip:
+def _read(source: Source, limits: Limits) -> Clip:
     if source.is_words:
         return text_clip(source.text or "")
-    limits, (start, end) = upload_limits(), source.stretch or (None, None)
+    start, end = source.stretch or (None, None)
     if source.file is not None:
         clip = load_clip(
             source.file.path, name=source.name, start=start, end=end, digest=source.file.sha256, limits=limits

@@ -13,12 +13,13 @@ from streamlit.delta_generator import DeltaGenerator
 from mmer_core.batch import rows as batch_rows
 from mmer_core.labels import Modality
 from mmer_core.media.loading import display_name
-from ui.analyze.analysis import Watcher, attempt
+from ui.analyze.analysis import attempt
 from ui.analyze.nothing import reasons
 from ui.analyze.ordinary_voice import compared, kept_voice
 from ui.analyze.source import Source
+from ui.analyze.watcher import Watcher
 from ui.models import ModelLoader
-from ui.text import STEPS, plain, sentence_case
+from ui.text import STEPS, place_in_line, plain, sentence_case
 from ui.theme import emotion_name
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def voice_digest() -> str:
 
 @dataclass(frozen=True)
 class _Line:
-    """Tells of one file's analysis in the table's one line, see `analysis.Watcher`."""
+    """Tells of one file's analysis in the table's one line, see `watcher.Watcher`."""
 
     place: DeltaGenerator
     share: float
@@ -136,6 +137,10 @@ class _Line:
 
     def found(self, prediction: Prediction) -> None:
         """The table shows whole answers."""
+
+    def waits(self, number: int, seconds: float) -> None:
+        """Say how many are before."""
+        self.place.progress(self.share, text=f"{self.told} · {place_in_line(number, seconds)}")
 
 
 def _row_of(source: Source, loader: ModelLoader, progress: Watcher) -> Row:

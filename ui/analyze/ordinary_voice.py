@@ -18,6 +18,7 @@ from mmer_core.labels import Modality
 from mmer_core.media.loading import MediaError, display_name, load_upload
 from mmer_core.runs.defects import log_defect
 from ui.forgetting import keeper
+from ui.in_turn import in_turn
 from ui.text import plain, sentence_case
 from ui.upload_limit import most_megabytes
 
@@ -74,7 +75,7 @@ class OrdinaryVoice:
 
     def _read(self, model: EmotionModel) -> Mapping[Modality, Baseline] | str:
         try:
-            return model.baseline(load_upload(self.data, self.name))
+            return in_turn(lambda post: model.baseline(load_upload(self.data, self.name)))
         except MediaError as error:
             reason = str(error)
             named = reason.startswith(display_name(self.name)) and self.name != _RECORDED

@@ -14,7 +14,7 @@ from mmer_core.inference.prediction import Prediction
 from mmer_core.labels import Modality
 from ui.analyze.source import choose
 from ui.headline import modality_html, own_answer
-from ui.text import STEPS, seconds
+from ui.text import STEPS, place_in_line, seconds
 
 #: Seconds of each step: a part that every clip costs, and one for each second of it. Measured on two cores;
 #: `_Costs` replaces them by what this machine takes.
@@ -39,7 +39,7 @@ def _pace() -> dict[str, float]:
 
 
 class Progress:
-    """Is told how an analysis goes on, see `analysis.Watcher`; gone when the work is done (the times stay
+    """Is told how an analysis goes on, see `watcher.Watcher`; gone when the work is done (the times stay
     with the answer).
     """
 
@@ -56,6 +56,24 @@ class Progress:
         return self
 
     def __call__(self, step: str) -> None:
+        self._begin()
+        self._finish()
+        self._step, self._started = step, time.perf_counter()
+        self._show()
+
+    def waits(self, number: int, seconds: float) -> None:
+        """Show the place in the line of those who wait; a step that came before is over."""
+        lines = self._begin()
+        self._finish()
+        self._step = ""
+        lines.html(
+            '<div class="mmer-progress" role="status">'
+            f"<p><strong>{escape(place_in_line(number, seconds))}</strong></p>"
+            "<small>Others came before you. Yours begins by itself: stay on this page.</small></div>"
+        )
+
+    def _begin(self) -> st.delta_generator.DeltaGenerator:
+        """The place of the lines, with the button below them."""
         if self._lines is None:
             self._place = st.empty()
             box = self._place.container(border=True, key="progress")
@@ -69,9 +87,7 @@ class Progress:
                     args=(None,),
                     help="Stop reading this clip.",
                 )
-        self._finish()
-        self._step, self._started = step, time.perf_counter()
-        self._show()
+        return self._lines
 
     def knows(self, duration: float, reads: Collection[Modality]) -> None:
         """The clip is this long, and the model reads these modalities."""

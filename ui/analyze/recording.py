@@ -17,7 +17,7 @@ from ui.analyze.recording_view import show_recording
 from ui.analyze.source import Source, stretch_words
 from ui.analyze.utterance_lines import line_of
 from ui.analyze.window import go_to, window_of
-from ui.text import plain
+from ui.text import place_in_line, plain
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -92,6 +92,8 @@ def _show_running(key: str) -> None:
         st.rerun(scope="app")
     assert job is not None
     share, text = progress_line(job.progress)
+    if job.progress is None and job.turn is not None and job.turn.number:
+        text = place_in_line(job.turn.number, job.turn.left)
     st.progress(share, text=text)
     st.button(
         "Stop",
@@ -118,14 +120,14 @@ def _show_ended(job: RecordingJob, key: str, model: EmotionModel) -> None:
         st.error(plain(job.error), icon=":material/error:")
     recording = job.recording
     if recording is None or (job.stopped() and not recording.complete):
-        _offer_more(job, recording is not None)
+        _offer_more(job, stopped=not job.error)
     if recording is not None and recording.utterances:
         show_recording(recording, job.order.source, key, model.record)
-    elif not job.error:
+    elif not job.error and recording is not None:
         st.info("Nobody was heard or seen in it.", icon=":material/info:")
 
 
-def _offer_more(job: RecordingJob, stopped: bool) -> None:
+def _offer_more(job: RecordingJob, *, stopped: bool) -> None:
     """The button that goes on where it was stopped, or tries again what could not be read."""
     if st.button(
         "Go on" if stopped else "Try again",

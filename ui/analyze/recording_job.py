@@ -13,7 +13,9 @@ from mmer_core.media.file_checks import MediaError, display_name
 from mmer_core.runs.defects import log_defect
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
+from ui.in_turn import person
 from ui.text import sentence_case
+from ui.turns import Turn, recordings, turns
 
 if TYPE_CHECKING:
     from mmer_core.inference.emotion_model import EmotionModel
@@ -50,6 +52,7 @@ class RecordingJob:
         progress: how far it is; None at first.
         recording: the whole, when it has ended.
         error: why nothing could be read, in one sentence; "" otherwise.
+        turn: its place in the line, once it has one.
     """
 
     def __init__(self, order: Order) -> None:
@@ -63,10 +66,14 @@ class RecordingJob:
         self.progress: Progress | None = None
         self.recording: Recording | None = None
         self.error = ""
+        self.turn: Turn | None = None
         self._ended, self._stop = threading.Event(), threading.Event()
         run = _run  # holds no job: a job that nobody holds is gone, and its thread sees that
         threading.Thread(
-            target=run, args=(weakref.ref(self), self.order, self._kept), name="recording", daemon=True
+            target=run,
+            args=(weakref.ref(self), self.order, self._kept, person()),
+            name="recording",
+            daemon=True,
         ).start()
 
     @property
@@ -95,11 +102,11 @@ class RecordingJob:
         self._ended.set()
 
 
-def _run(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile | None) -> None:
+def _run(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile | None, person: str) -> None:
     recording, error = None, ""
     try:
         kept = kept or order.source.kept()
-        recording = _read(job, order, kept)
+        recording = _in_turn(job, order, kept, person)
     except MediaError as reason:
         error = _sentence(str(reason), kept, order.source)
     except Exception as reason:  # noqa: BLE001  told to the person and to the log
@@ -119,7 +126,33 @@ def _sentence(reason: str, kept: KeptFile | None, source: Source) -> str:
     return f"{display_name(source.name)}{reason.removeprefix(kept.path.name).removesuffix('.')}."
 
 
-def _read(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile) -> Recording:
+def _in_turn(
+    job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile, person: str
+) -> Recording | None:
+    """The recording, read when it is its turn; after each utterance others have theirs. None: it was stopped
+    before it began.
+    """
+
+    def stop() -> bool:
+        alive = job()
+        return alive is None or alive.stopped()
+
+    def begun(turn: Turn) -> bool:
+        if (alive := job()) is not None:
+            alive.turn = turn
+        del alive
+        return turn.begin(stop)
+
+    with recordings().join(person) as place:
+        if not begun(place):
+            return None
+        with turns().join(person) as turn:
+            return _read(job, order, kept, lambda: not turn.go_on(stop)) if begun(turn) else None
+
+
+def _read(
+    job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile, stop: Callable[[], bool]
+) -> Recording:
     """The recording; what was read by an earlier start comes at once."""
     from mmer_core.media.speakers import SpeakerStream
     from mmer_core.recordings import read_recording
@@ -131,10 +164,6 @@ def _read(job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile) 
     def progress(state: Progress) -> None:
         if (alive := job()) is not None:
             alive.progress = state
-
-    def stop() -> bool:
-        alive = job()
-        return alive is None or alive.stopped()
 
     start, end = order.source.stretch or (0.0, None)
     what = f"{order.source.digest[:16]}-{order.model.identity['sha256'][:16]}-{order.apart}"

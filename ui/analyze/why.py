@@ -14,6 +14,7 @@ from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.analyze.analysis import KEPT, Analysis
 from ui.figure import CONFIG, points
 from ui.headline import modality_html
+from ui.in_turn import in_turn
 from ui.page import PAGES, ink
 from ui.plot import show_figure
 from ui.text import plain, sentence_case
@@ -86,7 +87,7 @@ def _explained(
     """The explanation of an answer, keyed by all that it depends on."""
     from mmer_core.explanation import explain
 
-    return explain(_model, _observation, _prediction.used, _prediction.label)
+    return in_turn(lambda post: explain(_model, _observation, _prediction.used, _prediction.label))
 
 
 def _key(observation: Observation, model: EmotionModel, prediction: Prediction) -> Key:

@@ -73,7 +73,10 @@ def _time_left(job: Job, share: float) -> str:
     """
     if job.status is not Status.RUNNING or not 0.05 < share < 1 or job.state.get("attempt") != 1:
         return ""
-    left = (time.time() - float(job.state.get("since", time.time()))) * (1 - share) / share
+    passed = time.time() - float(job.state.get("since", time.time()))
+    if passed <= 0:  # the clock was set back
+        return ""
+    left = passed * (1 - share) / share
     return f", at most {spoken(left)} left"
 
 
