@@ -7,6 +7,7 @@ of them could not be read.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mmer_core.inference.prediction import Prediction
 
 T = TypeVar("T")
+AT_ONCE = 0.1  # seconds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,9 +94,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mmer_core.config import Limits
     from mmer_core.inference.shipped import load_model
-    from mmer_core.media.file_checks import check_file, display_name
 
     _hear_with(args.words_from)
     if args.utterances:
@@ -112,10 +112,10 @@ def run(args: argparse.Namespace) -> int:
         if cut:
             raise ValueError("--start and --end are for one clip: name one, or leave them out")
         return several.run(args.clips, args)
-    if args.clips:  # said before torch is loaded
-        check_file(args.clips[0], display_name(args.clips[0].name), Limits())
     with ThreadPoolExecutor(1, thread_name_prefix="decoding") as beside:
         decoding = beside.submit(_timed, lambda: _clip_of(args))  # in a process of its own, while torch loads
+        with contextlib.suppress(TimeoutError):
+            decoding.result(AT_ONCE)  # a file that is not there is told before anything is loaded
         model, loading = _timed(lambda: load_model(args.checkpoint, args.device))
         clip, decoded = decoding.result()
     use = [m for m in model.modalities if m not in args.without]
