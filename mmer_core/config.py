@@ -57,6 +57,8 @@ def threads() -> int:
     return int(given) if given.isdigit() and int(given) > 0 else 2
 
 
+#: Environment of a process that computes in one thread, since others compute beside it.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 RUNS = runs_folder()
 
 

@@ -21,9 +21,8 @@ class LocalBackend:
         self, slots: int, start: Callable[..., None], arguments: tuple[Any, ...]
     ) -> ProcessPoolExecutor:
         """See `Backend`."""
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # threads of torch and onnxruntime do not survive a fork
+        # threads of torch and onnxruntime do not survive a fork
+        context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(slots, mp_context=context, initializer=start, initargs=arguments)
 
     def slots(self) -> int:

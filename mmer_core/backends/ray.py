@@ -16,10 +16,10 @@ from concurrent.futures import CancelledError, Executor, Future
 from typing import Any, NamedTuple
 
 from mmer_core.backends import BACKENDS, BackendUnavailable, Ended
+from mmer_core.config import ONE_THREAD
 
 TRIES = 3  # of a task whose actor is lost; then the task is at fault rather than a node
 SECONDS = 0.05  # between two looks at what was handed in
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # a cluster that is told to send no statistics would still send word of that
 SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/"}
 HANDED_ON = ("MMER_MODELS", "MMER_WORDS_FROM")  # variables that say how to compute

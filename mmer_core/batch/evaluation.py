@@ -55,16 +55,16 @@ def evaluate_into(
     """
     check_format(out)
     check_free(out, overwrite=overwrite)
+    keys = [_key(item) for item in items]
     about = {
         "rows": "answers",
         "model": fingerprint(records.read(folder)),
         "baseline": baseline,
         "words_from": words_from(),
         # where a speaker's clips are read together, another clip changes all of them
-        "together": [_key(item) for item in items] if baseline == "own" else None,
+        "together": keys if baseline == "own" else None,
     }
     journal = Journal(out, about)
-    keys = [_key(item) for item in items]
     known = {i: _outcome(items[i].id, journal.rows[k]) for i, k in enumerate(keys) if k in journal.rows}
     with journal:
         result = evaluate(

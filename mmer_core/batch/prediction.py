@@ -175,13 +175,14 @@ def predict_files(
     journal = Journal(out, about) if isinstance(out, Path) else ShardedJournal(out, about)
     keys = [key_of(given) for given in inputs]
     own = {key: given for key, given in zip(keys, inputs, strict=True) if key not in journal.rows}
-    missing = {key: _task(given, out, key, backend(where)) for key, given in own.items()}
+    place = backend(where)
+    missing = {key: _task(given, out, key, place) for key, given in own.items()}
     done = len(keys) - len(missing)
     with journal:
         for key, rows in _found(reading, missing, max(1, min(jobs, len(missing))), where):
             journal.add(key, [{**row, "path": own[key].path} for row in rows])
-            if (place := missing[key].beside) is not None:
-                Journal(place, {}).remove()
+            if (kept := missing[key].beside) is not None:
+                Journal(kept, {}).remove()
             done += 1
             if progress is not None:
                 progress(done, len(keys))

@@ -17,10 +17,10 @@ from mmer_core.backends import Backend, Ended, backend
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.rows import Row, unread_row
 from mmer_core.batch.urls import is_url, local_copy
+from mmer_core.config import ONE_THREAD
 from mmer_core.features.workers import end_with_parent
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _AHEAD = 1  # files that are handed out in advance, so that no process waits
 
 
@@ -60,21 +60,21 @@ def one_thread() -> Iterator[None]:
     """Compute in one thread meanwhile, unless OMP_NUM_THREADS says otherwise: threads of one network wait for
     each other at every layer, and where anything else runs on the machine two take longer than one.
     """
-    if os.environ.get(_THREADS[0]):
+    if os.environ.get("OMP_NUM_THREADS"):
         yield
         return
     import cv2
     import torch
 
     before = torch.get_num_threads(), cv2.getNumThreads()
-    own = {name: os.environ[name] for name in _THREADS if name in os.environ}
-    os.environ |= dict.fromkeys(_THREADS, "1")
+    own = {name: os.environ[name] for name in ONE_THREAD if name in os.environ}
+    os.environ |= ONE_THREAD
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     try:
         yield
     finally:
-        for name in _THREADS:
+        for name in ONE_THREAD:
             del os.environ[name]
         os.environ |= own
         torch.set_num_threads(before[0])
@@ -84,7 +84,7 @@ def one_thread() -> Iterator[None]:
 def _start(loads: Loads) -> None:
     """Prepare this process: one thread of the processor, its own model, and an end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    os.environ |= dict.fromkeys(_THREADS, "1")
+    os.environ |= ONE_THREAD
     end_with_parent()
     import cv2
     import torch

@@ -72,11 +72,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _progress(total: int) -> Callable[[int], None]:
     """Tells how many are done, and how long the rest will take."""
-    started, first = time.monotonic(), 0
+    started = time.monotonic()
+    first: int | None = None  # done by an earlier start, in no time
 
     def progress(done: int) -> None:
         nonlocal first
-        first = first or done - 1  # those of an earlier start took no time
+        if first is None:
+            first = done - 1
         left = (time.monotonic() - started) / (done - first) * (total - done)
         if sys.stderr.isatty():
             rest = f", about {clock(left)} left" if done < total else " " * 20

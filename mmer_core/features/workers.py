@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmer_core.backends import Ended, backend
+from mmer_core.config import ONE_THREAD
 from mmer_core.encoders.request import EncoderRequest
 from mmer_core.features import gathering
 from mmer_core.features.encoding import Outcome, Task, Worker
@@ -180,7 +181,7 @@ _state: dict[str, tuple[Worker, Event]] = {}  # one per process: its worker, and
 def _start(folder: Path, requests: list[str], device: str, stop: Event) -> None:
     """Prepare this process: one thread of the processor, the encoders, its own connection to the store."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    os.environ |= ONE_THREAD
     end_with_parent()
     encoders = {
         request: EncoderRequest.parse(request).create(threads=1, device=device) for request in requests

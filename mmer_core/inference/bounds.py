@@ -58,11 +58,7 @@ def are_names(values: Any) -> bool:
 
 def is_bounded(value: Any) -> bool:
     """Whether no number in a value, and no length, is larger than any network of ours needs."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return len(value) <= LARGEST and all(map(is_bounded, value))
-    return not isinstance(value, (int, float)) or -LARGEST <= value <= LARGEST
+    return all(size <= LARGEST for size in _sizes(value))
 
 
 def may_be_large(widths: Collection[int], options: Mapping[str, Any]) -> bool:
@@ -76,15 +72,18 @@ def may_be_large(widths: Collection[int], options: Mapping[str, Any]) -> bool:
 
 
 def _sizes(value: Any) -> Iterator[int]:
+    """The numbers in a value, without their signs and rounded up, and the lengths, before what they hold; for
+    one that is not finite, one that is too large.
+    """
     if isinstance(value, dict):
-        for item in value.values():
-            yield from _sizes(item)
-    elif isinstance(value, (list, tuple)):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
         yield len(value)
         for item in value:
             yield from _sizes(item)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield int(abs(value)) if math.isfinite(value) else LARGEST
+    elif isinstance(value, (int, float)):
+        finite = isinstance(value, int) or math.isfinite(value)
+        yield math.ceil(abs(value)) if finite else LARGEST + 1
 
 
 def numbers_of(create: Callable[[], torch.nn.Module]) -> int | None:

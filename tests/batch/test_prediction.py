@@ -252,7 +252,7 @@ def test_one_job_computes_in_one_thread_unless_told_otherwise(monkeypatch):
     import torch
 
     before = torch.get_num_threads()
-    for name in processes._THREADS:
+    for name in processes.ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     torch.set_num_threads(3)
     with processes.one_thread():

@@ -8,7 +8,7 @@ import pytest
 
 from mmer_core import fusion
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
-from mmer_core.inference.bounds import may_be_large, numbers_of
+from mmer_core.inference.bounds import LARGEST, is_bounded, may_be_large, numbers_of
 from mmer_core.labels import Modality
 
 DIMS = {Modality.TEXT: 2048, Modality.AUDIO: 512}
@@ -56,3 +56,18 @@ def test_a_sentence_is_answered_without_what_takes_seconds_to_load():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "value", [LARGEST, -LARGEST, 0.5, True, None, "word" * LARGEST, [1] * LARGEST, {"a": [2]}]
+)
+def test_what_a_network_of_ours_needs_is_bounded(value):
+    assert is_bounded({"option": [value]})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [LARGEST + 1, -LARGEST - 1, LARGEST + 0.5, 10**400, float("inf"), float("nan"), [1] * (LARGEST + 1)],
+)
+def test_what_none_needs_is_not(value):
+    assert not is_bounded({"option": [value]})
