@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
+
+from mmer_core.json_files import read_json, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 SCHEMA = 2
 RECORD = "model.json"
 FILE_OPTIONS = ("weights", "delta")  # options of encoders that name a file of the model
-MOST_JSON = 64 * 2**20  # bytes of a record; the largest that is written has some hundred thousand
 
 
 class CheckpointError(RuntimeError):
@@ -30,34 +30,6 @@ def sha256_of(path: Path) -> str:
     """Hex sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_json(path: Path, most: int = MOST_JSON) -> Any:
-    """The JSON in a file that somebody else may have written.
-
-    Args:
-        path: the file.
-        most: its size, bytes; a larger one is not read.
-
-    Raises:
-        FileNotFoundError, OSError: it cannot be read.
-        ValueError: it is no JSON, nested beyond what can be read, or larger than `most`.
-    """
-    with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it is larger than {most >> 20} MB")
-    try:
-        return json.loads(content.decode("utf-8"))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON in one step: a reader sees the old file or the whole new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

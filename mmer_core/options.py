@@ -16,6 +16,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mmer_core.json_files import parse_json
+
 #: Default of an option that must be given.
 REQUIRED: Any = MISSING
 _TRUTH = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(("no", "false", "off", "0"), False)
@@ -238,8 +240,8 @@ def _scalar(what: str, kind: Any, text: str) -> Any:
 
 def _object(what: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
+        value = parse_json(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"{what} is a JSON object, not {text!r}")

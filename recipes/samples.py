@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import DEFAULT_CHECKPOINT, ROOT
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.inference.observation import as_clip
 from mmer_core.inference.timeline import changes
 from mmer_core.inference.windows import fuse, has_timeline, score_windows
+from mmer_core.json_files import write_json
 from mmer_core.labels import Modality, subset_name, subsets
 
 FOLDER = ROOT / "samples"

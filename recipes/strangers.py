@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mmer_core.checkpoint import write_json
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS, MODALITY_TITLES, Modality
 from recipes import left_out
 from recipes.bundle.held_out import HeldOut

@@ -49,7 +49,7 @@ OUTSIDE = {
 }
 FACADE = "mmer_core"  # the public API, which reaches into every room when a name of it is first used
 
-TOP_FILES = 11
+TOP_FILES = 12
 MODULE_LINES = 270  # about 250
 FUNCTION_LINES = 45  # about 40, without the docstring
 LONG_MODULES: dict[str, int] = {}

@@ -16,7 +16,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mmer_core.runs.private_folder import work_in_private_folder
+from mmer_core.media.private_folder import work_in_private_folder
 
 GRACE = 100.0  # seconds after a page was closed in which a connection may come back; Streamlit allows 120
 EVERY = 5.0  # seconds between two looks

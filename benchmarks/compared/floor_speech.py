@@ -17,6 +17,7 @@ def prepare(inputs: Mapping[str, Any]) -> Work:
     from mmer_core.media.loading import load_clip
     from mmer_core.media.recogniser import recogniser
     from mmer_core.media.voice_activity import raise_level, stretches
+    from mmer_core.media.voice_detector import find_voices
 
     waveform = load_clip(inputs["path"]).waveform
     sound = np.zeros(SAMPLE_RATE, np.float32) if waveform is None else raise_level(waveform)
@@ -24,7 +25,7 @@ def prepare(inputs: Mapping[str, Any]) -> Work:
 
     def work() -> dict[str, Any]:
         began = time.perf_counter()
-        voices = ear.voices(sound)
+        voices = find_voices(sound)
         found = time.perf_counter()
         spans = stretches(voices, len(sound) / SAMPLE_RATE)
         said = [ear.words(sound[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]).text for a, b in spans]

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
+from mmer_core.json_files import parse_json
+
 SUFFIX = ".partial"
 KEY_LETTERS = 16  # of a file's key in the name of its own journal
 
@@ -114,7 +116,7 @@ def entries_of(text: str, about: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _entry(line: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = parse_json(line)
     except ValueError:  # cut off
         return None
     return found if isinstance(found, dict) else None

@@ -19,6 +19,7 @@ from mmer_core.batch.rows import Row, unread_row
 from mmer_core.batch.urls import is_url, local_copy
 from mmer_core.config import ONE_THREAD
 from mmer_core.features.workers import end_with_parent
+from mmer_core.media.private_folder import work_in_private_folder
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
 _AHEAD = 1  # files that are handed out in advance, so that no process waits
@@ -86,6 +87,7 @@ def _start(loads: Loads) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     os.environ |= ONE_THREAD
     end_with_parent()
+    work_in_private_folder()
     import cv2
     import torch
 

@@ -63,7 +63,7 @@ def local_copy(url: str) -> Iterator[Path]:
     Raises:
         OSError: it cannot be read, in one sentence.
     """
-    from mmer_core.runs.private_folder import work_in_private_folder
+    from mmer_core.media.private_folder import work_in_private_folder
 
     system, path = filesystem(url)
     with tempfile.TemporaryDirectory(dir=work_in_private_folder()) as folder:
@@ -81,7 +81,7 @@ def put_whole(url: str) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written, in one sentence.
     """
-    from mmer_core.runs.private_folder import work_in_private_folder
+    from mmer_core.media.private_folder import work_in_private_folder
 
     system, path = filesystem(url)
     folder, _, name = path.rpartition("/")

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmer_core import backends, config
-from mmer_core.checkpoint import write_json
 from mmer_core.cli.several import add_backend
+from mmer_core.json_files import write_json
 from mmer_core.runs.spreadsheets import inert
 
 if TYPE_CHECKING:

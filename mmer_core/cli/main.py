@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     module.add_arguments(parser)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    return _run(module, parser.parse_args(arguments[1:]))
+    return _run(module, parser.parse_args(arguments[1:]), own_process=argv is None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,15 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(module: ModuleType, args: argparse.Namespace) -> int:
+def _run(module: ModuleType, args: argparse.Namespace, *, own_process: bool = False) -> int:
     """Run a command; expected failures become one sentence on stderr and in the starter's error file."""
     from mmer_core.checkpoint import CheckpointError
     from mmer_core.corpora.manifest import EmptyCorpus
     from mmer_core.encoders.base import EncoderUnavailable
     from mmer_core.media.loading import MediaError
+    from mmer_core.media.private_folder import work_in_private_folder
     from mmer_core.runs import error_file
 
     try:
+        if own_process:
+            work_in_private_folder()
         return int(module.run(args))
     except (MediaError, CheckpointError, EncoderUnavailable, ValueError, OSError) as error:
         logging.getLogger(__name__).debug("command failed", exc_info=True)

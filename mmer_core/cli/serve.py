@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             "pip install 'mmer[service]', or pip install '.[service]' in a checkout"
         )
     from mmer_core.inference.shipped import load_model
-    from mmer_core.runs.private_folder import work_in_private_folder
+    from mmer_core.media.private_folder import work_in_private_folder
     from mmer_core.service.server import is_loopback, read_token, serve
     from mmer_core.service.settings import Settings
 

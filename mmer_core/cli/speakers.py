@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the turns; returns 0."""
     from mmer_core.labels import Modality
     from mmer_core.media.loading import MediaError, load_clip
-    from mmer_core.media.speakers import SpeakersUnavailable, diarise
+    from mmer_core.media.speakers import WeightsUnavailable, diarise
 
     if args.rttm is not None and not args.rttm.absolute().parent.is_dir():
         raise ValueError(f"--rttm {args.rttm} cannot be written: make the folder that it lies in first")
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         )
     try:
         found = diarise(clip.waveform)
-    except SpeakersUnavailable as error:
+    except WeightsUnavailable as error:
         raise ValueError(str(error)) from error
     if args.rttm is not None:
         args.rttm.write_text(rttm(found, clip.name), encoding="utf-8")

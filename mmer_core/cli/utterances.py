@@ -190,11 +190,11 @@ def _one_by_one(files: Sequence[Input], args: argparse.Namespace) -> int:
 
 def _listening() -> Listening:
     """What tells the speakers of one recording apart; at the top of a module, so that it can be pickled."""
-    from mmer_core.media.speakers import SpeakerStream, SpeakersUnavailable
+    from mmer_core.media.speakers import SpeakerStream, WeightsUnavailable
 
     try:
         return SpeakerStream()
-    except SpeakersUnavailable as error:
+    except WeightsUnavailable as error:
         raise ValueError(f"{error}; leave --speakers out to read without") from error
 
 

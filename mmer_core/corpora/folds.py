@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmer_core.checkpoint import read_json
 from mmer_core.corpora.manifest import CorpusError, Manifest, Problem
 from mmer_core.corpora.tables import read_table, whole
+from mmer_core.json_files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd

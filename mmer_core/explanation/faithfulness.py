@@ -7,13 +7,13 @@ The file is written by `python -m recipes.faithfulness`:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmer_core.json_files import read_json
 from mmer_core.labels import MODALITY_TITLES, Modality
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def read(folder: Path | None, record: Mapping[str, Any]) -> dict[Modality, Faith
 def _entries(path: Path) -> dict[Modality, dict[str, Any]]:
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if content.get("schema") != SCHEMA:
         return {}
     return {Modality(name): entry for name, entry in content["modalities"].items()}

@@ -21,6 +21,7 @@ from mmer_core.encoders.request import EncoderRequest
 from mmer_core.features import gathering
 from mmer_core.features.encoding import Outcome, Task, Worker
 from mmer_core.features.store import FeatureStore
+from mmer_core.media.private_folder import work_in_private_folder
 
 AHEAD = 2  # chunks per process that are handed out in advance
 # after so many ended processes in a row, the machine is at fault rather than a clip
@@ -183,6 +184,7 @@ def _start(folder: Path, requests: list[str], device: str, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     os.environ |= ONE_THREAD
     end_with_parent()
+    work_in_private_folder()
     encoders = {
         request: EncoderRequest.parse(request).create(threads=1, device=device) for request in requests
     }

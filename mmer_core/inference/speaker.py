@@ -12,7 +12,6 @@ from mmer_core.encoders.base import EncoderSpec, ModalityEncoder
 from mmer_core.inference import observation as observations
 from mmer_core.inference.baseline import Baseline, described
 from mmer_core.labels import Modality
-from mmer_core.media import speech
 from mmer_core.media.loading import MediaError, display_name
 
 SHORTEST = 2.0  # seconds of voice that say something about a speaker
@@ -78,17 +77,8 @@ def _check(
 
 def _seconds(clip: Clip, rows: np.ndarray, spec: EncoderSpec) -> float:
     """How long the clip has what the encoder reads; 0 where it reads speech and there is none."""
-    if spec.spoken_part and (clip.voices or _speech_is_known()):
+    if spec.spoken_part:
         return sum(end - start for start, end in clip.voices or ())
     if spec.rate is not None:
         return len(rows) / spec.rate
     return clip.duration or (0.0 if clip.waveform is None else len(clip.waveform) / SAMPLE_RATE)
-
-
-def _speech_is_known() -> bool:
-    """Whether voices can be looked for; where they cannot, the level of the sound must do."""
-    try:
-        speech.check_installed()
-    except speech.SpeechUnavailable:
-        return False
-    return True

@@ -1,9 +1,9 @@
 """The recogniser of the default install: Moonshine tiny (Jeffries et al. 2024), whose weights lie inside the
 package moonshine-voice.
 
-The package's own library finds where somebody speaks. The words are decoded here, greedily as the library
-does, since it keeps to itself how sure each word piece is, and that is what tells English from other speech.
-On 500 clips of RAVDESS and TESS both ways have 6.1 % word errors.
+The words are decoded here, greedily as the package's own library does, since that keeps to itself how sure
+each word piece is, and that is what tells English from other speech. On 500 clips of RAVDESS and TESS both
+ways have 6.1 % word errors.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ import numpy as np
 from mmer_core import config
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media.recognised import Recognised, SpeechUnavailable
-from mmer_core.media.voice_activity import MARGIN
 
-# 0.0.65 keeps 5 MB of memory a minute; later versions bring no model that loads
+#: The last version whose model loads.
 REQUIREMENT = "moonshine-voice==0.0.73"
-VOICE_THRESHOLD = 0.3  # of the detector's probability; shouting and crying are often below the package's 0.5
-# seconds of silence before a clip; the detector carries the end of the last clip over into the next
-FLUSH = 1.0
 _FIRST, _LAST = 1, 2  # ids of the pieces that begin and end a text
 _PIECES_PER_SECOND = 6.5  # at most, as in the package: more is a loop
 _HEADS, _HEAD_DIM = 8, 36  # of the decoder's attention
@@ -33,7 +29,7 @@ _SPACE = "\u2581"  # stands for a space in the pieces
 
 
 class Moonshine:
-    """Voice activity and English words. See `Recogniser`."""
+    """English words. See `Recogniser`."""
 
     title = "Moonshine tiny"
     languages: tuple[str, ...] = ("en",)
@@ -41,7 +37,6 @@ class Moonshine:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         folder = model_folder()
-        self._voices = _detector(folder)
         try:
             self._encoder = _session(folder / "encoder_model.ort")
             self._decoder = _session(folder / "decoder_model_merged.ort")
@@ -52,16 +47,6 @@ class Moonshine:
             ) from error
         self._memory = [n.name for n in self._decoder.get_inputs() if n.name.startswith("past_key_values")]
         self._outputs = [n.name for n in self._decoder.get_outputs()]
-
-    def voices(self, waveform: np.ndarray) -> list[tuple[float, float]]:
-        """The stretches of speech in any language, (start, end) in seconds, of (N,) float32 at 16 kHz."""
-        # The library keeps one detector for the whole process, so a new transcriber would not forget the last
-        # clip either.
-        silence = np.zeros(int(FLUSH * SAMPLE_RATE), np.float32)
-        samples = np.concatenate([silence, waveform]).tolist()
-        lines = self._voices.transcribe_without_streaming(samples, SAMPLE_RATE).lines
-        times = [(line.start_time - FLUSH, line.start_time + line.duration - FLUSH) for line in lines]
-        return [(max(0.0, start), end) for start, end in times if end > MARGIN]
 
     def words(self, waveform: np.ndarray, language: str = "") -> Recognised:
         """The words of a stretch of speech, (N,) float32 at 16 kHz, at least a tenth of a second; as if they
@@ -111,31 +96,6 @@ def model_folder() -> Path:
         f"the package moonshine-voice carries no English model: run pip install {REQUIREMENT} or "
         "type what was said"
     )
-
-
-def _detector(folder: Path) -> Any:
-    """The package's transcriber, which only looks for speech."""
-    try:
-        # an import error also means a broken installation
-        from moonshine_voice.errors import MoonshineError
-        from moonshine_voice.transcriber import ModelArch, Transcriber
-    except (ImportError, OSError) as error:
-        raise SpeechUnavailable(
-            f"speech recognition is not installed ({error}): run pip install {REQUIREMENT} or "
-            "type what was said"
-        ) from error
-    options = {
-        "return_audio_data": "false",
-        "identify_speakers": "false",
-        "vad_threshold": str(VOICE_THRESHOLD),
-        "skip_transcription": "true",
-    }
-    try:
-        return Transcriber(folder, ModelArch.TINY, options=options)
-    except (MoonshineError, OSError) as error:
-        raise SpeechUnavailable(
-            f"speech recognition does not start on this machine ({error}): type what was said instead"
-        ) from error
 
 
 def _session(file: Path) -> Any:

@@ -33,7 +33,7 @@ class Recognised:
 
 
 class Recogniser(Protocol):
-    """Voice activity and words. Hold `lock` while using it.
+    """Words. Hold `lock` while using it.
 
     Attributes:
         title: its name for people.
@@ -43,10 +43,6 @@ class Recogniser(Protocol):
     title: str
     languages: tuple[str, ...]
     lock: threading.Lock
-
-    def voices(self, waveform: np.ndarray) -> list[tuple[float, float]]:
-        """The stretches of speech in any language, (start, end) in seconds, of (N,) float32 at 16 kHz."""
-        ...
 
     def words(self, waveform: np.ndarray, language: str = "") -> Recognised:
         """The words of a stretch of speech, (N,) float32 at 16 kHz, at least a tenth of a second.

@@ -18,7 +18,7 @@ VARIABLE = "MMER_WORDS_FROM"
 RECOGNISERS = {DEFAULT: Moonshine.title, WHISPER: WhisperBase.title}
 _LOADERS: Mapping[str, Callable[[], Recogniser]] = {
     DEFAULT: Moonshine,
-    WHISPER: lambda: WhisperBase.load(recogniser()),
+    WHISPER: WhisperBase.load,
 }
 
 
@@ -26,7 +26,7 @@ class UnknownRecogniser(ValueError):
     """No recogniser has this name; the message lists those that there are."""
 
 
-_lock = threading.RLock()  # one recogniser may look for voices with another
+_lock = threading.Lock()
 
 
 def recogniser(name: str = DEFAULT) -> Recogniser:

@@ -1,13 +1,12 @@
 """Speech to text, in English unless another recogniser than the default one is chosen.
 
-Two passes: a voice activity detector finds speech, then whole stretches of it are transcribed. That is more
-accurate than its own segments, which end at every short pause, and it keeps music and noise away,
-for which the recogniser would invent words. In which language somebody speaks: `spoken_language`.
+Two passes: `voice_detector` finds speech, then whole stretches of it are transcribed. That is more accurate
+than the detector's own stretches, which end at every short pause, and it keeps music and noise away, for
+which the recogniser would invent words. In which language somebody speaks: `spoken_language`.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.media.language import UNCLEAR
 from mmer_core.media.moonshine import REQUIREMENT, model_folder
 from mmer_core.media.recognised import Recognised, Recogniser, SpeechUnavailable
-from mmer_core.media.recogniser import DEFAULT, recogniser
+from mmer_core.media.recogniser import DEFAULT, check_name, recogniser
 from mmer_core.media.spoken_language import KNOWN, is_english, spoken_language
 from mmer_core.media.voice_activity import GRID, SILENT_LEVEL, loudest, raise_level, stretches
 
@@ -36,10 +35,9 @@ __all__ = [
     "voices",
     "with_voices",
 ]
-log = logging.getLogger(__name__)
 
 #: Part of the key of stored transcripts: raise the number with any change that gives other words.
-RECOGNISER = f"Moonshine tiny, {REQUIREMENT}, settings 2"
+RECOGNISER = f"Moonshine tiny, {REQUIREMENT}, settings 3"
 QUIETEST = -85.0  # dBFS: a voice is looked for in what is too soft for its words
 NOT_ENGLISH = "the speech does not sound like English, the only language that is recognised"
 # words that the recogniser gives for short sounds without any
@@ -101,7 +99,7 @@ def transcribe(
     spoken: Sequence[tuple[float, float]] | None = None,
     words_from: str = DEFAULT,
 ) -> Transcript:
-    """Transcribe speech. The recogniser is loaded at the first call and works for one thread at a time.
+    """Transcribe speech. The recogniser is loaded at the first speech and works for one thread at a time.
 
     Silence, noise and music give an empty text, as do marks for music and a lone "you" from a short sound;
     from the default recogniser, which reads English only, letters outside the Latin alphabet too, and speech
@@ -114,15 +112,20 @@ def transcribe(
 
     Raises:
         SpeechUnavailable: a package or the weights are missing, or the library cannot be loaded.
+        UnknownRecogniser: an unknown name.
+        WeightsUnavailable: the detector's weights are missing.
     """
+    check_name(words_from)
     began = time.perf_counter()
     spans: list[tuple[float, float]] = []
     heard = Heard(())
     if loudest(waveform) > SILENT_LEVEL:
-        ear, level = recogniser(words_from), raise_level(waveform)
+        level = raise_level(waveform)
+        found = _find_voices(level) if spoken is None else spoken
+        spans = stretches(found, len(waveform) / SAMPLE_RATE)
+    if spans:
+        ear = recogniser(words_from)
         with ear.lock:
-            found = ear.voices(level) if spoken is None else spoken
-            spans = stretches(found, len(waveform) / SAMPLE_RATE)
             heard = hear(ear, level, spans)
     texts = zip(spans, heard.texts, strict=True)
     segments = () if heard.left_out else tuple(Segment(*span, text) for span, text in texts if text)
@@ -173,32 +176,28 @@ def hear(
 
 
 def voices(waveform: np.ndarray) -> list[tuple[float, float]]:
-    """Return the stretches of speech in any language, (start, end) in seconds, in order of time. Loads the
-    recogniser like `transcribe`.
+    """Return the stretches of speech in any language, (start, end) in seconds, in order of time.
 
     Args:
         waveform: (N,) float32 mono at 16 kHz in [-1, 1].
 
     Raises:
-        SpeechUnavailable: the package is missing or its library cannot be loaded.
+        WeightsUnavailable: the detector's weights are missing.
     """
-    if loudest(waveform) <= QUIETEST:
-        return []
-    ear = recogniser()
-    with ear.lock:
-        return ear.voices(raise_level(waveform))
+    return _find_voices(raise_level(waveform)) if loudest(waveform) > QUIETEST else []
 
 
 def with_voices(clip: Clip) -> Clip:
-    """The clip with `voices` filled in; without any where speech recognition is not installed."""
+    """The clip with `voices` filled in."""
     if clip.voices is not None or clip.waveform is None:
         return clip
-    try:
-        found = voices(clip.waveform)
-    except SpeechUnavailable as reason:
-        log.info("%s", reason)
-        found = []
-    return replace(clip, voices=tuple(found))
+    return replace(clip, voices=tuple(voices(clip.waveform)))
+
+
+def _find_voices(level: np.ndarray) -> list[tuple[float, float]]:
+    from mmer_core.media.voice_detector import find_voices  # loads torch
+
+    return find_voices(level)
 
 
 def check_installed() -> None:

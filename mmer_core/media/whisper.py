@@ -16,7 +16,7 @@ import numpy as np
 from mmer_core import config
 from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media import whisper_files
-from mmer_core.media.recognised import Recognised, Recogniser, SpeechUnavailable
+from mmer_core.media.recognised import Recognised, SpeechUnavailable
 
 MEL, FFT, HOP = 80, 400, 160
 SECONDS = 30  # that it always hears; what is missing is silence
@@ -57,17 +57,17 @@ class Network(Protocol):
 
 
 class WhisperBase:
-    """Words in many languages; where somebody speaks is found by another recogniser. See `Recogniser`."""
+    """Words in many languages. See `Recogniser`."""
 
     title = "Whisper base"
     languages: tuple[str, ...] = ()
 
-    def __init__(self, network: Network, detector: Recogniser) -> None:
+    def __init__(self, network: Network) -> None:
         self.lock = threading.Lock()
-        self._network, self._detector = network, detector
+        self._network = network
 
     @classmethod
-    def load(cls, detector: Recogniser) -> Self:
+    def load(cls) -> Self:
         """The recogniser with the published weights.
 
         Raises:
@@ -75,12 +75,7 @@ class WhisperBase:
         """
         if (reason := whisper_files.missing()) is not None:
             raise SpeechUnavailable(reason)
-        return cls(_CTranslate2(whisper_files.read_files()), detector)
-
-    def voices(self, waveform: np.ndarray) -> list[tuple[float, float]]:
-        """The stretches of speech in any language, (start, end) in seconds, of (N,) float32 at 16 kHz."""
-        with self._detector.lock:
-            return self._detector.voices(waveform)
+        return cls(_CTranslate2(whisper_files.read_files()))
 
     def words(self, waveform: np.ndarray, language: str = "") -> Recognised:
         """The words of a stretch of speech, (N,) float32 at 16 kHz, at most half a minute."""

@@ -1,4 +1,4 @@
-"""Voices and words of a piece, from the speech recogniser; without it, where the sound is loud."""
+"""Voices and words of a piece."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmer_core.clip import SAMPLE_RATE
 from mmer_core.media import speech
 from mmer_core.media.recognised import Recognised
 from mmer_core.media.recogniser import DEFAULT, recogniser
-from mmer_core.media.voice_activity import QUIET, SHORTEST_VOICE, block_power, loudest, raise_level, runs
+from mmer_core.media.voice_activity import loudest, raise_level
 from mmer_core.recordings.cutting import Span
 
 REMEMBERED = 60  # utterances whose language speaks for that of a short one
@@ -38,11 +37,7 @@ class Listener:
 
     def voices(self, waveform: np.ndarray) -> list[Span]:
         """(start, end) in seconds of the stretches in which somebody speaks, in order of time."""
-        try:
-            return speech.voices(waveform)
-        except speech.SpeechUnavailable as reason:
-            self.unavailable = str(reason)
-            return loud_spans(waveform)
+        return speech.voices(waveform)
 
     def words(self, waveform: np.ndarray, spans: Sequence[Span]) -> tuple[list[str], str]:
         """The words of each span, "" for none, and why they are all left out; "" if they are not.
@@ -62,13 +57,3 @@ class Listener:
         self._recent.extend(heard.parts)
         self.language = heard.language
         return list(heard.texts), heard.left_out
-
-
-def loud_spans(waveform: np.ndarray) -> list[Span]:
-    """(start, end) in seconds of what is no more than `QUIET` dB below the loudest tenth of a second."""
-    level = loudest(waveform)
-    if level <= speech.SILENT_LEVEL:
-        return []
-    loud = runs(block_power(waveform, int(SAMPLE_RATE * _BLOCK)) >= 10 ** ((level - QUIET) / 10))
-    spans = [(a * _BLOCK, b * _BLOCK) for a, b in loud]
-    return [(a, b) for a, b in spans if b - a >= SHORTEST_VOICE]

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import read_json
+from mmer_core.json_files import read_json
 from mmer_core.runs.process_identity import alive
 
 JOBS, RECORD, STATE, LOG, LOCK = ".jobs", "job.json", "state.json", "log", ".lock"

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import working_folder
+from mmer_core.json_files import write_json
 from mmer_core.runs import error_file
 from mmer_core.runs.job import PROGRESS, STATE, Job, read, shown
 from mmer_core.runs.process_identity import identity

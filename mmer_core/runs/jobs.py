@@ -25,8 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import working_folder
+from mmer_core.json_files import write_json
 from mmer_core.runs.job import (
     JOBS,
     LOCK,

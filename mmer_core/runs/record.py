@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import read_json
+from mmer_core.json_files import read_json
 from mmer_core.runs import version_one
 
 SCHEMA = 2

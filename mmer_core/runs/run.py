@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmer_core import metrics
-from mmer_core.checkpoint import read_json, sha256_of
+from mmer_core.checkpoint import sha256_of
+from mmer_core.json_files import read_json
 from mmer_core.labels import Modality, in_order, subset_name
 from mmer_core.runs import version_one
 from mmer_core.runs.record import (

@@ -10,8 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
+from mmer_core.media.private_folder import outside
 from mmer_core.runs import jobs
-from mmer_core.runs.private_folder import outside
 from mmer_core.runs.process_identity import started_at
 from mmer_core.runs.titles import UPLOADED
 

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from mmer_core.checkpoint import sha256_of, write_json
+from mmer_core.checkpoint import sha256_of
+from mmer_core.json_files import read_json, write_json
 from mmer_core.runs.record import (
     FOLDS,
     HISTORY,
@@ -174,7 +175,7 @@ class RunWriter:
         import pandas as pd
 
         folder = self.fold_folder(fold)
-        record = json.loads((folder / FOLD_RECORD).read_text(encoding="utf-8"))
+        record = read_json(folder / FOLD_RECORD)
         return record, {path.name: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
 
     @property

@@ -134,11 +134,11 @@ def _listening() -> Listening:
     Raises:
         ValueError: its weights are not on this machine.
     """
-    from mmer_core.media.speakers import SpeakerStream, SpeakersUnavailable
+    from mmer_core.media.speakers import SpeakerStream, WeightsUnavailable
 
     try:
         return SpeakerStream()
-    except SpeakersUnavailable as error:
+    except WeightsUnavailable as error:
         raise ValueError(f"{error}; leave speakers out to read without") from error
 
 

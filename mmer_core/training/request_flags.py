@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 
 from mmer_core import options as option_text
 from mmer_core.evaluation.folds import FoldPlan
+from mmer_core.json_files import read_json
 from mmer_core.training.config import PRESETS, TrainingConfig
 from mmer_core.training.json_values import checked_fields
 from mmer_core.training.request_fields import DEFAULT_PRESET, RequestFields
@@ -130,7 +130,7 @@ def json_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} cannot be read as a training request: {error}") from error
     checked_fields(RequestFields, found, "the training request")

@@ -13,6 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmer_core.json_files import parse_json
+
 Tensors = Mapping[str, Tensor]
 
 
@@ -66,7 +68,7 @@ def read_state(path: Path, identity: str) -> TrainingState:
     for key, tensor in load_file(path).items():
         part, _, name = key.partition("/")
         weights[part][name] = tensor
-    return TrainingState(json.loads(metadata["history"]), float(metadata["seconds"]), weights)
+    return TrainingState(parse_json(metadata["history"]), float(metadata["seconds"]), weights)
 
 
 def moments_of(optimizer: torch.optim.Optimizer) -> Tensors:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mmer_core.checkpoint import write_json
 from mmer_core.encoders.backends.face_ensemble import embed_pictures, load_network
 from mmer_core.encoders.backends.face_network import SIDE
+from mmer_core.json_files import write_json
 from mmer_core.labels import Modality
 from mmer_core.uncertainty import out_of_distribution
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mmer_core.checkpoint import write_json
 from mmer_core.encoders.backends.face_ensemble import FaceEnsemble, load_network, save_network
 from mmer_core.encoders.backends.face_network import FaceClassifier
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS
 from mmer_core.training.history import Fitted
 from mmer_core.uncertainty.calibration import answering_under, fit_temperature, halfway_to_equal

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmer_core.checkpoint import write_json
 from mmer_core.encoders.backends.face_convolution import PretrainedFaceClassifier
 from mmer_core.encoders.backends.face_ensemble import NETWORKS, FaceEnsemble, load_network, save_network
 from mmer_core.encoders.backends.face_network import FaceClassifier
+from mmer_core.json_files import write_json
 from mmer_core.training.history import Fitted
 from mmer_core.uncertainty.calibration import fit_temperature
 from recipes import left_out

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import DEFAULT_CHECKPOINT
 from mmer_core.explanation.faithfulness import FILE, SCHEMA
 from mmer_core.inference.emotion_model import EmotionModel
+from mmer_core.json_files import write_json
 from mmer_core.labels import MODALITY_TITLES, Modality
 from recipes.command import recipe_parser, run_recipe
 from recipes.faithfulness.areas import areas_of, report

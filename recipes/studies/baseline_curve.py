@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmer_core.checkpoint import write_json
 from mmer_core.fusion.heads.mean import MeanNetwork
 from mmer_core.inference.scoring import InputScaling
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS
 from recipes.command import recipe_parser, run_recipe
 from recipes.left_out import MEANS, Answering, LeftOut, fit_temperature, scores

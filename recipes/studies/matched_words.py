@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmer_core.checkpoint import write_json
 from mmer_core.corpora import Manifest, read
 from mmer_core.corpora.transcripts import near_pairs, normalised
 from mmer_core.crossval.cross_validation import cross_validate
 from mmer_core.features.extraction import extract
+from mmer_core.json_files import write_json
 from mmer_core.runs.record import LOCK, MODEL, RECORD
 from mmer_core.runs.run import CVRun
 from mmer_core.training.request import TrainRequest

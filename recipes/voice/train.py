@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmer_core.checkpoint import save_tensors, write_json
+from mmer_core.checkpoint import save_tensors
 from mmer_core.encoders.voice_frames import VoiceFramesEncoder
 from mmer_core.inference.storage import scaling_tensors
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.uncertainty.calibration import log_softmax
 from recipes import left_out

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mmer_core.checkpoint import write_json
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.uncertainty import out_of_distribution
 from recipes.left_out import fit_temperature, read, usable

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import JsonConfig
 from mmer_core.encoders.multilingual import LANGUAGES, WIDTH
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS, Modality
 from mmer_core.media.language import ENGLISH
 from mmer_core.uncertainty import out_of_distribution

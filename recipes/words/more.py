@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from mmer_core.checkpoint import write_json
 from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS
 from mmer_core.uncertainty.calibration import answering_under
 from recipes.words.corpora import under_own_prior

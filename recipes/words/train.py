@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mmer_core import metrics
-from mmer_core.checkpoint import write_json
 from mmer_core.encoders.sentences import SentenceEncoder
 from mmer_core.fusion.heads.words import WordsNetwork
+from mmer_core.json_files import write_json
 from mmer_core.labels import EMOTIONS
 from mmer_core.uncertainty.calibration import answering_under, halfway_to_equal
 from recipes.words.corpora import (

@@ -144,7 +144,7 @@ def test_a_place_that_nobody_knows_is_one_sentence(reading):
 
 
 def test_copies_lie_in_the_private_folder_and_are_gone_afterwards(memory, scratch):
-    from mmer_core.runs import private_folder
+    from mmer_core.media import private_folder
 
     put(memory, 1)
     with local_copy(f"{memory}/clips/0.txt") as copy:

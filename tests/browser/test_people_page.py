@@ -19,6 +19,7 @@ PATIENCE = 90_000  # ms
 SAMPLE = ROOT / "samples" / "speech.mp4"
 VIDEO = ".st-key-player video"
 AT = 1.0  # seconds
+SIDES = (("x", "width"), ("y", "height"))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,17 @@ def test_the_boxes_lie_on_the_faces_at_any_size(answered, faces, style):
     assert len(faces) == 2
     for person, face in enumerate(faces):
         assert placed(page, person) == pytest.approx(face, abs=0.03)
+    page.evaluate(f"document.querySelector('{VIDEO}').style.cssText = ''")
+
+
+@pytest.mark.parametrize("width", [160, 240, 320])
+def test_no_label_covers_another(answered, width):
+    page = answered
+    page.evaluate(f"document.querySelector('{VIDEO}').style.cssText = 'width: {width}px'")
+    seek(page, AT)
+    first, second = (label.bounding_box() for label in page.locator(".layer .label").all())
+    apart = [first[a] + first[s] <= second[a] or second[a] + second[s] <= first[a] for a, s in SIDES]
+    assert any(apart), (first, second)
     page.evaluate(f"document.querySelector('{VIDEO}').style.cssText = ''")
 
 

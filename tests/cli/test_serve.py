@@ -4,7 +4,7 @@ import pytest
 
 from mmer_core.cli import main, serve
 from mmer_core.config import Limits
-from mmer_core.runs import private_folder
+from mmer_core.media import private_folder
 
 server = pytest.importorskip("mmer_core.service.server")
 

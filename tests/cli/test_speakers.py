@@ -9,7 +9,7 @@ import soundfile
 from mmer_core.cli.main import main
 from mmer_core.cli.speakers import describe, rttm
 from mmer_core.media import speakers
-from mmer_core.media.speakers import Diarisation, SpeakersUnavailable, Turn
+from mmer_core.media.speakers import Diarisation, Turn, WeightsUnavailable
 
 FOUND = Diarisation((Turn(0.5, 61.04, 0, False), Turn(62, 63.5, 1, True), Turn(63, 64, 0, True)), 2, 65.0)
 
@@ -83,7 +83,7 @@ def test_a_file_without_sound_is_one_sentence(tmp_path, capsys):
 
 def test_missing_weights_are_one_sentence(file, monkeypatch, capsys):
     def missing(waveform):
-        raise SpeakersUnavailable("the weights are missing: install the package again")
+        raise WeightsUnavailable("the weights are missing: install the package again")
 
     monkeypatch.setattr(speakers, "diarise", missing)
     assert main(["speakers", str(file)]) == 1

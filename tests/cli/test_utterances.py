@@ -10,13 +10,14 @@ import media_factory as make
 import numpy as np
 import pandas as pd
 import pytest
+from loud_spans import loud_spans
 
 from mmer_core.cli import utterances
 from mmer_core.cli.main import main
 from mmer_core.inference import record, shipped
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.recordings import source
-from mmer_core.recordings.speaking import Listener, loud_spans
+from mmer_core.recordings.speaking import Listener
 from tiny_model import make_model
 
 RATE = 16_000

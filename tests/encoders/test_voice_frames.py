@@ -54,7 +54,7 @@ def test_it_is_an_encoder_of_the_voice_with_a_full_record(encoder: voice_frames.
 @pytest.mark.parametrize("seconds", [0.25, 0.3, 1.0, 3.7])
 def test_one_row_for_every_24_milliseconds(encoder: voice_frames.VoiceFramesEncoder, seconds: float) -> None:
     """Of the sound and a quarter of a second on both sides."""
-    features = encoder.encode(clip_of(buzz(seconds, 150)))
+    features = encoder.encode(clip_of(buzz(seconds, 150), voices=()))
     assert features.dtype == np.float32
     assert abs(len(features) - (seconds + 2 * AROUND) * voice_frames.RATE) < 3
     assert features.shape[1] == voice_frames.VOICE_DIM

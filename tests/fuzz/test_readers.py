@@ -12,7 +12,7 @@ from fuzz.mutations import mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmer_core import checkpoint
+from mmer_core import json_files
 
 MUTATIONS = 10  # of each kind of file in every test run; `make fuzz-parsers` tries more
 NUMBERS = st.integers() | st.floats() | st.sampled_from([2**31, 2**63, 10**400, -1])
@@ -83,5 +83,5 @@ def test_json_that_is_nested_too_deeply_is_refused(name):
 @pytest.mark.parametrize("name", RECORDS)
 def test_json_that_is_too_large_is_not_read(name, monkeypatch):
     sound = readers.READERS[name].sound()
-    monkeypatch.setattr(checkpoint.read_json, "__defaults__", (len(sound) - 1,))
+    monkeypatch.setattr(json_files.read_json, "__defaults__", (len(sound) - 1,))
     assert readers.attempt(name, sound) == "refused"

@@ -17,7 +17,6 @@ from mmer_core.inference.scoring import FRAME_ROWS, VECTOR_ROWS, InputScaling, w
 from mmer_core.inference.windows import score_windows
 from mmer_core.labels import Modality, subsets
 from mmer_core.media.loading import MediaError
-from mmer_core.media.speech import SpeechUnavailable
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 from tiny_model import DIM, THREE, TinyEncoder, make_clip, make_model
 
@@ -186,16 +185,11 @@ def test_clips_in_which_nobody_speaks_are_refused_in_one_sentence():
 
 
 @pytest.mark.parametrize(
-    ("voices", "installed", "seconds"),
-    [(((0.2, 1.2), (1.5, 3.0)), True, 2.5), ((), True, None), ((), False, 4.0)],
-    ids=["somebody", "nobody", "unknown"],
+    ("voices", "seconds"),
+    [(((0.2, 1.2), (1.5, 3.0)), 2.5), ((), None)],
+    ids=["somebody", "nobody"],
 )
-def test_only_voices_count_where_the_encoder_reads_speech(monkeypatch, voices, installed, seconds):
-    def check():
-        if not installed:
-            raise SpeechUnavailable("the package is missing")
-
-    monkeypatch.setattr(speaker.speech, "check_installed", check)
+def test_only_voices_count_where_the_encoder_reads_speech(voices, seconds):
     encoder = TinyEncoder(Modality.AUDIO)
     encoder.spec = replace(encoder.spec, spoken_part=True)
     clip = replace(make_clip(), waveform=np.tile(make_clip().waveform, 4), duration=4.0, voices=voices)

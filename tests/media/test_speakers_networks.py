@@ -8,39 +8,40 @@ import pytest
 import torch
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media.speakers import SpeakersUnavailable, segmentation, weight_files
-from mmer_core.media.speakers.embedding import DIM, EmbeddingNetwork, embed
+from mmer_core.media.speakers import WeightsUnavailable, diarise, embedding, segmentation
+from mmer_core.media.speakers.embedding import DIM, embed
 from mmer_core.media.speakers.filter_bank import BANDS, filter_bank
 from mmer_core.media.speakers.segmentation import FRAMES, WINDOW, SegmentationNetwork
+from mmer_core.media.weight_files import load_network
 
+WEIGHTS = [embedding.WEIGHTS, segmentation.WEIGHTS]
 RNG = np.random.default_rng(0)
 NOISE = (0.05 * RNG.standard_normal(3 * SAMPLE_RATE)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["segmentation", "embedding"])
-def test_the_weights_are_those_that_the_readme_tells_of(name: str) -> None:
-    digest = hashlib.sha256((weight_files.FOLDER / f"{name}.safetensors").read_bytes()).hexdigest()
-    assert f"| {name}.safetensors | {digest} |" in (weight_files.FOLDER / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("weights", WEIGHTS, ids=lambda file: file.stem)
+def test_the_weights_are_those_that_the_readme_tells_of(weights: Path) -> None:
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert f"| {weights.name} | {digest} |" in (weights.parent / "README.md").read_text("utf-8")
 
 
 def test_all_weights_together_are_small() -> None:
-    assert sum(f.stat().st_size for f in weight_files.FOLDER.glob("*.safetensors")) < 20e6
+    assert sum(file.stat().st_size for file in WEIGHTS) < 20e6
 
 
 @pytest.mark.parametrize("content", [None, b"damaged"])
 def test_weights_that_cannot_be_read_are_one_sentence(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weight_files, "FOLDER", tmp_path)
-    monkeypatch.setattr(weight_files, "_loaded", {})
+    monkeypatch.setattr(embedding, "WEIGHTS", tmp_path / "embedding.safetensors")
     if content is not None:
-        (tmp_path / "embedding.safetensors").write_bytes(content)
-    with pytest.raises(SpeakersUnavailable, match="missing or damaged: install"):
-        weight_files.load_network("embedding", EmbeddingNetwork)
+        embedding.WEIGHTS.write_bytes(content)
+    with pytest.raises(WeightsUnavailable, match="missing or damaged: install"):
+        diarise(NOISE)
 
 
 def test_a_window_gives_the_frames_that_the_timing_counts_on() -> None:
-    network = weight_files.load_network("segmentation", SegmentationNetwork)
+    network = load_network(segmentation.WEIGHTS, SegmentationNetwork)
     with torch.inference_mode():
         found = network(torch.from_numpy(np.resize(NOISE, (2, WINDOW))))
     assert found.shape == (2, FRAMES, segmentation.PEOPLE)

@@ -2,8 +2,8 @@
 
 import re
 import resource
-import sys
 import threading
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from mmer_core.clip import SAMPLE_RATE
-from mmer_core.media import recogniser, voice_activity
+from mmer_core.media import moonshine, recogniser, voice_activity
 from mmer_core.media.recognised import Recognised
-from mmer_core.media.speech import SpeechUnavailable, clean, transcribe
+from mmer_core.media.speech import SpeechUnavailable, clean, transcribe, voices
 from mmer_core.media.spoken_language import sounds_english
 from mmer_core.media.voice_activity import LONGEST_STRETCH, loudest, raise_level, stretches
 
@@ -114,7 +114,7 @@ class TestNoSpeech:
     @pytest.mark.parametrize("level", [1e-4, 1e-2, 0.1])
     def test_noise_has_no_words_even_after_speech(self, beckett, level):
         noise = np.random.default_rng(0).normal(size=3 * SAMPLE_RATE).astype("f4") * level
-        transcribe(beckett[: 3 * SAMPLE_RATE])  # the detector remembers what it heard last
+        transcribe(beckett[: 3 * SAMPLE_RATE])
         assert transcribe(noise).text == ""
 
     def test_music_and_a_tone_have_no_words(self):
@@ -184,29 +184,32 @@ class TestClean:
         assert clean("no no no no no no no", seconds=5) == "no"
 
 
+@pytest.fixture
+def not_loaded() -> Iterator[None]:
+    """Nobody has asked for a recogniser yet."""
+    recogniser._loaded.cache_clear()
+    yield
+    recogniser._loaded.cache_clear()
+
+
+@pytest.mark.usefixtures("not_loaded")
 class TestUnavailable:
-    def test_a_missing_package_is_one_sentence(self, monkeypatch):
-        recogniser._loaded.cache_clear()
-        monkeypatch.setitem(sys.modules, "moonshine_voice.transcriber", None)
+    def test_a_missing_package_is_one_sentence(self, beckett, monkeypatch):
+        monkeypatch.setattr(moonshine, "find_spec", lambda name: None)
         with pytest.raises(SpeechUnavailable, match="run pip install moonshine-voice"):
-            transcribe(np.ones(SAMPLE_RATE, dtype=np.float32))
+            transcribe(beckett)
 
-    def test_a_library_that_does_not_load_is_one_sentence(self, monkeypatch):
-        from moonshine_voice import transcriber
-        from moonshine_voice.errors import MoonshineError
-
-        def refuse(*_args: object, **_options: object) -> None:
-            raise MoonshineError("wrong machine")
-
-        recogniser._loaded.cache_clear()
-        monkeypatch.setattr(transcriber, "Transcriber", refuse)
+    def test_weights_that_do_not_load_are_one_sentence(self, beckett, monkeypatch, tmp_path):
+        (tmp_path / "encoder_model.ort").write_bytes(b"damaged")
+        monkeypatch.setattr(moonshine, "model_folder", lambda: tmp_path)
         with pytest.raises(SpeechUnavailable, match="does not start on this machine"):
-            transcribe(np.ones(SAMPLE_RATE, dtype=np.float32))
+            transcribe(beckett)
 
-    def test_silence_needs_no_recogniser(self, monkeypatch):
-        recogniser._loaded.cache_clear()
-        monkeypatch.setitem(sys.modules, "moonshine_voice.transcriber", None)
+    def test_voices_need_no_recogniser(self, beckett, monkeypatch):
+        monkeypatch.setattr(moonshine, "find_spec", lambda name: None)
+        assert voices(beckett)
         assert transcribe(np.zeros(SAMPLE_RATE, dtype=np.float32)).text == ""
+        assert transcribe(melody()).text == "", "where nobody speaks nothing is loaded"
 
 
 class TestLanguage:

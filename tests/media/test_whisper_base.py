@@ -2,7 +2,6 @@
 published network runs where its files are on the machine.
 """
 
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,24 +37,16 @@ class Network:
         return Reading(pieces, language, languages, self.score, self.silence)
 
 
-class Detector:
-    """Hears a voice in all of it."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-
-    def voices(self, waveform):
-        assert self.lock.locked(), "it is held while it is used"
-        return [(0.0, len(waveform) / SAMPLE_RATE)]
-
-
 @pytest.fixture
 def install(monkeypatch):
-    """A function that puts Whisper base with this network in the place of the published one."""
+    """A function that puts Whisper base with this network in the place of the published one; a voice is heard
+    in all of a sound.
+    """
+    monkeypatch.setattr(speech, "_find_voices", lambda waveform: [(0.0, len(waveform) / SAMPLE_RATE)])
 
     def put(network):
         recognisers._loaded.cache_clear()
-        ear = WhisperBase(network, Detector())
+        ear = WhisperBase(network)
         monkeypatch.setitem(recognisers._LOADERS, "whisper-base", lambda: ear)
         return ear
 
@@ -100,7 +91,7 @@ class TestWords:
         assert in_letters(["Ġja", "Ã"]) == "ja"
 
     def test_words_come_with_their_language(self):
-        found = WhisperBase(Network(("Guten Tag", GERMAN)), Detector()).words(SECOND)
+        found = WhisperBase(Network(("Guten Tag", GERMAN))).words(SECOND)
         assert (found.text, found.language, found.languages) == ("Guten Tag [de]", "de", GERMAN)
         assert found.doubt.shape == (0,)
 
@@ -109,11 +100,11 @@ class TestWords:
     )
     def test_words_where_it_hears_nobody_and_is_unsure_are_inventions(self, score, silence, kept):
         network = Network(("Thanks for watching", {"en": 1.0}), score=score, silence=silence)
-        assert bool(WhisperBase(network, Detector()).words(SECOND).text) is kept
+        assert bool(WhisperBase(network).words(SECOND).text) is kept
 
     def test_a_short_stretch_gets_few_pieces_and_a_long_one_no_more_than_fit(self):
         network = Network(("so", {"en": 1.0}))
-        ear = WhisperBase(network, Detector())
+        ear = WhisperBase(network)
         ear.words(SECOND)
         ear.words(np.concatenate([SECOND] * 28))
         assert network.asked == [("", 24), ("", 224)]
@@ -198,7 +189,7 @@ class TestUnavailable:
         monkeypatch.setattr(whisper_files, "missing", lambda: "Whisper base is not on this machine: get it")
         assert recognisers.usable_recognisers() == ("moonshine",)
         with pytest.raises(SpeechUnavailable, match="get it"):
-            WhisperBase.load(Detector())
+            WhisperBase.load()
         with pytest.raises(SpeechUnavailable, match="get it"):
             recognisers.check_usable("whisper-base")
         recognisers.check_usable("moonshine")

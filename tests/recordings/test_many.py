@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from full_disk import files_of_at_most
+from loud_spans import loud_spans
 
 from mmer_core.batch import predict_files
 from mmer_core.batch.inputs import Input
@@ -26,7 +27,7 @@ from mmer_core.recordings import read_recording
 from mmer_core.recordings.answers import PieceReader
 from mmer_core.recordings.exports.many import EMPTY, UtteranceReading
 from mmer_core.recordings.exports.table import rows_of
-from mmer_core.recordings.speaking import Listener, loud_spans
+from mmer_core.recordings.speaking import Listener
 from tiny_model import make_model
 
 RATE = 16_000

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from face_scenes import Actor, Scene, voice, with_loudness
 from full_disk import files_of_at_most
+from loud_spans import loud_spans
 
 from mmer_core.clip import Clip
 from mmer_core.inference.scoring import InputScaling
@@ -20,7 +21,7 @@ from mmer_core.recordings import forget, read_recording, source, speakers
 from mmer_core.recordings.answers import NOBODY
 from mmer_core.recordings.faces import Found
 from mmer_core.recordings.pieces import Piece
-from mmer_core.recordings.speaking import Listener, loud_spans
+from mmer_core.recordings.speaking import Listener
 from mmer_core.recordings.turns import Turns
 from tiny_model import DIM, make_model
 

@@ -297,7 +297,7 @@ def test_forgetting_a_training_keeps_its_runs(runs):
 
 def test_the_progress_of_the_extraction_is_a_file(runs):
     code = (
-        "import sys; from pathlib import Path; from mmer_core.checkpoint import write_json; "
+        "import sys; from pathlib import Path; from mmer_core.json_files import write_json; "
         "write_json(Path(sys.argv[1]), {'step': 'extract', 'done': 12, 'total': 40})"
     )
     job = ended(jobs.start(runs, "extract", [[*python(code), jobs.PROGRESS_FILE]], ["a"]))

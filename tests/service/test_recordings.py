@@ -10,10 +10,11 @@ import time
 import media_factory as make
 import numpy as np
 import pytest
+from loud_spans import loud_spans
 
 from mmer_core.labels import Modality
 from mmer_core.recordings import Utterance, read_recording
-from mmer_core.recordings.speaking import Listener, loud_spans
+from mmer_core.recordings.speaking import Listener
 from mmer_core.recordings.summary import summarise
 from mmer_core.service import recordings
 

@@ -2,6 +2,7 @@
 // was recognised is put in as text, never as HTML.
 
 const CONTROLS = 56; // pixels at the player's bottom that stay free for its own buttons
+const ROOM = 26; // pixels above a box that its label takes
 const EVERY = 100; // ms between two looks, and between two moves of a box where no motion is wanted
 const running = new WeakMap(); // component -> what it left running
 const switches = { faces: true, captions: false }; // as the person left them; the component may be made anew
@@ -73,6 +74,22 @@ function chips(root, data, choose) {
   );
 }
 
+// How far down each label moves so that none covers another: { x, y, width, height } in pixels, in order.
+export function apart(labels) {
+  const placed = [];
+  return labels.map(({ x, y, width, height }) => {
+    const covered = (at) =>
+      placed.find((p) => x < p.x + p.width && p.x < x + width && at < p.y + p.height && p.y < at + height);
+    let [at, up] = [y, true];
+    for (let other, tries = 0; (other = covered(at)) && tries <= 2 * placed.length; tries++) {
+      up &&= other.y >= height; // above the other one, below it where the picture ends
+      at = up ? other.y - height : other.y + other.height;
+    }
+    placed.push({ x, y: at, width, height });
+    return at - y;
+  });
+}
+
 // One box for each person, made when they are first seen.
 function overlay(layer, data, choose) {
   const boxes = new Map();
@@ -93,6 +110,7 @@ function overlay(layer, data, choose) {
   return (media, now) => {
     const [left, top, wide, high] = pictureIn(media);
     const free = media.getBoundingClientRect().height - CONTROLS;
+    const labels = [];
     for (const person of data.people) {
       const at = switches.faces ? boxAt(person.sights, now) : undefined;
       if (!at && !boxes.has(person.number)) continue;
@@ -105,12 +123,16 @@ function overlay(layer, data, choose) {
       const said = textAt(person.says, now);
       const text = said ? `${person.name}: ${said}` : person.name;
       if (label.textContent !== text) label.textContent = text;
-      box.classList.toggle("low", y < 26);
+      box.classList.toggle("low", y < ROOM);
       box.classList.toggle("chosen", data.chosen === person.number);
       // A label that would reach beyond the picture is moved back into it.
       const over = left + at[0] * wide + label.offsetWidth - (left + wide);
-      px(label.style, { left: -Math.max(0, Math.min(over, at[0] * wide)) });
+      const back = Math.max(0, Math.min(over, at[0] * wide));
+      px(label.style, { left: -back });
+      const [x, height] = [left + at[0] * wide - back, label.offsetHeight];
+      labels.push({ label, x, y: y < ROOM ? y : y - height, width: label.offsetWidth, height });
     }
+    apart(labels).forEach((down, i) => (labels[i].label.style.translate = `0 ${down}px`));
     // The player's own subtitles, the emotion, would stand where the captions do.
     if (media.mmerTrack && switches.captions && media.mmerTrack.mode === "showing") media.mmerTrack.mode = "hidden";
     const words = switches.captions ? textAt(data.captions, now) : "";

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from mmer_core.json_files import parse_json
+
 ICE_SERVERS = (
     "MMER_ICE_SERVERS"  # environment variable: a JSON list as in WebRTC's RTCConfiguration.iceServers
 )
@@ -153,7 +155,7 @@ def ice_servers(setting: str | None = None) -> list[dict[str, Any]]:
     if not text.strip():
         return []
     try:
-        servers = json.loads(text)
+        servers = parse_json(text)
     except json.JSONDecodeError as error:
         raise IceSettingsError(
             f"{ICE_SERVERS} is not JSON ({error.msg} at character {error.pos + 1}): see the README "

@@ -10,6 +10,7 @@ import streamlit as st
 
 from mmer_core import corpora, encoders, fusion
 from mmer_core.config import runs_folder
+from mmer_core.json_files import parse_json
 from mmer_core.options import options_of
 from mmer_core.training.request import TrainRequest
 from ui import runs
@@ -128,7 +129,7 @@ def _show_json(request: TrainRequest | None) -> None:
 
 def _take_pasted() -> None:
     try:
-        data = json.loads(st.session_state[PASTED])
+        data = parse_json(st.session_state[PASTED])
         if not isinstance(data, dict):
             raise ValueError("the pasted text is JSON, but no object: paste the whole request")
         request = TrainRequest.from_json(data.get("request", data))

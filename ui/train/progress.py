@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from mmer_core.json_files import read_json
 from mmer_core.runs.jobs import Job, Status
 from mmer_core.runs.progress import FINAL
 from mmer_core.runs.run import PROGRESS
@@ -25,7 +25,7 @@ State = dict[str, Any]
 def read_progress(folder: Path) -> State:
     """progress.json of a run, which is replaced as a whole; {} where there is none, or a damaged one."""
     try:
-        found = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        found = read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

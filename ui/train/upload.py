@@ -18,7 +18,7 @@ import streamlit as st
 from mmer_core.corpora import CorpusError
 from mmer_core.corpora.uploaded import TABLES, TEMPLATE, Uploaded, receive_archive, receive_table
 from mmer_core.media.loading import display_name
-from mmer_core.runs.private_folder import outside
+from mmer_core.media.private_folder import outside
 from mmer_core.runs.titles import UPLOADED
 from mmer_core.runs.uploaded_corpora import remove_orphans, remove_unused
 from ui import runs

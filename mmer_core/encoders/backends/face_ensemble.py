@@ -17,6 +17,7 @@ from mmer_core.encoders.backends.face_convolution import PretrainedFaceClassifie
 from mmer_core.encoders.backends.face_mobile import FaceMobileNet
 from mmer_core.encoders.backends.face_network import FaceClassifier, FaceNetwork, as_input
 from mmer_core.encoders.backends.face_resnet import FaceResNet
+from mmer_core.json_files import parse_json
 from mmer_core.labels import EMOTIONS
 
 #: Face networks by the name that trainings and files use.
@@ -128,7 +129,7 @@ def load_network(path: Path) -> FaceEnsemble:
         ValueError: the file does not hold such networks' weights.
     """
     with safe_open(path, framework="pt") as file:
-        kinds = json.loads((file.metadata() or {}).get(_HEADER, "[]"))
+        kinds = parse_json((file.metadata() or {}).get(_HEADER, "[]"))
     if not kinds or not set(kinds) <= set(NETWORKS):
         raise ValueError("it holds no face network of this project")
     weights = {

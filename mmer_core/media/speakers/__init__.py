@@ -4,6 +4,6 @@ being read.
 
 from mmer_core.media.speakers.diarisation import SpeakerStream, diarise
 from mmer_core.media.speakers.turns import Diarisation, Spoken, Turn, heard
-from mmer_core.media.speakers.weight_files import SpeakersUnavailable
+from mmer_core.media.weight_files import WeightsUnavailable
 
-__all__ = ["Diarisation", "SpeakerStream", "SpeakersUnavailable", "Spoken", "Turn", "diarise", "heard"]
+__all__ = ["Diarisation", "SpeakerStream", "Spoken", "Turn", "WeightsUnavailable", "diarise", "heard"]

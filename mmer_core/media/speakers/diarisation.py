@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE
+from mmer_core.media.speakers import embedding, segmentation
 from mmer_core.media.speakers.clustering import assign, voices
 from mmer_core.media.speakers.embedding import DIM, EmbeddingNetwork, embed
 from mmer_core.media.speakers.pieces import LEAST, Window, cut, sample, windows
 from mmer_core.media.speakers.segmentation import FRAME, Activity, SegmentationNetwork, Segmenter
 from mmer_core.media.speakers.turns import Diarisation, as_diarisation, beside, painted
-from mmer_core.media.speakers.weight_files import load_network
 from mmer_core.media.voice_activity import MAX_GAIN, SILENT_LEVEL, SPEECH_LEVEL, loudest, runs
+from mmer_core.media.weight_files import load_network
 
 _PART = 30 * SAMPLE_RATE  # samples that are read at once
 _OPEN = round(60 * SAMPLE_RATE / FRAME)  # frames after which speech without a pause is cut
@@ -58,12 +59,12 @@ class SpeakerStream:
     another one. Memory grows by about 15 MB for each hour of speech.
 
     Raises:
-        SpeakersUnavailable: the weights are missing.
+        WeightsUnavailable: the weights are missing.
     """
 
     def __init__(self) -> None:
-        load_network("segmentation", SegmentationNetwork)
-        load_network("embedding", EmbeddingNetwork)
+        load_network(segmentation.WEIGHTS, SegmentationNetwork)
+        load_network(embedding.WEIGHTS, EmbeddingNetwork)
         self._segmenter = Segmenter()
         self._sound = np.zeros(0, dtype=np.float32)  # from sample `_begins` on, raised to the level of speech
         self._begins = self._samples = 0
@@ -165,7 +166,7 @@ def diarise(waveform: np.ndarray) -> Diarisation:
 
     Raises:
         ValueError: it is no such waveform.
-        SpeakersUnavailable: the weights are missing.
+        WeightsUnavailable: the weights are missing.
     """
     stream = SpeakerStream()
     stream.add(waveform)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmer_core.media.speakers.filter_bank import BANDS, filter_bank
-from mmer_core.media.speakers.weight_files import load_network
+from mmer_core.media.weight_files import load_network
 
+WEIGHTS = Path(__file__).parent / "weights" / "embedding.safetensors"
 DIM = 192
 SHORTEST = 2_400  # samples; less gives no frames worth reading
 BATCH = 4  # pieces that are read at once
@@ -157,7 +159,7 @@ def embed(waveform: np.ndarray, pieces: Sequence[tuple[int, int]]) -> np.ndarray
         waveform: float32 at 16 kHz.
         pieces: N times the first sample and that after the last, `SHORTEST` or more of them.
     """
-    network = load_network("embedding", EmbeddingNetwork)
+    network = load_network(WEIGHTS, EmbeddingNetwork)
     vectors = np.zeros((len(pieces), DIM), dtype=np.float32)
     for rows in _alike(pieces):
         sound = np.stack([waveform[slice(*pieces[i])] for i in rows])

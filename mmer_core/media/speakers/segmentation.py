@@ -8,14 +8,16 @@ is how many people speak and where one hands over to another.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmer_core.media.speakers.weight_files import load_network
+from mmer_core.media.weight_files import load_network
 
+WEIGHTS = Path(__file__).parent / "weights" / "segmentation.safetensors"
 WINDOW = 80_000  # samples of a window, 5 s
 FRAMES = 293  # of a window
 FRAME = 270  # samples from one frame to the next
@@ -139,7 +141,7 @@ def frames_of(samples: int) -> int:
 
 def read_windows(sound: np.ndarray, count: int) -> np.ndarray:
     """(B, 293, 3) float32 probabilities in the first `count` windows of sound, silent beyond its end."""
-    network = load_network("segmentation", SegmentationNetwork)
+    network = load_network(WEIGHTS, SegmentationNetwork)
     batch = np.zeros((count, WINDOW), dtype=np.float32)
     for i, row in enumerate(batch):
         piece = sound[i * STEP : i * STEP + WINDOW]

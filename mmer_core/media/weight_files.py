@@ -1,4 +1,4 @@
-"""The weights of the speaker networks, which come with this package."""
+"""Networks whose weights come with this package, each loaded once."""
 
 from __future__ import annotations
 
@@ -11,36 +11,34 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-FOLDER = Path(__file__).parent / "weights"
 Network = TypeVar("Network", bound=torch.nn.Module)
 _lock = threading.Lock()
-_loaded: dict[str, torch.nn.Module] = {}
+_loaded: dict[Path, torch.nn.Module] = {}
 
 
-class SpeakersUnavailable(RuntimeError):
+class WeightsUnavailable(RuntimeError):
     """The weights are not where the package keeps them; the message says what to do."""
 
 
-def load_network(name: str, make: Callable[[], Network]) -> Network:
+def load_network(file: Path, make: Callable[[], Network]) -> Network:
     """The network with the weights of a file, in single precision; read at the first call.
 
     Args:
-        name: of the file in `FOLDER`, without its ending.
+        file: a .safetensors.
         make: builds the network with weights of any value.
 
     Raises:
-        SpeakersUnavailable: the file is missing or damaged.
+        WeightsUnavailable: the file is missing or damaged.
     """
     with _lock:  # two first calls at once would load it twice
-        if name not in _loaded:
-            file = FOLDER / f"{name}.safetensors"
+        if file not in _loaded:
             try:
                 state = {key: tensor.float() for key, tensor in load_file(file).items()}
                 network = make()
                 network.load_state_dict(state)
             except (OSError, SafetensorError, RuntimeError) as error:
-                raise SpeakersUnavailable(
-                    f"{file} is missing or damaged: install the package again to tell speakers apart"
+                raise WeightsUnavailable(
+                    f"{file} is missing or damaged: install the package again"
                 ) from error
-            _loaded[name] = network.eval().requires_grad_(False)
-        return _loaded[name]  # type: ignore[return-value]
+            _loaded[file] = network.eval().requires_grad_(False)
+        return _loaded[file]  # type: ignore[return-value]

@@ -4,12 +4,12 @@ goes with the process, or, where that was killed, when the next one starts.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 try:
@@ -40,7 +40,8 @@ def work_in_private_folder() -> Path:
     _own[os.getpid()] = folder
     _outside[:] = [below]
     tempfile.tempdir = str(folder)
-    atexit.register(_end, os.getpid(), folder)
+    # processes of multiprocessing end without what is registered with atexit; this covers both
+    Finalize(None, _end, args=(os.getpid(), folder), exitpriority=0)
     return folder
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mmer_core.runs.private_folder import PREFIX, remove_abandoned
+from mmer_core.media.private_folder import PREFIX, remove_abandoned
 
 WORK = """
 import tempfile
-from mmer_core.runs.private_folder import work_in_private_folder
+from mmer_core.media.private_folder import work_in_private_folder
 folder = work_in_private_folder()
 assert work_in_private_folder() == folder
 with open(tempfile.mkdtemp(prefix="mmer-") + "/recording", "wb") as file:
@@ -107,3 +107,33 @@ def test_a_link_is_not_followed(tmp_path):
     (tmp_path / f"{PREFIX}link").symlink_to(kept)
     remove_abandoned(tmp_path)
     assert (kept / "file").exists()
+
+
+def test_a_process_of_a_pool_takes_its_folder_along(tmp_path):
+    code = (
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from mmer_core.media.private_folder import work_in_private_folder\n"
+        "if __name__ == '__main__':\n"
+        "    with ProcessPoolExecutor(1, get_context('spawn')) as pool:\n"
+        "        print(pool.submit(work_in_private_folder).result().is_dir())\n"
+    )
+    (tmp_path / "work.py").write_text(code)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    run = subprocess.run(
+        [sys.executable, tmp_path / "work.py"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "True\n"
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_command_line_sweeps_what_a_killed_one_left(start, tmp_path):
+    killed, left = start("input()")
+    killed.kill()
+    killed.wait()
+    command = [sys.executable, "-m", "mmer_core", "labels"]
+    subprocess.run(command, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, check=True)
+    assert not left.exists()
+    assert list(tmp_path.iterdir()) == []
