@@ -74,3 +74,7 @@ class SlowReader:
         with (self._reading.log / f"{os.getpid()}").open("a", encoding="utf-8") as file:
             file.write(f"{task.given.path}\n")
         return [{"path": task.given.path, "label": "joy", "words": words}]
+
+
+def die_of(*_: Any) -> None:
+    die()

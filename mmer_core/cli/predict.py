@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mmer_core.batch.urls import place_of
 from mmer_core.cli import several, utterances
-from mmer_core.labels import MODALITY_TITLES, parse_modality
+from mmer_core.labels import MODALITY_TITLES, Modality, parse_modality
+from mmer_core.media import language
 from mmer_core.media.recogniser import RECOGNISERS, VARIABLE, SpeechUnavailable, check_usable
 
 if TYPE_CHECKING:
@@ -112,11 +113,13 @@ def run(args: argparse.Namespace) -> int:
         if cut:
             raise ValueError("--start and --end are for one clip: name one, or leave them out")
         return several.run(args.clips, args)
-    with ThreadPoolExecutor(1, thread_name_prefix="decoding") as beside:
+    wanted = None if args.clips or args.baseline else {Modality.TEXT}
+    with ThreadPoolExecutor(2, thread_name_prefix="beside") as beside:
+        beside.submit(language.prepare)
         decoding = beside.submit(_timed, lambda: _clip_of(args))  # in a process of its own, while torch loads
         with contextlib.suppress(TimeoutError):
             decoding.result(AT_ONCE)  # a file that is not there is told before anything is loaded
-        model, loading = _timed(lambda: load_model(args.checkpoint, args.device))
+        model, loading = _timed(lambda: load_model(args.checkpoint, args.device, wanted))
         clip, decoded = decoding.result()
     use = [m for m in model.modalities if m not in args.without]
     baseline = model.baseline(args.baseline) if args.baseline else {}

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from functools import partial
 
 from mmer_core import options
+from mmer_core.cli.several import add_backend
 from mmer_core.training import request_flags
 from mmer_core.training.request import TrainRequest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     request_flags.add_arguments(parser)
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="processes that train networks of the folds side by side, each with a copy of the features; the "
+        "results are the same (default: none but this one; of a cluster, one for each core)",
+    )
+    add_backend(parser)
     parser.add_argument(
         "--list-options", action="store_true", help="print the options of the fusion networks and stop"
     )
@@ -30,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     from mmer_core.crossval.cross_validation import cross_validate
     from mmer_core.runs.text_table import text_table
 
-    for trained in cross_validate(request, say=lambda line: print(line, flush=True)):
+    if args.jobs is not None and args.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, not {args.jobs}")
+    say = partial(print, flush=True)
+    for trained in cross_validate(request, say=say, jobs=args.jobs, where=args.backend):
         print(f"\n{trained.path}\n{text_table(trained.record)}")
     return 0
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmer_core.backends import backend
 from mmer_core.corpora import Manifest
 from mmer_core.crossval import record as records
+from mmer_core.crossval.distributed import LOCAL
 from mmer_core.crossval.experiment import Study
 from mmer_core.crossval.fold_loop import Run, check, train_runs
 from mmer_core.crossval.study import make_experiments, make_study, read_corpus
@@ -23,7 +25,13 @@ from mmer_core.training.request import TrainRequest
 SHOWN_PROBLEMS = 5
 
 
-def cross_validate(request: TrainRequest, say: Callable[[str], None] = print) -> list[CVRun]:
+def cross_validate(
+    request: TrainRequest,
+    say: Callable[[str], None] = print,
+    *,
+    jobs: int | None = None,
+    where: str = LOCAL,
+) -> list[CVRun]:
     """Cross-validate what a request asks for; each run ends with a model that reads clips, in RUN/model.
 
     A request that was interrupted goes on where it was when it is given again; finished runs are not trained
@@ -32,11 +40,15 @@ def cross_validate(request: TrainRequest, say: Callable[[str], None] = print) ->
     Args:
         request: what is trained on what.
         say: takes one line at a time: what was left out, and each finished fold.
+        jobs: processes that train networks side by side; by default none but this one, or of a cluster one
+            for each of its cores. The results are the same.
+        where: name of the backend that they are of, see `mmer_core.backends`.
 
     Returns:
         One finished run for each network, or for each modality where the network is unimodal.
 
     Raises:
+        BackendUnavailable: the backend cannot be used.
         ValueError: a request that cannot be trained, in one sentence; nothing is written then.
         RunError: a folder holds something else, or another process trains there.
         TrainingError: a training went wrong; the run is marked as failed.
@@ -55,7 +67,8 @@ def cross_validate(request: TrainRequest, say: Callable[[str], None] = print) ->
         record = {**shared, **records.settings(study, experiment)}
         folder = request.runs_folder / _folder_name(request, manifest, name, record, len(experiments))
         runs.append(Run(experiment, folder, record))
-    train_runs(study, runs, say)
+    jobs = jobs or (1 if where == LOCAL else backend(where).slots())
+    train_runs(study, runs, say, jobs=jobs, where=where)
     return [CVRun.open(run.folder) for run in runs]
 
 

@@ -17,14 +17,15 @@ import pandas as pd
 from mmer_core.crossval import final_model, selection
 from mmer_core.crossval.baseline import LinearBaselines, compare_with
 from mmer_core.crossval.card import card_of
-from mmer_core.crossval.experiment import Experiment, Part, Study, options_of, parts_of
+from mmer_core.crossval.distributed import LOCAL, TrainingProcesses
+from mmer_core.crossval.experiment import Experiment, Part, Study, options_of
 from mmer_core.crossval.final_model import OutOfFold
+from mmer_core.crossval.open_run import OpenRun, is_refitted, wanted_parts
 from mmer_core.crossval.selection import Choice
 from mmer_core.crossval.trainer import Trainer
 from mmer_core.evaluation.folds import Fold
 from mmer_core.features.table import FeatureTable
 from mmer_core.labels import subset_name
-from mmer_core.runs.progress import RunProgress
 from mmer_core.runs.run import BASELINE, HISTORY, PREDICTIONS
 from mmer_core.runs.summary import baselines, figure, summarise
 from mmer_core.runs.writer import RunWriter, what_is_in
@@ -40,15 +41,6 @@ class Run:
     experiment: Experiment
     folder: Path
     record: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Open:
-    """A run that is being trained."""
-
-    experiment: Experiment
-    writer: RunWriter
-    progress: RunProgress
 
 
 def check(study: Study, experiment: Experiment) -> None:
@@ -72,7 +64,14 @@ def check(study: Study, experiment: Experiment) -> None:
         )
 
 
-def train_runs(study: Study, runs: Sequence[Run], say: Callable[[str], None] = print) -> None:
+def train_runs(
+    study: Study,
+    runs: Sequence[Run],
+    say: Callable[[str], None] = print,
+    *,
+    jobs: int = 1,
+    where: str = LOCAL,
+) -> None:
     """Train and evaluate every unfinished fold of every run, fit its final model, and finish the runs.
 
     Parts that several runs share (a unimodal classifier, and the same one in a late fusion) are trained once.
@@ -83,19 +82,26 @@ def train_runs(study: Study, runs: Sequence[Run], say: Callable[[str], None] = p
         study: corpus and folds.
         runs: what to train; finished ones are left as they are.
         say: takes one line for each finished fold.
+        jobs: processes that train parts side by side; 1 of this machine: none but this one.
+        where: name of the backend that they are of.
 
     Raises:
+        BackendUnavailable: the backend cannot be used.
         RunError: a folder holds something else, or another process trains there.
         TrainingError: a training went wrong; the run is marked as failed.
     """
     unfinished = [run for run in runs if what_is_in(run.folder, run.record) != "finished"]
-    with ExitStack() as writers:
+    with ExitStack() as stack:
         opened = [
-            _open(study, run, writers.enter_context(RunWriter(run.folder, run.record))) for run in unfinished
+            OpenRun.of(study, run.experiment, stack.enter_context(RunWriter(run.folder, run.record)))
+            for run in unfinished
         ]
         for run in opened:
             run.writer.write_folds(folds_table(study.table, study.folds))
         trainer = Trainer(study)
+        if jobs > 1 or where != LOCAL:
+            processes = stack.enter_context(TrainingProcesses(trainer, jobs, where))
+            _begin_elsewhere(trainer, opened, processes)
         if study.side_by_side:
             _train_side_by_side(trainer, opened)
         for fold in study.folds:
@@ -106,17 +112,6 @@ def train_runs(study: Study, runs: Sequence[Run], say: Callable[[str], None] = p
         linear = LinearBaselines(study.table, study.folds, study.seed)
         for run in opened:
             _finish(trainer, linear, run, say)
-
-
-def _open(study: Study, run: Run, writer: RunWriter) -> _Open:
-    candidates = run.experiment.candidates(study.seed)
-    parts = sum(len(parts_of(candidate, 0)) for candidate in candidates)
-    done = sum(writer.has_fold(fold.number) for fold in study.folds)
-    return _Open(
-        run.experiment,
-        writer,
-        RunProgress(writer, len(study.folds), parts, max(c.training.epochs for c in candidates), done),
-    )
 
 
 def folds_table(table: FeatureTable, folds: Sequence[Fold]) -> pd.DataFrame:
@@ -131,36 +126,31 @@ def folds_table(table: FeatureTable, folds: Sequence[Fold]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _train_side_by_side(trainer: Trainer, runs: Sequence[_Open]) -> None:
+def _train_side_by_side(trainer: Trainer, runs: Sequence[OpenRun]) -> None:
     """Train plain networks of the unfinished runs. All folds are trained, also those on disk: which others
     are trained beside it must not change a network.
     """
-    study = trainer.study
-    wanted: dict[Part, list[tuple[_Open, str]]] = {}
-    for run in runs:
-        if all(run.writer.has_fold(fold.number) for fold in study.folds):
-            continue
-        for fold in study.folds:
-            for candidate in run.experiment.candidates(study.seed):
-                for name, part in parts_of(candidate, fold.number).items():
-                    wanted.setdefault(part, []).append((run, name))
+    wanted = wanted_parts(trainer.study, runs, written=True)
 
     def progress(part: Part, row: Mapping[str, float]) -> None:
         for run, name in wanted[part]:
             run.progress.epoch(part.fold, name, row)
 
     trainer.train_side_by_side(wanted, progress)
-    # Of several candidates each fold is refitted with its own choice, which is not known yet.
-    trainer.refit_side_by_side(
-        part
-        for part, needed in wanted.items()
-        if part.training.refit
-        and len(study.folds[part.fold].validation)
-        and any(len(run.experiment.candidates(study.seed)) == 1 for run, _ in needed)
+    trainer.refit_side_by_side(part for part in wanted if is_refitted(trainer.study, wanted, part))
+
+
+def _begin_elsewhere(trainer: Trainer, runs: Sequence[OpenRun], processes: TrainingProcesses) -> None:
+    """Hand out the parts of unwritten folds, less those that are trained side by side."""
+    study = trainer.study
+    wanted = wanted_parts(study, runs, written=False)
+    beside = set(trainer.plain(wanted)) if study.side_by_side else set()
+    processes.submit(
+        (part for part in wanted if part not in beside), lambda part: is_refitted(study, wanted, part)
     )
 
 
-def _do_fold(trainer: Trainer, run: _Open, fold: Fold, say: Callable[[str], None]) -> None:
+def _do_fold(trainer: Trainer, run: OpenRun, fold: Fold, say: Callable[[str], None]) -> None:
     """Train, choose, predict and write one fold of one run."""
     started = time.perf_counter()
     choice = selection.choose(
@@ -211,7 +201,7 @@ def _scores(choice: Choice, predictions: pd.DataFrame) -> str:
     return f"accuracy {accuracy:.3f}{validation}, epoch {'/'.join(map(str, choice.best_epochs.values()))}"
 
 
-def _finish(trainer: Trainer, linear: LinearBaselines, run: _Open, say: Callable[[str], None]) -> None:
+def _finish(trainer: Trainer, linear: LinearBaselines, run: OpenRun, say: Callable[[str], None]) -> None:
     """Pool the folds, compute the figures, fit the final model, and mark the run as finished."""
     study = trainer.study
     folds = [run.writer.read_fold(fold.number) for fold in study.folds]
@@ -251,7 +241,7 @@ def _finish(trainer: Trainer, linear: LinearBaselines, run: _Open, say: Callable
 def _linear(
     study: Study,
     linear: LinearBaselines,
-    run: _Open,
+    run: OpenRun,
     pooled: pd.DataFrame,
     group_of: Mapping[str, str],
 ) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from mmer_core.training.multitask import Network
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 
 Trained = tuple[Network, Fitted]
+#: The network, how its training went, and the network after a second training for its best epoch, or None.
+TrainedElsewhere = tuple[Network, Fitted, Network | None]
 #: A detector and the share of the utterances of folds left out that it flags; None for too few utterances.
 FittedDetector = tuple[MahalanobisDetector, dict[str, Any]] | None
 
@@ -31,11 +33,13 @@ class Trainer:
 
     Attributes:
         detectors: {modality: its detector of unusual inputs}, fitted once for all runs of the study.
+        elsewhere: gives a part that another process trains, when it is done (see `crossval.distributed`).
     """
 
     def __init__(self, study: Study) -> None:
         self.study = study
         self.detectors: dict[Modality, FittedDetector] = {}
+        self.elsewhere: Callable[[Part], TrainedElsewhere | None] | None = None
         self._done: dict[Part, Trained] = {}
         self._refitted: dict[Part, Network] = {}
         self._pooled: dict[tuple[tuple[Modality, ...], str], FeatureTable] = {}
@@ -62,18 +66,19 @@ class Trainer:
         self, parts: Iterable[Part], progress: Callable[[Part, Mapping[str, float]], None]
     ) -> None:
         """Train those of the parts that are plain, all folds at once (see `crossval.stacks`)."""
-        plain = self._plain(parts)
+        plain = self.plain(parts)
         self._done |= self._fit_together(plain, [self.study.folds[part.fold] for part in plain], progress)
 
     def refit_side_by_side(self, parts: Iterable[Part]) -> None:
         """`refit` those of the parts that are plain and were trained, all folds at once."""
-        plain = [part for part in self._plain(parts) if part in self._done]
+        plain = [part for part in self.plain(parts) if part in self._done]
         longer = [with_epochs(part, self._done[part][1].best_epoch) for part in plain]
         folds = [without_validation(self.study.folds[part.fold]) for part in plain]
         trained = self._fit_together(longer, folds)
         self._refitted |= {part: network for part, (network, _) in trained.items()}
 
-    def _plain(self, parts: Iterable[Part]) -> list[Part]:
+    def plain(self, parts: Iterable[Part]) -> list[Part]:
+        """Those of the parts that can be trained all folds at once."""
         from mmer_core.crossval import stacks
 
         every = () if self.study.views else dict.fromkeys(parts)
@@ -98,8 +103,20 @@ class Trainer:
     def train(self, part: Part, fold: Fold, progress: loop.Progress | None = None) -> Trained:
         """One part, trained now or before; its best epoch is chosen on the fold's validation part."""
         if part not in self._done:
-            self._done[part] = self._fit(part, fold, progress)
+            found = self.elsewhere(part) if self.elsewhere is not None else None
+            self._done[part] = self._fit(part, fold, progress) if found is None else found[:2]
+            if found is not None:
+                self._note(part, found, progress)
         return self._done[part]
+
+    def _note(self, part: Part, found: TrainedElsewhere, progress: loop.Progress | None) -> None:
+        """Keep the second training of a part, and tell its progress as far as it is known: at its end."""
+        _, fitted, again = found
+        if again is not None:
+            self._refitted[with_epochs(part, fitted.best_epoch)] = again
+        if progress is not None:
+            for row in fitted.history:
+                progress(row)
 
     def refit(self, part: Part, fold: Fold, epochs: int) -> Network:
         """A part trained anew, for that many epochs, on the training and the validation part together."""

@@ -76,7 +76,8 @@ def _unimodal(
             alone = as_probabilities(scores.of((modality,)), model.labels)
             found[modality] = UnimodalPrediction(True, None, alone, shares[modality], temperature)
         else:
-            reason = observation.absent.get(modality, SWITCHED_OFF) if modality in use else SWITCHED_OFF
+            known = observation.absent.get(modality) or observation.clip.absent.get(modality, SWITCHED_OFF)
+            reason = known if modality in use else SWITCHED_OFF
             found[modality] = UnimodalPrediction(False, reason)
     return found
 

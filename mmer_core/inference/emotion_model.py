@@ -31,6 +31,8 @@ from mmer_core.training import device as devices
 from mmer_core.training.multitask import Network
 from mmer_core.uncertainty.out_of_distribution import MahalanobisDetector
 
+Modalities = Collection[Modality] | None  # None: all that there are
+
 
 class EmotionModel:
     """A fusion network with its encoders, its own classes, calibration, detectors of unusual inputs and card.
@@ -86,22 +88,24 @@ class EmotionModel:
         self._answers: WeakKeyDictionary[Observation, Scores] = WeakKeyDictionary()
 
     @classmethod
-    def load(cls, folder: str | Path = DEFAULT_CHECKPOINT, device: str = "auto") -> EmotionModel:
+    def load(
+        cls, folder: str | Path = DEFAULT_CHECKPOINT, device: str = "auto", wanted: Modalities = None
+    ) -> EmotionModel:
         """Read a model.
 
         Args:
             folder: of the model, or of a run, whose model it then is.
             device: "auto", "cpu", "cuda" or "mps".
+            wanted: modalities to read from clips, by default all; encoders of others are not loaded.
 
         Raises:
             CheckpointError: the folder is missing, unfinished, changed, older, or of parts unknown here.
-            EncoderUnavailable: the pretrained weights that an encoder builds on cannot be had; the message
-                says how.
+            EncoderUnavailable: pretrained weights cannot be had; the message says how.
             ValueError: an unknown device.
         """
         place = str(devices.resolve(device))
         folder = records.model_folder(Path(folder).expanduser())
-        return cls(**storage.read(folder, records.read(folder), place), folder=folder, device=place)
+        return cls(**storage.read(folder, records.read(folder), place, wanted), folder=folder, device=place)
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder, which is created: model.json last, README.md from its card.
@@ -144,7 +148,7 @@ class EmotionModel:
     def predict(
         self,
         clip: Clip | str | Path | None = None,
-        use: Collection[Modality] | None = None,
+        use: Modalities = None,
         *,
         text: str | None = None,
         baseline: Mapping[Modality, Baseline] | None = None,
@@ -170,7 +174,7 @@ class EmotionModel:
         clip: Clip,
         *,
         progress: Progress | None = None,
-        use: Collection[Modality] | None = None,
+        use: Modalities = None,
         found: Callable[[Observation], None] | None = None,
     ) -> Observation:
         """Find faces and words, and run every encoder; what has nothing is absent with its reason.
@@ -236,10 +240,8 @@ class EmotionModel:
         return speaker_baseline(clips, taking, languages=self.languages, ordinary=ordinary)
 
     def with_baseline(self, observation: Observation, baseline: Mapping[Modality, Baseline]) -> Observation:
-        """The same observation, to be compared with this baseline in place of any other; nothing is encoded.
-
-        Raises:
-            ValueError: the baseline is of another model.
+        """The same observation, compared with this baseline in place of any other; nothing is encoded.
+        Raises ValueError for a baseline of another model.
         """
         fitting = {m: baseline[m] for m in self.takes_baseline if m in baseline}
         for modality, own in fitting.items():
@@ -249,9 +251,7 @@ class EmotionModel:
     def subset_probabilities(
         self, observation: Observation, chosen: Sequence[Collection[Modality]]
     ) -> np.ndarray:
-        """(S, C) float64: the answer with each of S subsets of the modalities switched on; of nothing
-        that is present it is the class prior.
-        """
+        """(S, C) float64: the answer with each of S subsets switched on; of nothing, the class prior."""
         scores = self._scores(observation)
         rows = [scores.of(in_order(m for m in s if m in observation.features)) for s in chosen]
         return np.array(rows).reshape(-1, len(self.labels))
@@ -265,6 +265,6 @@ class EmotionModel:
             self._answers[observation] = found
         return found
 
-    def fuse(self, observation: Observation, use: Collection[Modality] | None = None) -> Prediction:
+    def fuse(self, observation: Observation, use: Modalities = None) -> Prediction:
         """The answer from the modalities in `use` (default: all) that are present. Milliseconds."""
         return answer(self, observation, self._scores(observation), self.modalities if use is None else use)

@@ -10,26 +10,32 @@ from mmer_core.checkpoint import CheckpointError
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mmer_core.inference.emotion_model import EmotionModel
+    from mmer_core.labels import Modality
 
 DEFAULT = "default"
 MODELS: dict[str, Path] = {DEFAULT: DEFAULT_CHECKPOINT, "large": LARGE_CHECKPOINT}
 
 
-def load_model(name_or_folder: str | Path = DEFAULT, device: str = "auto") -> EmotionModel:
+def load_model(
+    name_or_folder: str | Path = DEFAULT, device: str = "auto", wanted: Collection[Modality] | None = None
+) -> EmotionModel:
     """Read a model.
 
     Args:
         name_or_folder: a shipped model by its name ("default", "large"), the folder of a model, or that of a
             run.
         device: "auto", "cpu", "cuda" or "mps".
+        wanted: modalities that will be read from clips, by default all; others need no time to load then.
 
     Raises:
         CheckpointError, EncoderUnavailable, ValueError: see `EmotionModel.load`.
     """
     from mmer_core.inference.emotion_model import EmotionModel
 
-    return EmotionModel.load(folder_of(name_or_folder), device)
+    return EmotionModel.load(folder_of(name_or_folder), device, wanted)
 
 
 def folder_of(name_or_folder: str | Path) -> Path:

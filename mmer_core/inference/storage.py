@@ -30,14 +30,23 @@ if TYPE_CHECKING:
 SCALING = "input_scaling."  # prefix of the tensors that are not the network's
 
 
-def read(folder: Path, record: Mapping[str, Any], device: str) -> dict[str, Any]:
+def read(
+    folder: Path, record: Mapping[str, Any], device: str, wanted: Collection[Modality] | None = None
+) -> dict[str, Any]:
     """The parts of a model, as the arguments of `EmotionModel`.
+
+    Args:
+        folder: of the model.
+        record: see `inference.record`.
+        device: where it computes.
+        wanted: modalities whose encoders are loaded, those of them that it has; by default all.
 
     Raises:
         CheckpointError, EncoderUnavailable: see `EmotionModel.load`.
     """
     network, input_scaling = read_network(folder, record)
     built = [m for m in network.modalities if record["modalities"][m.value]["encoder"] != GIVEN]
+    built = [m for m in built if wanted is None or m in wanted]
     with ThreadPoolExecutor(len(built) or 1, thread_name_prefix="loading") as side_by_side:
         found = side_by_side.map(lambda m: build_encoder(folder, record, m, device), built)
         encoders = dict(zip(built, found, strict=True))

@@ -220,6 +220,12 @@ def _ranked(text: str) -> dict[str, float]:
     return {name: p / total for name, p in found.items()} if total > 0 else found
 
 
+def prepare() -> None:
+    """Load the detector, which the first text would wait for; another thread may do so meanwhile."""
+    with _lock:
+        _identifier()
+
+
 @cache
 def _identifier() -> Any:
     from py3langid import langid

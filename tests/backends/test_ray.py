@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import side_by_side_work as work
+import torch
+from feature_tables import DIMS, make_table
 from media_factory import write_sound
 
 from mmer_core import corpora
@@ -17,9 +19,14 @@ from mmer_core.backends import BackendUnavailable, Ended, backend
 from mmer_core.backends.ray import SILENT
 from mmer_core.batch import Input, predict_files
 from mmer_core.batch.processes import ENDED
+from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.crossval.fold_loop import Run, train_runs
+from mmer_core.evaluation.folds import FoldPlan, make_folds
 from mmer_core.features.extraction import extract
 from mmer_core.features.store import FeatureStore
 from mmer_core.inference import record
+from mmer_core.runs.run import CVRun
+from mmer_core.training.config import TrainingConfig
 from tiny_model import make_model
 
 pytestmark = pytest.mark.long
@@ -148,3 +155,25 @@ def test_extraction_gives_what_one_process_gives(two, tmp_path):
     np.testing.assert_allclose(found["ray"], found["local"], atol=1e-5)
     again = extract(manifest, {"audio": "mel_cnn"}, store=tmp_path / "ray", where="ray")
     assert again.counts == {"mel_cnn": {"kept": 20}}
+
+
+def test_cross_validation_gives_what_one_process_gives_though_a_node_is_killed(cluster, two, tmp_path):
+    table = make_table()
+    folds = make_folds(FoldPlan(folds=3), y=table.y, groups=table.groups, ids=table.ids, labels=table.labels)
+    study = Study(table, folds, side_by_side=False)
+    experiment = Experiment("crossmodal", tuple(DIMS), training=TrainingConfig(epochs=3, batch_size=16))
+    record = {"labels": list(table.labels), "corpus": {"name": "synthetic"}, "plan": {}, "command": ""}
+    record |= {"seed": study.seed, **experiment.settings()}
+    killed = []
+
+    def kill(line: str) -> None:
+        if not killed:
+            killed.append(line)
+            cluster.remove_node(two[0], allow_graceful=False)
+
+    torch.set_num_threads(1)
+    train_runs(study, [Run(experiment, tmp_path / "ray", record)], kill, jobs=2, where="ray")
+    assert "fold 1 of 3" in killed[0]
+    train_runs(study, [Run(experiment, tmp_path / "alone", record)], lambda line: None)
+    found, alone = (CVRun.open(tmp_path / name, verify=True) for name in ("ray", "alone"))
+    pd.testing.assert_frame_equal(found.predictions(), alone.predictions())

@@ -115,3 +115,13 @@ def test_the_model_reads_emoji(shipped, emoji, emotion):
         for end in ("", f" {emoji}")
     )
     assert with_it.probabilities[emotion] > 1.2 * without.probabilities[emotion]
+
+
+def test_a_model_whose_words_alone_are_loaded_answers_a_sentence_the_same(shipped):
+    words = load_model(wanted={Modality.TEXT})
+    assert set(words.encoders) == {Modality.TEXT}
+    found, whole = words.predict(text="I am so happy"), shipped.predict(text="I am so happy")
+    assert found.probabilities == whole.probabilities
+    assert {m: one.reason for m, one in found.modalities.items()} == {
+        m: one.reason for m, one in whole.modalities.items()
+    }

@@ -129,8 +129,8 @@ function overlay(layer, data, choose) {
       const over = left + at[0] * wide + label.offsetWidth - (left + wide);
       const back = Math.max(0, Math.min(over, at[0] * wide));
       px(label.style, { left: -back });
-      const [x, height] = [left + at[0] * wide - back, label.offsetHeight];
-      labels.push({ label, x, y: y < ROOM ? y : y - height, width: label.offsetWidth, height });
+      const [x, height] = [left + at[0] * wide - back, Math.ceil(label.getBoundingClientRect().height)];
+      labels.push({ label, x, y: y < ROOM ? y : y - height, width: label.offsetWidth + 1, height });
     }
     apart(labels).forEach((down, i) => (labels[i].label.style.translate = `0 ${down}px`));
     // The player's own subtitles, the emotion, would stand where the captions do.
@@ -140,6 +140,18 @@ function overlay(layer, data, choose) {
     if (caption.textContent !== words) caption.textContent = words;
     px(caption.style, { bottom: CONTROLS, fontSize: Math.max(12, Math.min(18, wide / 32)) });
   };
+}
+
+// Whether the layer lies in front of everything, where it has to be while the player fills the screen.
+function inFront(layer, media) {
+  const wanted = document.fullscreenElement === media && "popover" in layer;
+  if (wanted && !layer.hasAttribute("popover")) {
+    layer.popover = "manual";
+    layer.showPopover();
+  } else if (!wanted && layer.hasAttribute("popover")) {
+    layer.removeAttribute("popover");
+  }
+  return wanted;
 }
 
 function follow(host, layer, toggles, data, draw) {
@@ -154,7 +166,8 @@ function follow(host, layer, toggles, data, draw) {
       for (const event of EVENTS) media.addEventListener(event, once);
       ask();
     }
-    const [frame, video] = [host.getBoundingClientRect(), media.getBoundingClientRect()];
+    const frame = inFront(layer, media) ? { left: 0, top: 0 } : host.getBoundingClientRect();
+    const video = media.getBoundingClientRect();
     px(layer.style, { left: video.left - frame.left, top: video.top - frame.top, width: video.width, height: video.height });
     draw(media, (shown ?? media.currentTime) + data.from);
   };
@@ -175,12 +188,14 @@ function follow(host, layer, toggles, data, draw) {
   const timer = setInterval(() => !(media && !media.paused && media.requestVideoFrameCallback && !still.matches) && look(), EVERY);
   const sizes = new ResizeObserver(once);
   sizes.observe(host);
+  document.addEventListener("fullscreenchange", once);
   look();
   return {
     look: once,
     end: () => {
       clearInterval(timer);
       sizes.disconnect();
+      document.removeEventListener("fullscreenchange", once);
       stop();
     },
   };

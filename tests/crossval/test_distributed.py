@@ -1,0 +1,91 @@
+"""Parts trained in processes give the run that one process gives, and none is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import side_by_side_work as work
+import torch
+from feature_tables import DIMS, make_table
+
+from mmer_core.crossval import distributed
+from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.crossval.fold_loop import Run, train_runs
+from mmer_core.evaluation.folds import FoldPlan, make_folds
+from mmer_core.runs.run import CVRun
+from mmer_core.training.config import TrainingConfig
+from mmer_core.training.loop import TrainingError
+
+QUICK = TrainingConfig(epochs=2, batch_size=16, learning_rate=5e-3)
+MODALITIES = tuple(DIMS)
+EXPERIMENTS = {
+    "attention": Experiment("crossmodal", MODALITIES, training=QUICK),
+    "late": Experiment("late_mean", MODALITIES, training=QUICK),
+    "searched": Experiment("early", MODALITIES, training=QUICK, search={"learning_rate": [1e-4, 5e-3]}),
+}
+
+
+@pytest.fixture(scope="module")
+def study():
+    table = make_table(absent=0.1)
+    folds = make_folds(FoldPlan(folds=2), y=table.y, groups=table.groups, ids=table.ids, labels=table.labels)
+    return Study(table, folds, side_by_side=False)
+
+
+def train(study, folder, names=tuple(EXPERIMENTS), **how):
+    runs = []
+    for name in names:
+        record = {"labels": list(study.table.labels), "corpus": {"name": "synthetic"}, "plan": {}}
+        record |= {"command": "", "seed": study.seed, **EXPERIMENTS[name].settings()}
+        runs.append(Run(EXPERIMENTS[name], folder / name, record))
+    said = []
+    train_runs(study, runs, said.append, **how)
+    return {name: CVRun.open(folder / name, verify=True) for name in names}, said
+
+
+@pytest.fixture(scope="module")
+def alone(study, tmp_path_factory):
+    torch.set_num_threads(1)
+    return train(study, tmp_path_factory.mktemp("alone"))[0]
+
+
+def assert_same(found, expected):
+    for name, run in expected.items():
+        pd.testing.assert_frame_equal(found[name].predictions(), run.predictions())
+        assert found[name].record["chosen"] == run.record["chosen"]
+        np.testing.assert_array_equal(found[name].history["best"], run.history["best"])
+
+
+def test_processes_give_the_same_runs(study, alone, tmp_path):
+    found, said = train(study, tmp_path, jobs=2)
+    assert_same(found, alone)
+    assert sum("fold" in line for line in said) == 2 * len(EXPERIMENTS)
+
+
+def test_networks_that_are_trained_side_by_side_stay_in_this_process(study, tmp_path, monkeypatch):
+    handed_out = []
+    monkeypatch.setattr(
+        distributed.TrainingProcesses, "submit", lambda self, parts, refit: handed_out.extend(parts)
+    )
+    train(replace(study, side_by_side=True), tmp_path, ("late", "attention"), jobs=2)
+    assert {part.fusion for part in handed_out} == {"crossmodal"}
+
+
+@pytest.mark.long
+def test_a_process_that_is_ended_is_one_sentence_and_what_is_written_stays(
+    study, alone, tmp_path, monkeypatch
+):
+    train(study, tmp_path, ("late",))
+    with monkeypatch.context() as patched:
+        patched.setattr(distributed, "_train", work.die_of)
+        with pytest.raises(TrainingError, match=r"a process that trained was ended .* fewer --jobs"):
+            train(study, tmp_path, ("late", "attention"), jobs=2)
+    assert_same(train(study, tmp_path, ("late", "attention"), jobs=2)[0], {"late": alone["late"]})
+
+
+def test_an_accelerator_is_not_shared(study, tmp_path):
+    with pytest.raises(ValueError, match=r"not on cuda: leave out --jobs"):
+        train(replace(study, device="cuda"), tmp_path, ("late",), jobs=2)
