@@ -17,7 +17,8 @@ from mmer_core.media.speech import Transcript
 from mmer_core.recordings import Progress, Recording, Utterance
 from tiny_model import make_clip, make_model
 from ui import models
-from ui.analyze.recording import progress_line
+from ui.analyze import recording
+from ui.analyze.recording import NEWEST, progress_line
 from ui.analyze.recording_job import Order, RecordingJob
 from ui.analyze.recording_report import recording_report
 from ui.analyze.recording_view import SAID, TABLE, _written
@@ -126,6 +127,21 @@ def test_it_is_read_when_asked_and_shown_while_it_is_read(app, reading):
     assert asked["mode"] == 0o600, "nobody else on the machine reads it"
     gc.collect()
     assert not asked["folder"].exists(), "the file is gone when it was read"
+
+
+def test_of_an_hour_the_newest_utterances_are_listed_while_it_is_read(app, model, reading, monkeypatch):
+    job = start(app)
+    wait_until(lambda: job.progress is not None)
+    job.utterances[:] = [utterance(model, 3.0 * i) for i in range(NEWEST + 10)]
+    shown = []
+    real = recording.moments
+    monkeypatch.setattr(
+        recording, "moments", lambda key, listed, window: shown.append(listed) or real(key, listed, window)
+    )
+    app.run()
+    assert f"{NEWEST + 10} utterances so far; these are the newest {NEWEST}." in text(app)
+    starts = [moment.start for moment in shown[-1]]
+    assert starts == [3.0 * i for i in range(NEWEST + 9, 9, -1)]
 
 
 def test_speakers_are_told_apart_unless_switched_off(app, reading):

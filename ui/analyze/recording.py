@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmer_core.recordings import Progress, Recording, Utterance
 
 EVERY = 1.0  # seconds
+NEWEST = 30  # utterances that are listed while it is read
 _CUT = "only the first"  # how the note of a clip begins that was not used whole
 _STAGES = {"speakers": "Telling speakers apart", "utterances": "Reading utterances"}
 
@@ -141,7 +142,11 @@ def _offer_more(job: RecordingJob, *, stopped: bool) -> None:
 
 
 def _show_lines(source: Source, utterances: Sequence[Utterance]) -> None:
-    """A line for each utterance so far, the newest first, which moves the player to its start."""
-    listed = [Moment(u.start, u.end, line_of(u, {})) for u in reversed(utterances)]
+    """A line for each of the newest utterances so far, which moves the player to its start; of an hour there
+    are hundreds, and they are sent anew every time.
+    """
+    listed = [Moment(u.start, u.end, line_of(u, {})) for u in reversed(utterances[-NEWEST:])]
+    if len(utterances) > NEWEST:
+        st.caption(f"{len(utterances)} utterances so far; these are the newest {NEWEST}.")
     if listed:
         go_to(source, moments("utterances", listed, window_of(source) or WHOLE))
