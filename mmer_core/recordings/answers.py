@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,12 +58,20 @@ class PieceReader:
         model: that answers.
         use: modalities that count.
         speakers: who speaks when; None where that is not known.
+        check: called between steps; what it raises ends the reading.
 
     Attributes:
         faces: who is in view.
     """
 
-    def __init__(self, model: EmotionModel, use: Collection[Modality], speakers: Speakers | None) -> None:
+    def __init__(
+        self,
+        model: EmotionModel,
+        use: Collection[Modality],
+        speakers: Speakers | None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
         self._model, self._use, self._speakers = model, tuple(use), speakers
         self._listener = Listener(model.words_from)
         visual = model.encoders.get(Modality.VISUAL)
@@ -81,13 +89,16 @@ class PieceReader:
         sound = piece.clip.waveform
         waveform = np.zeros(0, np.float32) if sound is None else sound
         self._voices = self._listener.voices(waveform) if len(waveform) else []
+        self._check()
         changes = self._changes(piece)
+        self._check()
         spans = speech_spans(self._voices, waveform, changes)
         limit, goes_on = duration, piece.more
         if goes_on and spans and spans[-1][1] > duration - OPEN and spans[-1][0] > OPEN:
             begun = spans.pop()[0]
             limit, goes_on = max(begun - AROUND, spans[-1][1] if spans else 0.0), False
         spoken = self._spoken(with_margin(spans, limit), waveform)
+        self._check()
         last = spoken[-1].span[1] if spoken else 0.0
         if goes_on:  # the pause at the end may go on, too
             limit = max(duration - OPEN, last)

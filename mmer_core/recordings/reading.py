@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from mmer_core.recordings.answers import PieceReader
 from mmer_core.recordings.bonds import tied
 from mmer_core.recordings.pieces import Piece, sound_pieces
 from mmer_core.recordings.recording import Progress, Recording
-from mmer_core.recordings.source import Source
+from mmer_core.recordings.source import Cancelled, Source
 from mmer_core.recordings.speakers import Listening, Speakers
 from mmer_core.recordings.utterances import Utterance
 
@@ -39,6 +40,7 @@ def read_recording(
     found: Callable[[Utterance], None] | None = None,
     journal: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    cancel: Callable[[], bool] = lambda: False,
 ) -> Recording:
     """Read the utterances of a video or sound of up to three hours.
 
@@ -59,6 +61,7 @@ def read_recording(
         journal: the table that will be written: beside it is kept what was read, and a second start with the
             same file and options goes on from there; see `forget`.
         stop: asked after each utterance; true ends the reading, and what was read is returned.
+        cancel: asked between the steps of a piece as well; true gives up the piece in hand.
 
     Raises:
         MediaError: nothing in the file can be read; one sentence says why and what to do.
@@ -70,7 +73,7 @@ def read_recording(
             f"from {start:g} to {end if end is None else format(end, 'g')} s is no stretch of time"
         )
     wanted = tuple(model.modalities if use is None else use)
-    reading = _Reading(Source(Path(path), start, end), model, wanted, progress, found, stop)
+    reading = _Reading(Source(Path(path), start, end), model, wanted, progress, found, stop, cancel)
     if journal is None:
         return reading.run(None, speakers)
     same = _about(Path(path), model, wanted, start=start, end=end, speakers=speakers is not None)
@@ -118,6 +121,7 @@ class _Reading:
     progress: Callable[[Progress], None] | None
     found: Callable[[Utterance], None] | None
     stop: Callable[[], bool]
+    cancel: Callable[[], bool]
 
     def __post_init__(self) -> None:
         self._utterances: list[Utterance] = []
@@ -140,14 +144,14 @@ class _Reading:
         if heard is not None and position > self.source.start:
             self._listen_again(heard, position)
         self._began = time.monotonic()
-        reader = PieceReader(self.model, self.use, heard)
+        reader = PieceReader(self.model, self.use, heard, self._check)
         reader.faces.restore(faces, position)
         for utterance in self._utterances:
             reader.faces.told(utterance)
-        try:
+        complete = False
+        with self.source, contextlib.suppress(Cancelled):
             complete = self._read(reader)
-        finally:
-            self.source.close()
+        give_back()
         if heard is not None:
             self._utterances = list(heard.told_anew(self._utterances))
         return Recording(
@@ -187,7 +191,7 @@ class _Reading:
 
     def _next(self, reader: PieceReader) -> bool | None:
         """Read one piece, gone afterwards; None if more follows, else whether the end was reached."""
-        piece = self.source.piece(self._position)
+        piece = self.source.piece(self._position, self._check)
         if not self._piece_read(piece, reader):
             return False
         if piece.damaged:
@@ -211,7 +215,7 @@ class _Reading:
                 self._keep(f"{utterance.start:.3f}", utterance.to_json())
                 self._tell(utterance)
             self._reach(position)
-            if self.stop():
+            if self.stop() or self.cancel():
                 self._keep_faces(piece, reader, position, read=True)
                 return False
         self._keep_faces(piece, reader, following, read=True)
@@ -219,6 +223,10 @@ class _Reading:
         give_back()
         self._reach(self.source.after(piece) if hole else max(following, self._position))
         return not self.stop()
+
+    def _check(self) -> None:
+        if self.cancel():
+            raise Cancelled
 
     def _keep_faces(self, piece: Piece, reader: PieceReader, until: float, *, read: bool) -> None:
         """Put who is seen in a piece into the journal; what their faces say, when its utterances are read."""

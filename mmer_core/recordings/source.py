@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from mmer_core.clock import clock
 from mmer_core.media.loading import MediaError
 from mmer_core.recordings.pieces import BEYOND_DAMAGE, LIMITS, MOST_SECONDS, SECONDS, Piece, read_piece
 
+LOOK = 0.1  # seconds between two looks whether to go on, while a piece is decoded
 FIRST = 12.0  # seconds of the first piece, so that the first utterances come soon
+
+
+class Cancelled(Exception):
+    """Nobody waits for the rest of the recording."""
 
 
 class Source:
@@ -49,22 +57,34 @@ class Source:
         if start < self.end - 0.1:
             self._next = start, self._worker.submit(self._read, start)
 
-    def close(self) -> None:
-        """Wait for what was begun and let go of it."""
-        self._worker.shutdown(cancel_futures=True)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what was begun; where that is not wanted, it ends by itself soon."""
+        self._worker.shutdown(wait=not isinstance(error, Cancelled), cancel_futures=True)
 
     def measure(self) -> None:
         """Find its length, before it is read."""
         self.length = read_piece(self.path, self.start, replace(LIMITS, max_seconds=1.0)).length
 
-    def piece(self, start: float) -> Piece:
+    def piece(self, start: float, check: Callable[[], None] = lambda: None) -> Piece:
         """Decode the piece that begins at a time.
+
+        Args:
+            start: of the piece.
+            check: called again and again meanwhile; what it raises ends the waiting.
 
         Raises:
             MediaError: it is no recording that can be read, or there is nothing from its start on.
         """
         seconds = min(self._seconds(start), self.end - start)
-        piece = self._prepared(start) or self._read(start)
+        begun = self._prepared(start) or self._worker.submit(self._read, start)
+        while not wait([begun], LOOK).done:
+            check()
+        piece = begun.result()
         self._track = self._track or piece.track
         if start == self.start > 0 and piece.clip.duration <= 0 and not piece.more:
             ends = f", it ends at {clock(piece.length)}" if piece.length else ""
@@ -74,12 +94,12 @@ class Source:
         last = start + seconds >= self.end - 0.1
         return replace(piece, more=piece.more and not last and not piece.damaged)
 
-    def _prepared(self, start: float) -> Piece | None:
+    def _prepared(self, start: float) -> Future[Piece] | None:
         """The piece that was begun, if it is the one that starts there."""
         if self._next is None:
             return None
         (begun, piece), self._next = self._next, None
-        return piece.result() if begun == start else None
+        return piece if begun == start else None
 
     def _read(self, start: float) -> Piece:
         seconds = min(self._seconds(start), self.end - start)

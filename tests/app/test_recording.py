@@ -48,7 +48,7 @@ def reading(model, monkeypatch):
     """What stands for the reading of a recording: two utterances, the second after `go`."""
     go, asked = threading.Event(), {"journals": []}
 
-    def read(path, model, *, start, end, speakers, progress, found, journal, stop):
+    def read(path, model, *, start, end, speakers, progress, found, journal, stop, cancel):
         asked.update(path=path, bytes=path.read_bytes(), speakers=speakers, folder=path.parent)
         asked.update(start=start, end=end, mode=path.stat().st_mode & 0o777)
         asked["journals"].append(journal)

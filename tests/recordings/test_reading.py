@@ -409,3 +409,28 @@ def test_turns():
     assert turns.speaker(0.0, 1.0) == (0, False)
     assert turns.speaker(1.5, 2.3) == (0, True) or turns.speaker(1.5, 2.3)[1]
     assert turns.speaker(4.1, 4.9) == (None, False)
+
+
+def test_a_cancelled_reading_does_not_wait_for_the_piece_in_hand(wav, monkeypatch):
+    """What was read is kept; the decoding ends by itself later."""
+    told, late = [], threading.Event()
+    real = source.read_piece
+
+    def slow(path, start, *arguments):
+        if start > 0 and not late.wait(30):
+            pytest.fail("the reading waits for what nobody wants")
+        return real(path, start, *arguments)
+
+    monkeypatch.setattr(source, "read_piece", slow)
+    recording = read_recording(wav, make_model(), found=told.append, cancel=lambda: len(told) > 0)
+    late.set()
+    assert not recording.complete
+    assert list(recording.utterances) == told
+
+
+def test_a_cancelled_reading_ends_between_the_steps_of_a_piece(wav, monkeypatch):
+    heard = []
+    monkeypatch.setattr(Listener, "voices", lambda self, waveform: heard.append("voices") or [(0.0, 1.0)])
+    monkeypatch.setattr(Listener, "words", lambda *_: pytest.fail("nobody waits for the words"))
+    recording = read_recording(wav, make_model(), cancel=lambda: bool(heard))
+    assert (recording.utterances, recording.complete) == ((), False)

@@ -147,11 +147,15 @@ def _in_turn(
         if not begun(place):
             return None
         with turns().join(person) as turn:
-            return _read(job, order, kept, lambda: not turn.go_on(stop)) if begun(turn) else None
+            return _read(job, order, kept, lambda: not turn.go_on(stop), stop) if begun(turn) else None
 
 
 def _read(
-    job: Callable[[], RecordingJob | None], order: Order, kept: KeptFile, stop: Callable[[], bool]
+    job: Callable[[], RecordingJob | None],
+    order: Order,
+    kept: KeptFile,
+    stop: Callable[[], bool],
+    cancel: Callable[[], bool],
 ) -> Recording:
     """The recording; what was read by an earlier start comes at once."""
     from mmer_core.media.speakers import SpeakerStream
@@ -177,5 +181,6 @@ def _read(
         found=found,
         journal=kept.folder / f"{what}.csv",
         stop=stop,
+        cancel=cancel,
     )
     return replace(read, name=order.source.shown)
