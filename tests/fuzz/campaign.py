@@ -1,6 +1,7 @@
 """Thousands of damaged and hostile files through the entry of an upload, and a table of what came of them.
 
-    python -m fuzz.campaign [--count 20000] [--seed 0] [--table FILE] [--keep FOLDER] [--only NUMBER]
+    python -m fuzz.campaign [--first 0] [--count 20000] [--seed 0] [--table FILE] [--keep FOLDER]
+    python -m fuzz.campaign --seed SEED --only NUMBER
 
 Each file is known by its seed and its number alone. Decoding and the checks before the networks are run, not
 the networks. The exit status is 0 if nothing was found.
@@ -107,13 +108,18 @@ def table(rows: dict[str, Row]) -> str:
 def main(arguments: list[str]) -> int:
     """Run and write the table; returns how many files had a fault, 1 at most."""
     parser = argparse.ArgumentParser(prog="fuzz.campaign", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--count", type=int, default=20_000, help="files of which the table tells")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first of them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", type=Path, help="a file for the table; it is printed otherwise")
     parser.add_argument("--keep", type=Path, help="a folder for the files with a fault")
     parser.add_argument("--only", type=int, help="the one file to try, by its number")
     asked = parser.parse_args(arguments)
-    numbers = range(asked.count) if asked.only is None else range(asked.only, asked.only + 1)
+    numbers = (
+        range(asked.first, asked.first + asked.count)
+        if asked.only is None
+        else range(asked.only, asked.only + 1)
+    )
     rows: dict[str, Row] = {}
     faults, begin = 0, time.monotonic()
     with Watch() as watch:
