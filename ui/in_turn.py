@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mmer_core.inference.memory import give_back
 from mmer_core.service.interruption import InterruptibleThread
 from ui.keeping import is_open
 from ui.turns import Turn, turns
@@ -89,6 +90,7 @@ class _Job(Generic[T]):
         except Exception as error:  # noqa: BLE001  raised in the thread of the page
             self._error.append(error)
         finally:
+            give_back()  # every thread has a heap of its own, which the C library would keep
             self._told.put(None)
 
     def listen(self) -> None:

@@ -20,6 +20,7 @@ from mmer_core.inference import observation as observations
 from mmer_core.inference import record as records
 from mmer_core.inference.answer import answer
 from mmer_core.inference.baseline import Baseline
+from mmer_core.inference.memory import give_back
 from mmer_core.inference.observation import Observation, Progress
 from mmer_core.inference.prediction import Prediction
 from mmer_core.inference.record import GIVEN, Calibration, why_missing
@@ -144,6 +145,7 @@ class EmotionModel:
     def warm_up(self) -> None:
         """Run every encoder once, so that the first answer does not pay for lazy loading."""
         self.observe(observations.tone_and_grey())
+        give_back()
 
     def predict(
         self,
@@ -240,9 +242,7 @@ class EmotionModel:
         return speaker_baseline(clips, taking, languages=self.languages, ordinary=ordinary)
 
     def with_baseline(self, observation: Observation, baseline: Mapping[Modality, Baseline]) -> Observation:
-        """The same observation, compared with this baseline in place of any other; nothing is encoded.
-        Raises ValueError for a baseline of another model.
-        """
+        """The same observation, to compare with this baseline; ValueError for another model's."""
         fitting = {m: baseline[m] for m in self.takes_baseline if m in baseline}
         for modality, own in fitting.items():
             self.input_scaling[modality].towards(own)

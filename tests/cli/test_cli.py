@@ -20,7 +20,7 @@ from tiny_model import DIM, make_clip, make_model
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     model = make_model()
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
     return model
 
 
@@ -151,7 +151,7 @@ class TestBaseline:
     def comparing(self, monkeypatch):
         mean, sd = np.full(DIM, 0.1, np.float32), np.full(DIM, 0.05, np.float32)
         model = make_model("early", input_scaling={Modality.AUDIO: InputScaling(mean, sd, 2.0)})
-        monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+        monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
 
     @pytest.fixture(autouse=True)
     def usual(self, monkeypatch, files):

@@ -15,7 +15,7 @@ TEXT = "I cannot believe what you did"
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     model = make_model()
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
     return model
 
 

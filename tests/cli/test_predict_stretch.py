@@ -16,7 +16,7 @@ from tiny_model import make_clip, make_model
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     model = make_model()
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
 
 
 def test_a_stretch_is_answered(monkeypatch, capsys):

@@ -108,7 +108,7 @@ def folder(talk, monkeypatch):
     talk.rename(folder / "talk.wav")
     (folder / "bad.mp4").write_bytes(b"no film at all")
     model = make_model()
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device="auto": model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
     monkeypatch.setattr(record, "read", lambda folder: model.record)
     return folder
 

@@ -25,7 +25,7 @@ THREE = (Modality.TEXT, Modality.AUDIO, Modality.VISUAL)
 @pytest.fixture
 def model(monkeypatch):
     tiny = make_model()
-    monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, folder, device: tiny))
+    monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, *_: tiny))
     return tiny
 
 
@@ -132,7 +132,7 @@ def test_a_label_is_mapped_to_the_models_own_classes(label, labels, name):
 
 def test_a_model_with_other_classes_is_scored_on_them(monkeypatch, clips, tmp_path):
     tiny = make_model("early", labels=EIGHT)
-    monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, folder, device: tiny))
+    monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, *_: tiny))
     items = [
         Item("1", "calm", None, "well"),
         Item("2", "joy", None, "so glad"),
@@ -175,7 +175,7 @@ class TestOwnBaseline:
     def model(self, monkeypatch):
         mean, sd = np.full(DIM, 0.1, np.float32), np.full(DIM, 0.5, np.float32)
         tiny = make_model("early", input_scaling={Modality.AUDIO: InputScaling(mean, sd, 2.0)})
-        monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, folder, device: tiny))
+        monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, *_: tiny))
         monkeypatch.setattr(
             evaluation, "load_clip", lambda path, text=None: make_clip(ord(path), text=text, faces=0)
         )
@@ -213,7 +213,7 @@ class TestOwnBaseline:
         with pytest.raises(ValueError, match="no row names its speaker: add the column speaker"):
             evaluate(tmp_path, self.ITEMS[4:5], baseline="own")
         plain = make_model()
-        monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, folder, device: plain))
+        monkeypatch.setattr(evaluation.EmotionModel, "load", classmethod(lambda cls, *_: plain))
         with pytest.raises(ValueError, match="choose --baseline none"):
             evaluate(tmp_path, self.ITEMS, baseline="own")
         assert "Compared with" not in describe(evaluate(tmp_path, self.ITEMS))

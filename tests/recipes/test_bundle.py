@@ -154,6 +154,7 @@ def test_the_large_models_card_says_what_it_gains(bundled, small_mpnet, texts):
 
 
 def test_the_large_model_is_offered_where_its_weights_are(bundled, small_mpnet, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(shipped, "MODELS", {name: bundled / name for name in ("default", "large")})
     assert shipped.usable_models() == ("default", "large")
     for file in small_mpnet.iterdir():

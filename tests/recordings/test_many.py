@@ -38,7 +38,7 @@ READING = UtteranceReading(Path("model"))
 def model(monkeypatch):
     """A tiny model in place of the one in the folder, which hears whatever is loud."""
     model = make_model()
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device="auto": model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
     monkeypatch.setattr(record, "read", lambda folder: model.record)
     monkeypatch.setattr(Listener, "voices", lambda self, waveform: loud_spans(waveform))
     monkeypatch.setattr(Listener, "words", lambda self, waveform, spans: (["I am glad."] * len(spans), ""))

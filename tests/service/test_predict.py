@@ -19,7 +19,7 @@ from tiny_model import make_clip
 @pytest.fixture
 def printed(model, monkeypatch, capsys):
     """A function that runs `mmer predict --json` with the same model and returns what it printed."""
-    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, folder, device: model))
+    monkeypatch.setattr(EmotionModel, "load", classmethod(lambda cls, *_: model))
 
     def run(*arguments):
         main.main(["predict", "--json", *map(str, arguments)])
