@@ -16,11 +16,11 @@ from mmer_core.media.file_checks import MediaError, check_file, check_something,
 from mmer_core.media.loading import decode
 from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
 
-SECONDS = 20.0  # of a piece, at 4 pictures a second; two are in memory at once
+SECONDS = 18.0  # of a piece, at 4 pictures a second; two are in memory at once
 MOST_SECONDS = 3 * 3600.0  # of a recording; the rest is left out
 #: Bounds on one piece: the file may be large, and the way to the piece long.
 LIMITS = Limits(
-    max_bytes=16 * 2**30, max_seconds=SECONDS, frame_bytes=80 * 2**20, cpu_seconds=150, wall_seconds=150.0
+    max_bytes=16 * 2**30, max_seconds=SECONDS, frame_bytes=72 * 2**20, cpu_seconds=150, wall_seconds=150.0
 )
 #: For the sound alone, in longer pieces; of a video one picture is decoded, and not looked at.
 SOUND_LIMITS = replace(LIMITS, max_seconds=300.0, frames_per_second=0.001, max_frames=1)
