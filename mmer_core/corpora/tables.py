@@ -131,11 +131,10 @@ def read_table(file: Path) -> Table:
         header = next(csv.reader(iter(lines[start:]), delimiter=separator, skipinitialspace=True), None)
     except csv.Error as error:
         raise CorpusError(f"{file} is not a table ({error}): its first line names the columns") from error
-    if header is None:
-        raise CorpusError(f"{file} is empty and not a table: its first line names the columns")
-    columns = _unique([cell.strip() for cell in header])
+    columns = _unique([cell.strip() for cell in header or ()])
     found = records(file, lines, start, separator, len(columns))
-    next(found)
+    if header is None or next(found, None) is None:  # nothing, or nothing but space of any kind
+        raise CorpusError(f"{file} is empty and not a table: its first line names the columns")
     return _table(file, columns, found, separator)
 
 

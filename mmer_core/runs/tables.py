@@ -73,7 +73,8 @@ def read_parquet(
             raise RunError(f"{path} unpacks to more than {MOST_BYTES >> 30} GB: do not use this run")
         found = pq.read_table(path, columns=wanted, filters=filters)
         found.validate(full=True)  # texts among them are decoded only when somebody looks at them
-        return found.to_pandas()
+        # what pandas noted in the file could make an index of a column
+        return found.to_pandas(ignore_metadata=True)
     except (FileNotFoundError, RunError):
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:

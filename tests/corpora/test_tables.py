@@ -174,3 +174,11 @@ def test_lines_of_the_file_are_counted(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text('sep=,\nid,text\n1,"two\nlines"\n\n2,x\n')
     assert read_table(file).rows.index.tolist() == [3, 6]
+
+
+@pytest.mark.parametrize("content", [b"\x0b", b"\x0b\t\t\t", b"\x0c\n\x0b"])
+def test_nothing_but_space_of_any_kind_is_an_empty_table(tmp_path, content):
+    file = tmp_path / "a.csv"
+    file.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.csv is empty and not a table"):
+        read_table(file)
