@@ -125,7 +125,8 @@ class ReceivedArchive:
 
     def _checked(self) -> dict[str, zipfile.ZipInfo]:
         """{name: member} of those that may be read; the others are put among the problems."""
-        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        # `is_dir` looks at the last letter of a name, which a member need not have
+        infos = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
         if len(infos) > self.limits.members:
             raise CorpusError(
                 f"{self.name} holds {len(infos):,} files: pack at most {self.limits.members:,} in one archive"

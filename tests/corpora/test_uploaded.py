@@ -141,6 +141,12 @@ class TestHostile:
         assert list(reasons(uploaded).values()) == ["its name leads out of the archive"]
         assert everything_below(tmp_path) == {"private/manifest.csv", "private/clips/0001.wav"}
 
+    def test_a_member_without_a_name_is_left_out(self, tmp_path):
+        packed_well = packed({**self.GOOD, "~": "nameless"}).getvalue()
+        uploaded = receive(tmp_path, io.BytesIO(packed_well.replace(b"~", b"\0")))
+        assert reasons(uploaded) == {}
+        assert len(read(uploaded.manifest)) == 1
+
     def test_links_are_not_followed(self, tmp_path):
         target = packed(self.GOOD)
         with zipfile.ZipFile(target, "a") as archive:
