@@ -15,7 +15,20 @@ from typing import Any, Protocol
 
 from mmer_core.registry import Entry, Registry
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "BackendUnavailable", "Ended", "backend", "names"]
+__all__ = [
+    "BACKENDS",
+    "LOCAL",
+    "Backend",
+    "BackendEntry",
+    "BackendUnavailable",
+    "Ended",
+    "backend",
+    "jobs_on",
+    "names",
+]
+
+
+LOCAL = "local"  # processes of this machine; the name that `backends.local` registers
 
 
 class BackendUnavailable(ValueError):
@@ -68,6 +81,13 @@ def backend(name: str) -> Backend:
         ValueError: it is not known; the message lists the known ones.
     """
     return BACKENDS.create(name)
+
+
+def jobs_on(name: str, asked: int | None) -> int:
+    """How many tasks a backend does at a time: as many as asked; by default one on this machine, and on a
+    cluster one for each of its cores. Raises like `Backend.slots`.
+    """
+    return asked or (1 if name == LOCAL else backend(name).slots())
 
 
 def names() -> tuple[str, ...]:

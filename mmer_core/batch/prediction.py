@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mmer_core.backends import Backend, backend
+from mmer_core.backends import LOCAL, Backend, backend
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.journal import Journal, beside
 from mmer_core.batch.processes import FileReader, Found, Task, one_thread, rows_of_file, side_by_side
@@ -135,7 +135,7 @@ def predict_files(
     reading: Reading,
     *,
     jobs: int = 1,
-    where: str = "local",
+    where: str = LOCAL,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -203,7 +203,7 @@ def _task(given: Input, out: Path | str, key: str, where: Backend) -> Task:
 
 
 def _found(reading: Reading, missing: Mapping[str, Task], jobs: int, where: str) -> Found:
-    if missing and (jobs > 1 or where != "local"):
+    if missing and (jobs > 1 or where != LOCAL):
         yield from side_by_side(reading, missing, jobs, where)
     elif missing:
         with one_thread():

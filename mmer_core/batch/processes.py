@@ -6,20 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from mmer_core.backends import Backend, Ended, backend
+from mmer_core.backends import LOCAL, Backend, Ended, backend
 from mmer_core.batch.inputs import Input
 from mmer_core.batch.rows import Row, unread_row
 from mmer_core.batch.urls import is_url, local_copy
 from mmer_core.config import ONE_THREAD
-from mmer_core.features.workers import end_with_parent
-from mmer_core.media.private_folder import work_in_private_folder
+from mmer_core.features.workers import prepare_process
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
 _AHEAD = 1  # files that are handed out in advance, so that no process waits
@@ -83,11 +81,8 @@ def one_thread() -> Iterator[None]:
 
 
 def _start(loads: Loads) -> None:
-    """Prepare this process: one thread of the processor, its own model, and an end with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    os.environ |= ONE_THREAD
-    end_with_parent()
-    work_in_private_folder()
+    """Prepare this process: one thread of the processor, its own model."""
+    prepare_process()
     import cv2
     import torch
 
@@ -123,7 +118,7 @@ def rows_of_file(reader: FileReader, task: Task) -> list[Row]:
         return reader.rows(task._replace(given=replace(task.given, path=str(copy))))
 
 
-def side_by_side(loads: Loads, missing: Mapping[str, Task], jobs: int, where: str = "local") -> Found:
+def side_by_side(loads: Loads, missing: Mapping[str, Task], jobs: int, where: str = LOCAL) -> Found:
     """Rows as they get done. When a process of this machine is ended from outside, the files in hand are read
     again, each in a process of its own, so that one file costs one row; then it goes on as before. What a
     cluster loses it begins again by itself, see `backends`.

@@ -115,7 +115,8 @@ def run(args: argparse.Namespace) -> int:
         return several.run(args.clips, args)
     wanted = None if args.clips or args.baseline else {Modality.TEXT}
     with ThreadPoolExecutor(2, thread_name_prefix="beside") as beside:
-        beside.submit(language.prepare)
+        if Modality.TEXT not in args.without:
+            beside.submit(language.prepare)
         decoding = beside.submit(_timed, lambda: _clip_of(args))  # in a process of its own, while torch loads
         with contextlib.suppress(TimeoutError):
             decoding.result(AT_ONCE)  # a file that is not there is told before anything is loaded

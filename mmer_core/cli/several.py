@@ -51,7 +51,7 @@ def add_backend(parser: argparse.ArgumentParser, needed: str = "") -> None:
     parser.add_argument(
         "--backend",
         choices=backends.names(),
-        default="local",
+        default=backends.LOCAL,
         help=f"{needed}where processes run: local, or ray (the cluster of RAY_ADDRESS, or one of this "
         "machine; default: local)",
     )
@@ -89,7 +89,7 @@ def run(paths: Sequence[Path | str], args: argparse.Namespace) -> int:
         args.device,
         tuple(args.without),
         tuple(args.before),
-        tuple(path if args.backend == "local" else path.absolute() for path in args.baseline),
+        tuple(path if args.backend == backends.LOCAL else path.absolute() for path in args.baseline),
     )
     if args.out:
         return write_table(files, reading, args)
@@ -124,7 +124,7 @@ def write_table(files: Sequence[Input], reading: Reading, args: argparse.Namespa
     if args.shard:
         number, of = args.shard
         files = files[number - 1 :: of]
-    jobs = args.jobs or (1 if args.backend == "local" else backends.backend(args.backend).slots())
+    jobs = backends.jobs_on(args.backend, args.jobs)
     try:
         table = predict_files(
             files,

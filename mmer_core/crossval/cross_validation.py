@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmer_core.backends import backend
+from mmer_core.backends import LOCAL, jobs_on
 from mmer_core.corpora import Manifest
 from mmer_core.crossval import record as records
-from mmer_core.crossval.distributed import LOCAL
 from mmer_core.crossval.experiment import Study
 from mmer_core.crossval.fold_loop import Run, check, train_runs
 from mmer_core.crossval.study import make_experiments, make_study, read_corpus
@@ -67,8 +66,7 @@ def cross_validate(
         record = {**shared, **records.settings(study, experiment)}
         folder = request.runs_folder / _folder_name(request, manifest, name, record, len(experiments))
         runs.append(Run(experiment, folder, record))
-    jobs = jobs or (1 if where == LOCAL else backend(where).slots())
-    train_runs(study, runs, say, jobs=jobs, where=where)
+    train_runs(study, runs, say, jobs=jobs_on(where, jobs), where=where)
     return [CVRun.open(run.folder) for run in runs]
 
 

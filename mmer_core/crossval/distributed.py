@@ -6,8 +6,6 @@ would, so the weights are the same wherever a part is trained.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import BrokenExecutor, Future
 from types import TracebackType
@@ -17,14 +15,12 @@ import numpy as np
 import torch
 
 from mmer_core.backends import backend
-from mmer_core.config import ONE_THREAD
 from mmer_core.crossval.experiment import Part, Study
 from mmer_core.crossval.trainer import TrainedElsewhere, Trainer
-from mmer_core.features.workers import end_with_parent
+from mmer_core.features.workers import prepare_process
 from mmer_core.training.loop import Fitted, TrainingError
 from mmer_core.training.multitask import Network
 
-LOCAL = "local"  # the backend of this machine
 ENDED = (
     "a process that trained was ended (out of memory, or a crash in a library): give the command again with "
     "fewer --jobs; folds that are written stay"
@@ -32,7 +28,7 @@ ENDED = (
 Weights = Mapping[str, np.ndarray]
 
 
-class Trained(NamedTuple):
+class Returned(NamedTuple):
     """What comes back from a process.
 
     Attributes:
@@ -67,7 +63,7 @@ class TrainingProcesses:
             )
         self._trainer = trainer
         self._executor = backend(where).executor(jobs, _start, (trainer.study,))
-        self._pending: dict[Part, Future[Trained]] = {}
+        self._pending: dict[Part, Future[Returned]] = {}
         trainer.elsewhere = self._take
 
     def submit(self, parts: Iterable[Part], refit: Callable[[Part], bool]) -> None:
@@ -116,22 +112,20 @@ _own: dict[str, Any] = {}  # the trainer of this process
 
 
 def _start(study: Study) -> None:
-    """Prepare this process: one thread of the processor, the study, and an end with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    os.environ |= ONE_THREAD
-    end_with_parent()
+    """Prepare this process: one thread of the processor, the study."""
+    prepare_process()
     torch.set_num_threads(1)
     _own["trainer"] = Trainer(study)
 
 
-def _train(part: Part, refit: bool) -> Trained:
+def _train(part: Part, refit: bool) -> Returned:
     trainer: Trainer = _own["trainer"]
     fold = trainer.study.folds[part.fold]
     network, fitted = trainer.train(part, fold)
     weights = _weights_of(network)
     again = _weights_of(trainer.refit(part, fold, fitted.best_epoch)) if refit else None
     trainer.forget(part.fold)
-    return Trained(weights, fitted, again)
+    return Returned(weights, fitted, again)
 
 
 def _weights_of(network: Network) -> Weights:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmer_core.backends import LOCAL
 from mmer_core.crossval import final_model, selection
 from mmer_core.crossval.baseline import LinearBaselines, compare_with
 from mmer_core.crossval.card import card_of
-from mmer_core.crossval.distributed import LOCAL, TrainingProcesses
+from mmer_core.crossval.distributed import TrainingProcesses
 from mmer_core.crossval.experiment import Experiment, Part, Study, options_of
 from mmer_core.crossval.final_model import OutOfFold
 from mmer_core.crossval.open_run import OpenRun, is_refitted, wanted_parts

@@ -46,10 +46,9 @@ def wanted_parts(study: Study, runs: Sequence[OpenRun], *, written: bool) -> Wan
         written: whether folds that are on disk count, too.
     """
     found: dict[Part, list[tuple[OpenRun, str]]] = {}
+    unfinished = [run for run in runs if not all(run.writer.has_fold(fold.number) for fold in study.folds)]
     for fold in study.folds:
-        for run in runs:
-            if all(run.writer.has_fold(f.number) for f in study.folds):
-                continue
+        for run in unfinished:
             if written or not run.writer.has_fold(fold.number):
                 for part, name in run.parts(study, fold.number):
                     found.setdefault(part, []).append((run, name))

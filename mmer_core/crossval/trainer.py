@@ -103,20 +103,21 @@ class Trainer:
     def train(self, part: Part, fold: Fold, progress: loop.Progress | None = None) -> Trained:
         """One part, trained now or before; its best epoch is chosen on the fold's validation part."""
         if part not in self._done:
-            found = self.elsewhere(part) if self.elsewhere is not None else None
-            self._done[part] = self._fit(part, fold, progress) if found is None else found[:2]
-            if found is not None:
-                self._note(part, found, progress)
+            self._done[part] = self._fitted_elsewhere(part, progress) or self._fit(part, fold, progress)
         return self._done[part]
 
-    def _note(self, part: Part, found: TrainedElsewhere, progress: loop.Progress | None) -> None:
-        """Keep the second training of a part, and tell its progress as far as it is known: at its end."""
-        _, fitted, again = found
+    def _fitted_elsewhere(self, part: Part, progress: loop.Progress | None) -> Trained | None:
+        """A part that another process trains; its progress is told when it is known, at its end."""
+        found = self.elsewhere(part) if self.elsewhere is not None else None
+        if found is None:
+            return None
+        network, fitted, again = found
         if again is not None:
             self._refitted[with_epochs(part, fitted.best_epoch)] = again
         if progress is not None:
             for row in fitted.history:
                 progress(row)
+        return network, fitted
 
     def refit(self, part: Part, fold: Fold, epochs: int) -> Network:
         """A part trained anew, for that many epochs, on the training and the validation part together."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmer_core import config
+from mmer_core.backends import LOCAL
 from mmer_core.clip import Absent
 from mmer_core.corpora import Manifest
 from mmer_core.corpora.manifest import Utterance
@@ -83,7 +84,7 @@ def extract(
     *,
     store: str | Path | None = None,
     jobs: int = 1,
-    where: str = "local",
+    where: str = LOCAL,
     transcribe: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
@@ -118,7 +119,7 @@ def extract(
     for request in requests:
         kept.register(request, specs[str(request)])
     plan = _Plan(manifest, specs, kept, transcribe=transcribe, progress=progress)
-    if jobs > 1 or where != "local":
+    if jobs > 1 or where != LOCAL:
         built.clear()  # their weights are needed in the other processes
         fingerprints = {request: spec.fingerprint for request, spec in specs.items()}
         workers = WorkerPool(folder, fingerprints, jobs, device=device, where=where)

@@ -15,7 +15,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from mmer_core.backends import Ended, backend
+from mmer_core.backends import LOCAL, Ended, backend
 from mmer_core.config import ONE_THREAD
 from mmer_core.encoders.request import EncoderRequest
 from mmer_core.features import gathering
@@ -54,7 +54,7 @@ class WorkerPool:
         jobs: int,
         *,
         device: str = "cpu",
-        where: str = "local",
+        where: str = LOCAL,
     ) -> None:
         self._folder, self._encoders, self._jobs, self._device = folder, dict(encoders), jobs, device
         self._backend = backend(where)
@@ -181,14 +181,21 @@ _state: dict[str, tuple[Worker, Event]] = {}  # one per process: its worker, and
 
 def _start(folder: Path, requests: list[str], device: str, stop: Event) -> None:
     """Prepare this process: one thread of the processor, the encoders, its own connection to the store."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    os.environ |= ONE_THREAD
-    end_with_parent()
-    work_in_private_folder()
+    prepare_process()
     encoders = {
         request: EncoderRequest.parse(request).create(threads=1, device=device) for request in requests
     }
     _state["mine"] = Worker(FeatureStore(folder), encoders), stop
+
+
+def prepare_process() -> None:
+    """Make this process one of several side by side: it computes in one thread of the processor, works in a
+    private folder, leaves interrupts to its parent, and ends with it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    os.environ |= ONE_THREAD
+    end_with_parent()
+    work_in_private_folder()
 
 
 def end_with_parent() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ def read(
     network, input_scaling = read_network(folder, record)
     built = [m for m in network.modalities if record["modalities"][m.value]["encoder"] != GIVEN]
     built = [m for m in built if wanted is None or m in wanted]
-    with one_thread(), ThreadPoolExecutor(len(built) or 1, thread_name_prefix="loading") as side_by_side:
+    with ThreadPoolExecutor(len(built) or 1, thread_name_prefix="loading") as side_by_side:
         found = side_by_side.map(lambda m: build_encoder(folder, record, m, device), built)
         encoders = dict(zip(built, found, strict=True))
     parts = {
@@ -60,17 +59,6 @@ def read(
     }
     give_back()
     return parts
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread; encoders that load side by side would wait for each other's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def read_network(folder: Path, record: Mapping[str, Any]) -> tuple[Network, dict[Modality, InputScaling]]:

@@ -149,7 +149,7 @@ class _Reading:
         for utterance in self._utterances:
             reader.faces.told(utterance)
         complete = False
-        with self.source, contextlib.suppress(Cancelled):
+        with contextlib.suppress(Cancelled), self.source:  # which has to see why it is left
             complete = self._read(reader)
         give_back()
         if heard is not None:
@@ -217,6 +217,7 @@ class _Reading:
             self._reach(position)
             if self.stop() or self.cancel():
                 self._keep_faces(piece, reader, position, read=True)
+                self._check()
                 return False
         self._keep_faces(piece, reader, following, read=True)
         reader.faces.forget()

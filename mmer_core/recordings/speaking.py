@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Sequence
 
@@ -15,8 +14,6 @@ from mmer_core.media.voice_activity import loudest, raise_level
 from mmer_core.recordings.cutting import Span
 
 REMEMBERED = 60  # utterances whose language speaks for that of a short one
-_BLOCK = 0.05  # seconds
-log = logging.getLogger(__name__)
 
 
 class Listener:

@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 import side_by_side_work as work
 import torch
-from feature_tables import DIMS, make_table
+from feature_tables import DIMS
 from media_factory import write_sound
+from studies import make_study, record_of
 
 from mmer_core import corpora
 from mmer_core.backends import BackendUnavailable, Ended, backend
 from mmer_core.backends.ray import SILENT
 from mmer_core.batch import Input, predict_files
 from mmer_core.batch.processes import ENDED
-from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.crossval.experiment import Experiment
 from mmer_core.crossval.fold_loop import Run, train_runs
-from mmer_core.evaluation.folds import FoldPlan, make_folds
 from mmer_core.features.extraction import extract
 from mmer_core.features.store import FeatureStore
 from mmer_core.inference import record
@@ -158,12 +158,9 @@ def test_extraction_gives_what_one_process_gives(two, tmp_path):
 
 
 def test_cross_validation_gives_what_one_process_gives_though_a_node_is_killed(cluster, two, tmp_path):
-    table = make_table()
-    folds = make_folds(FoldPlan(folds=3), y=table.y, groups=table.groups, ids=table.ids, labels=table.labels)
-    study = Study(table, folds, side_by_side=False)
+    study = make_study()
     experiment = Experiment("crossmodal", tuple(DIMS), training=TrainingConfig(epochs=3, batch_size=16))
-    record = {"labels": list(table.labels), "corpus": {"name": "synthetic"}, "plan": {}, "command": ""}
-    record |= {"seed": study.seed, **experiment.settings()}
+    record = record_of(study, experiment)
     killed = []
 
     def kill(line: str) -> None:

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import torch
 from feature_tables import DIMS, make_table
+from studies import make_study, record_of
 
 from mmer_core.crossval import fold_loop, trainer
-from mmer_core.crossval.experiment import Experiment, Study, parts_of
+from mmer_core.crossval.experiment import Experiment, parts_of
 from mmer_core.crossval.fold_loop import Run, check, train_runs
-from mmer_core.evaluation.folds import FoldPlan, make_folds
 from mmer_core.labels import Modality, subset_name, subsets
 from mmer_core.runs.run import CVRun
 from mmer_core.training.config import TrainingConfig
@@ -19,28 +19,6 @@ from mmer_core.training.loop import TrainingError
 QUICK = TrainingConfig(epochs=3, batch_size=16, learning_rate=5e-3, refit=False)
 PLAIN = {"dropout": 0.0, "input_dropout": 0.0}  # dropout draws from another stream side by side
 MODALITIES = tuple(DIMS)
-
-
-def make_study(table=None, *, side_by_side=False, folds=3, seed=0, **plan):
-    table = make_table() if table is None else table
-    plan = FoldPlan(folds=folds, seed=seed, **plan)
-    return Study(
-        table,
-        make_folds(plan, y=table.y, groups=table.groups, ids=table.ids, labels=table.labels),
-        seed,
-        side_by_side,
-    )
-
-
-def record_of(study, experiment):
-    return {
-        "labels": list(study.table.labels),
-        "corpus": {"name": "synthetic"},
-        "plan": {},
-        "command": "",
-        "seed": study.seed,
-        **experiment.settings(),
-    }
 
 
 def train(study, folder, *experiments, say=lambda line: None):

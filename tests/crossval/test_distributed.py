@@ -10,11 +10,11 @@ import pytest
 import side_by_side_work as work
 import torch
 from feature_tables import DIMS, make_table
+from studies import make_study, record_of
 
 from mmer_core.crossval import distributed
-from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.crossval.experiment import Experiment
 from mmer_core.crossval.fold_loop import Run, train_runs
-from mmer_core.evaluation.folds import FoldPlan, make_folds
 from mmer_core.runs.run import CVRun
 from mmer_core.training.config import TrainingConfig
 from mmer_core.training.loop import TrainingError
@@ -30,17 +30,11 @@ EXPERIMENTS = {
 
 @pytest.fixture(scope="module")
 def study():
-    table = make_table(absent=0.1)
-    folds = make_folds(FoldPlan(folds=2), y=table.y, groups=table.groups, ids=table.ids, labels=table.labels)
-    return Study(table, folds, side_by_side=False)
+    return make_study(make_table(absent=0.1), folds=2)
 
 
 def train(study, folder, names=tuple(EXPERIMENTS), **how):
-    runs = []
-    for name in names:
-        record = {"labels": list(study.table.labels), "corpus": {"name": "synthetic"}, "plan": {}}
-        record |= {"command": "", "seed": study.seed, **EXPERIMENTS[name].settings()}
-        runs.append(Run(EXPERIMENTS[name], folder / name, record))
+    runs = [Run(EXPERIMENTS[name], folder / name, record_of(study, EXPERIMENTS[name])) for name in names]
     said = []
     train_runs(study, runs, said.append, **how)
     return {name: CVRun.open(folder / name, verify=True) for name in names}, said

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import studies
 import torch
 from feature_tables import DIMS, make_table
 
 from mmer_core import fusion
 from mmer_core.crossval import detectors, trainer
 from mmer_core.crossval.cross_validation import cross_validate
-from mmer_core.crossval.experiment import Experiment, Study
+from mmer_core.crossval.experiment import Experiment
 from mmer_core.crossval.final_model import chosen_settings
 from mmer_core.crossval.fold_loop import Run, train_runs
-from mmer_core.evaluation.folds import FoldPlan, make_folds
+from mmer_core.evaluation.folds import FoldPlan
 from mmer_core.features.preparation import normalised_by_group
 from mmer_core.inference.emotion_model import EmotionModel
 from mmer_core.labels import Modality, subset_name, subsets
@@ -31,11 +32,8 @@ MODALITIES = tuple(DIMS)
 COMPUTED = {"encoder": "a test's", "options": {}, "fingerprint": "0" * 16}
 
 
-def make_study(table=None, *, seed=0, **plan):
-    table = make_table(absent=0.1) if table is None else table
-    plan = FoldPlan(folds=3, seed=seed, **plan)
-    folds = make_folds(plan, y=table.y, groups=table.groups, ids=table.ids, labels=table.labels)
-    return Study(table, folds, seed, side_by_side=False)
+def make_study(table=None, **plan):
+    return studies.make_study(make_table(absent=0.1) if table is None else table, **plan)
 
 
 def train(study, folder, experiment, **record):

@@ -75,7 +75,7 @@ function chips(root, data, choose) {
 }
 
 // How far down each label moves so that none covers another: { x, y, width, height } in pixels, in order.
-export function apart(labels) {
+function apart(labels) {
   const placed = [];
   return labels.map(({ x, y, width, height }) => {
     const covered = (at) =>

@@ -161,6 +161,10 @@ def ice_servers(setting: str | None = None) -> list[dict[str, Any]]:
             f"{ICE_SERVERS} is not JSON ({error.msg} at character {error.pos + 1}): see the README "
             "for an example"
         ) from error
+    except ValueError as error:
+        raise IceSettingsError(
+            f"{ICE_SERVERS} cannot be read ({error}): see the README for an example"
+        ) from error
     if not isinstance(servers, list) or not all(
         isinstance(s, dict) and isinstance(s.get("urls"), str | list) for s in servers
     ):

@@ -213,7 +213,9 @@ def test_ice_servers_come_from_the_environment(monkeypatch):
     assert ice_servers() == TURN
 
 
-@pytest.mark.parametrize("setting", ["turn:turn.example.org", "{}", '[{"url": "turn:x"}]', "[3]"])
+@pytest.mark.parametrize(
+    "setting", ["turn:turn.example.org", "{}", '[{"url": "turn:x"}]', "[3]", "[" * 100_000]
+)
 def test_a_wrong_setting_is_one_sentence_naming_it(setting):
     with pytest.raises(IceSettingsError, match="MMER_ICE_SERVERS"):
         ice_servers(setting)
