@@ -15,6 +15,7 @@ import streamlit as st
 
 from mmer_core.checkpoint import RECORD, CheckpointError, read_record
 from mmer_core.config import DEFAULT_CHECKPOINT
+from mmer_core.inference.memory import keep_little
 from mmer_core.media.recogniser import DEFAULT, UnknownRecogniser, words_from
 from ui.text import missing_sentence, plain, sentence_case
 
@@ -40,6 +41,7 @@ def load_model(folder: Path) -> EmotionModel:
     time.sleep(HEAD_START)
     from mmer_core.inference.emotion_model import EmotionModel
 
+    keep_little()
     gc.unfreeze()
     gc.collect()
     model = EmotionModel.load(folder)

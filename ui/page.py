@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from mmer_core.inference.memory import give_back
 from ui.keeping import keep_nothing
 from ui.theme import INK_ON_LIGHT
 
@@ -49,6 +50,7 @@ def frame(title: str) -> Iterator[None]:
             yield
         finally:  # also when the page stops half-way
             addresses()[title] = {name: st.query_params.get_all(name) for name in st.query_params}
+            give_back()  # of what the page was made from; some 100 MB after an answer
 
 
 def addresses() -> dict[str, dict[str, list[str]]]:

@@ -95,8 +95,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mmer_core.inference.memory import keep_little
     from mmer_core.inference.shipped import load_model
 
+    keep_little()
     _hear_with(args.words_from)
     if args.utterances:
         return utterances.run(args)

@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             f"mmer serve needs packages that are not installed ({', '.join(missing)}): run "
             "pip install 'mmer[service]', or pip install '.[service]' in a checkout"
         )
+    from mmer_core.inference.memory import keep_little
     from mmer_core.inference.shipped import load_model
     from mmer_core.media.private_folder import work_in_private_folder
     from mmer_core.service.server import is_loopback, read_token, serve
@@ -102,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if not is_loopback(args.host):
         print(_warning(args.host, bool(settings.token)), file=sys.stderr)
     work_in_private_folder()
+    keep_little()
     serve(
         settings,
         lambda: load_model(args.checkpoint, args.device),

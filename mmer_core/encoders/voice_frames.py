@@ -11,7 +11,6 @@ from mmer_core.clip import Clip
 from mmer_core.encoders import ENCODERS
 from mmer_core.encoders.backends.ort_outputs import with_outputs
 from mmer_core.encoders.backends.prosody import PROSODY, prosody
-from mmer_core.encoders.backends.session import open_session
 from mmer_core.encoders.backends.sound import heard
 from mmer_core.encoders.backends.speech_frames import (
     FIELD,
@@ -26,6 +25,7 @@ from mmer_core.encoders.backends.speech_frames import (
 from mmer_core.encoders.base import EncoderSpec
 from mmer_core.encoders.weights import WeightsFile
 from mmer_core.labels import Modality
+from mmer_core.media.onnx_session import open_session
 
 SPEECH_WEIGHTS = WeightsFile(
     "moonshine_voice",

@@ -35,11 +35,13 @@ class Moonshine:
     languages: tuple[str, ...] = ("en",)
 
     def __init__(self) -> None:
+        from mmer_core.media.onnx_session import open_session
+
         self.lock = threading.Lock()
-        folder = model_folder()
+        folder, threads = model_folder(), config.threads()
         try:
-            self._encoder = _session(folder / "encoder_model.ort")
-            self._decoder = _session(folder / "decoder_model_merged.ort")
+            self._encoder = open_session(folder / "encoder_model.ort", threads, as_ort=True)
+            self._decoder = open_session(folder / "decoder_model_merged.ort", threads, as_ort=True)
             self._pieces = _read_pieces((folder / "tokenizer.bin").read_bytes())
         except Exception as error:  # the runtime has exceptions of its own for each fault
             raise SpeechUnavailable(
@@ -96,17 +98,6 @@ def model_folder() -> Path:
         f"the package moonshine-voice carries no English model: run pip install {REQUIREMENT} or "
         "type what was said"
     )
-
-
-def _session(file: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = config.threads(), 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.load_model_format", "ORT")
-    # by its path: given the bytes, the runtime would keep them beside the weights
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def _read_pieces(data: bytes) -> list[bytes]:

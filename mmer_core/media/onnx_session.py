@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnxruntime
 
 
-def open_session(model: bytes, threads: int, *, as_ort: bool = False) -> onnxruntime.InferenceSession:
+def open_session(model: bytes | Path, threads: int, *, as_ort: bool = False) -> onnxruntime.InferenceSession:
     """A network, ready to run.
 
     Args:
-        model: an ONNX model, with its weights.
+        model: an ONNX model, with its weights; or the file that holds it.
         threads: of the processor.
         as_ort: it is in the runtime's own format, already simplified.
 
@@ -24,6 +26,7 @@ def open_session(model: bytes, threads: int, *, as_ort: bool = False) -> onnxrun
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others compute beside it
     if as_ort:
         options.add_session_config_entry("session.load_model_format", "ORT")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    given = str(model) if isinstance(model, Path) else model
+    session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     session._model_bytes = b""  # kept for other providers, of which there are none, beside the runtime's copy
     return session

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.inference.emotion_model import EmotionModel
-from mmer_core.inference.memory import give_back
+from mmer_core.inference.memory import give_back, leave_on_disk
 from mmer_core.labels import Modality
 from mmer_core.recordings.cutting import (
     AROUND,
@@ -86,6 +86,7 @@ class PieceReader:
         duration = piece.clip.duration
         if self._sees(piece):
             self.faces.begin(piece)
+            leave_on_disk(piece.clip.frames)
         sound = piece.clip.waveform
         waveform = np.zeros(0, np.float32) if sound is None else sound
         self._voices = self._listener.voices(waveform) if len(waveform) else []
@@ -179,6 +180,7 @@ class PieceReader:
             shown.probability,
         )
         self.faces.told(told)
+        leave_on_disk(piece.clip.frames)
         return told
 
     def _clip(self, piece: Piece, stretch: Stretch) -> Clip:

@@ -156,9 +156,10 @@ def test_one_setting_bounds_the_page_and_the_core(monkeypatch):
 
 
 def test_stretches_of_one_file_take_its_room_once():
-    given = Source("a.mp4", bytes(200_000_000))
+    size = visit.LARGEST_STRIP * 2 // 3
+    given = Source("a.mp4", bytes(size))
     assert not visit._is_too_much([given, given.cut((0.0, 5.0)), given.cut((5.0, 9.0))])
-    assert visit._is_too_much([given, Source("b.mp4", bytes(200_000_000))])
+    assert visit._is_too_much([given, Source("b.mp4", bytes(size))])
 
 
 def test_words_that_go_with_a_file_are_not_those_of_a_stretch():

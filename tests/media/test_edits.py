@@ -1,13 +1,19 @@
 """Edited clips: what lies outside of the part that a player shows counts for nothing. And large ones: their
-frames share a budget of bytes.
+frames share a budget of bytes, and are in memory while they are looked at.
 """
 
+import mmap
+import sys
+
+import av
 import media_factory as make
 import numpy as np
 import pytest
 
 from mmer_core.config import Limits
 from mmer_core.media.decoder.budget import kept_side, most_bytes
+from mmer_core.media.decoder.pictures import display_matrix
+from mmer_core.media.decoder.sandbox import available
 from mmer_core.media.loading import load_clip
 
 pytestmark = pytest.mark.usefixtures("scratch")
@@ -64,3 +70,22 @@ def test_frames_are_never_small_for_the_bytes_alone():
 def test_large_frames_are_kept_large(tmp_path):
     make.write_video(tmp_path / "hd.mp4", seconds=0.3, size=(1600, 900), sound=False)
     assert load_clip(tmp_path / "hd.mp4").frames.shape[1:] == (720, 1280, 3)
+
+
+@pytest.mark.skipif("seccomp" not in available(), reason="frames are read at once without seccomp")
+def test_frames_stay_in_the_file_until_they_are_looked_at(tmp_path, scratch):
+    make.write_video(tmp_path / "clip.mp4", seconds=0.3)
+    base = load_clip(tmp_path / "clip.mp4").frames
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, mmap.mmap)
+    assert list(scratch.iterdir()) == [], "and the file has no name any more"
+
+
+def test_a_decoded_frame_is_freed_when_nobody_holds_it(tmp_path):
+    make.write_video(tmp_path / "clip.mp4", seconds=0.3)
+    with av.open(tmp_path / "clip.mp4") as container:
+        frame = next(container.decode(video=0))
+    held = sys.getrefcount(frame)
+    assert display_matrix(frame) == (1, 0, 0, 1)
+    assert sys.getrefcount(frame) == held

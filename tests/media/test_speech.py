@@ -84,6 +84,12 @@ class TestSpeech:
                 )
         assert after[-1] - after[1] < 20, f"MB in use after 1, 9 and 17 calls: {after}"
 
+    def test_what_the_longest_stretch_needed_is_not_kept(self):
+        """With an arena the runtime keeps it, for each size anew: 90 MB after 20 s of speech."""
+        own = moonshine.Moonshine()
+        for session in (own._encoder, own._decoder):
+            assert not session.get_session_options().enable_cpu_mem_arena
+
     def test_a_long_pause_parts_two_segments(self):
         clip = packaged("two_cities.wav", 6.2)
         transcript = transcribe(np.concatenate([clip, np.zeros(4 * SAMPLE_RATE, np.float32), clip]))

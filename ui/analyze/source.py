@@ -14,7 +14,7 @@ from mmer_core.clock import clock
 from mmer_core.media.loading import display_name, stretch_digest
 from ui.analyze.kept_file import KeptFile
 
-LARGE = 100 * 2**20  # bytes from which on an upload is kept on disk, not in memory
+LARGE = 32 * 2**20  # bytes from which on an upload is kept on disk, not in memory
 Stretch = tuple[float, float]  # from, to, seconds
 _SOURCE = "source"
 

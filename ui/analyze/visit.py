@@ -22,7 +22,7 @@ from ui.analyze.source import Source, choose, chosen
 from ui.forgetting import counted, keeper
 
 LONGEST_STRIP = 8  # clips
-LARGEST_STRIP = 300_000_000  # bytes in memory of all clips together
+LARGEST_STRIP = 100_000_000  # bytes in memory of all clips together
 LARGEST_ON_DISK = 8 * 2**30  # bytes of large files
 _VISIT, _KEY = "visit", "remember"
 _REMEMBER = st.components.v2.component(

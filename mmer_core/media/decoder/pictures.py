@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import av
 import av.filter
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 from mmer_core.config import Limits
@@ -154,14 +155,21 @@ def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """
     data: Any = None
     try:
-        data = frame.side_data.get("DISPLAYMATRIX")
+        data = side_data(frame).get("DISPLAYMATRIX")
     except ValueError:  # PyAV gives no side data at all when it meets a kind it has no name for
         with contextlib.suppress(ValueError, av.FFmpegError):
-            data = without_exif(frame).side_data.get("DISPLAYMATRIX")
+            data = side_data(without_exif(frame)).get("DISPLAYMATRIX")
     if data is None or len(bytes(data)) < 36:
         return 1, 0, 0, 1
     a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
     return (a, b, c, d) if (a or b) and (c or d) else (1, 0, 0, 1)
+
+
+def side_data(frame: VideoFrame) -> Any:
+    """What comes with a frame, by its kind. Like `frame.side_data`, but the frame does not keep it: the two
+    would hold each other in memory, dozens of frames, until the garbage collector comes.
+    """
+    return SideDataContainer(frame)  # type: ignore[call-arg]  # its stub forgets the frame
 
 
 def without_exif(frame: VideoFrame) -> VideoFrame:

@@ -18,6 +18,7 @@ from mmer_core.config import Limits
 from mmer_core.labels import Modality
 from mmer_core.media.decoder.budget import most_bytes
 from mmer_core.media.decoder.reasons import ABSENT_PICTURE, ABSENT_SOUND
+from mmer_core.media.decoder.sandbox import available
 
 LOST = 0.25  # seconds; less damage is not worth a note
 TAIL = 0.5  # seconds; damage that nothing longer follows is the end of the file
@@ -179,14 +180,20 @@ def _pictures(
     times = np.array(events.times, np.float64)
     if len(times) > limits.max_frames or times[-1] > limits.max_seconds or (np.diff(times) <= 0).any():
         raise _Nonsense(f"frame times {times}")
-    whole = min(
-        len(times), path.stat().st_size // (height * width * 3), most_bytes(limits) // (height * width * 3)
-    )
+    size = height * width * 3
+    whole = min(len(times), path.stat().st_size // size, most_bytes(limits) // size)
     if whole == 0:
         return None, None
-    return np.fromfile(path, np.uint8, whole * height * width * 3).reshape(whole, height, width, 3), times[
-        :whole
-    ]
+    return _content(path, whole * size).reshape(whole, height, width, 3), times[:whole]
+
+
+def _content(path: Path, size: int) -> np.ndarray:
+    """(size,) uint8: the first bytes of a file, in memory only once they are looked at, where the process
+    that wrote it can have left nobody behind who would shorten it meanwhile. It may be removed at once.
+    """
+    if "seccomp" in available():
+        return np.asarray(np.memmap(path, np.uint8, "c", shape=(size,)))
+    return np.fromfile(path, np.uint8, size)
 
 
 def _waveform(path: Path, events: _Events, limits: Limits) -> np.ndarray | None:
