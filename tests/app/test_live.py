@@ -76,3 +76,24 @@ def test_a_table_of_a_session_that_ended_is_still_there(app):
     app.run()
     assert not app.exception
     assert "1 row over 0:00, not going on." in said(app)
+
+
+def test_a_table_ends_before_the_page_is_run_anew():
+    """It may be forgotten in the same moment; a row that came meanwhile would stay."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from mmer_core.inference.live import SessionTable
+        from ui.live.table import show_table
+        from ui.live.visit import LiveVisit
+
+        visit = st.session_state.setdefault("visit", LiveVisit(table=SessionTable(), running=True))
+        st.text(f"{visit.table.recording}")
+        show_table(visit)
+
+    at = AppTest.from_function(page).run()
+    for recording in (True, False):
+        at.toggle[0].set_value(recording).run()
+        assert not at.exception
+        assert at.text[0].value == str(recording)

@@ -46,8 +46,13 @@ def show_table(visit: LiveVisit) -> None:
     if table is None:
         return
     if visit.running:
-        table.recording = st.toggle(
-            "Keep a table of this session", value=table.recording, key=_ON, help=PRIVACY
+        st.toggle(
+            "Keep a table of this session",
+            value=table.recording,
+            key=_ON,
+            on_change=_switch,
+            args=(table,),
+            help=PRIVACY,
         )
         if table.recording:
             st.caption(PRIVACY)
@@ -58,12 +63,21 @@ def show_table(visit: LiveVisit) -> None:
     _offer(visit, table)
 
 
+def _switch(table: SessionTable) -> None:
+    """Begin or end the table, before the page is run: one that was ended and at once forgotten must not get a
+    row in between.
+    """
+    table.recording = bool(st.session_state[_ON])
+
+
 def _offer(visit: LiveVisit, table: SessionTable) -> None:
     """Buttons that save the rows so far and that forget them."""
     key = "live-table-buttons"
 
     def take() -> None:
         if st.session_state[key].asked == "forget":
+            if _ON in st.session_state:  # both may come at once, in either order
+                _switch(table)
             table.clear()
         else:
             visit.tables_saved += 1
