@@ -90,8 +90,8 @@ def speech_encoder() -> Callable[[np.ndarray], object]:
     """Runs the voice encoder's network on (1, S) float32."""
     from mmer_core import config
     from mmer_core.encoders.backends.ort_outputs import with_outputs
-    from mmer_core.encoders.backends.session import open_session
     from mmer_core.encoders.voice_frames import SPEECH_LAYERS, SPEECH_WEIGHTS
+    from mmer_core.media.onnx_session import open_session
 
     model = with_outputs(SPEECH_WEIGHTS.locate().read_bytes(), SPEECH_LAYERS)
     session = open_session(model, config.threads(), as_ort=True)
