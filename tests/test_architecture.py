@@ -99,7 +99,10 @@ def imports_of(name: str, *, types: bool = True) -> frozenset[str]:
             assert node.level == 0, f"{name}: relative import"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                found.add(inner if inner in sources() else str(node.module))
+                whole = inner if inner in sources() else str(node.module)
+                own = whole.split(".")[0] in PACKAGES
+                assert not own or whole in sources(), f"{name} imports {whole}, which is not there"
+                found.add(whole)
     return frozenset(found - {name})
 
 
