@@ -11,7 +11,7 @@ def open_session(model: bytes | Path, threads: int, *, as_ort: bool = False) -> 
     """A network, ready to run.
 
     Args:
-        model: an ONNX model, with its weights; or the file that holds it.
+        model: an ONNX model, with its weights; or the file that holds it, whose bytes are then not kept.
         threads: of the processor.
         as_ort: it is in the runtime's own format, already simplified.
 

@@ -16,7 +16,7 @@ from mmer_core.media.file_checks import MediaError, check_file, check_something,
 from mmer_core.media.loading import decode
 from mmer_core.media.voice_activity import SILENT_LEVEL, loudest
 
-SECONDS = 18.0  # of a piece, at 4 pictures a second; two are in memory at once
+SECONDS = 18.0  # of a piece, at 4 pictures a second; the next one is decoded beside it
 MOST_SECONDS = 3 * 3600.0  # of a recording; the rest is left out
 #: Bounds on one piece: the file may be large, and the way to the piece long.
 LIMITS = Limits(

@@ -23,9 +23,7 @@ from mmer_core.media.onnx_session import open_session
 GRAPHS = Path(__file__).parent / "graphs"
 PREFIX = "network."  # of the tensors in a graph
 PICTURES, EMBEDDINGS = "pictures", "embeddings"  # names of a graph's input and output
-BATCH = (
-    8  # pictures, each with its mirror image; 16 take a tenth longer, past the caches, and twice the memory
-)
+BATCH = 8  # pictures, each with its mirror image; 16 leave the caches: slower, in twice the memory
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
