@@ -12,11 +12,14 @@ import streamlit as st
 from streamlit.runtime.caching import clear_session_data_cache, clear_session_resource_cache
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ui.at_work import ended
 from ui.keeping import drop_unused
 from ui.text import listed, plain, sentence_case
 
 #: Settings that say nothing of a person; all else in the state of a session is forgotten.
 KEPT = ("entered", "addresses", "model-folder", "words-from")
+WAIT = 5.0  # seconds that work which was ended has to let go of its files
+SOON = "What is being read at this moment goes when the step in hand has ended."
 _TOLD = "forgotten"
 NOTHING = "There was nothing to forget."
 _keepers: list[Callable[[], Sequence[str]]] = []
@@ -34,8 +37,9 @@ def forget_everything() -> None:
     for key in [str(key) for key in st.session_state if key not in KEPT]:
         del st.session_state[key]
     _forget_in_streamlit()
+    all_ended = ended(WAIT)
     drop_unused()
-    st.session_state[_TOLD] = sentence_of(gone)
+    st.session_state[_TOLD] = sentence_of(gone) if all_ended else f"{sentence_of(gone)} {SOON}"
 
 
 def sentence_of(gone: Sequence[str]) -> str:

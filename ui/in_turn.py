@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mmer_core.inference.memory import give_back
 from mmer_core.service.interruption import InterruptibleThread
+from ui.at_work import begin, person
 from ui.keeping import is_open
 from ui.turns import Turn, turns
 
@@ -21,12 +21,6 @@ TOLD = 1.0  # seconds between two lines about the place in the line
 T = TypeVar("T")
 Post = Callable[[Callable[[], object]], None]
 Waits = Callable[[int, float], None]
-
-
-def person() -> str:
-    """Whose page this runs for: the name of the session; "" outside of pages."""
-    context = get_script_run_ctx(suppress_warning=True)
-    return "" if context is None else context.session_id
 
 
 def in_turn(work: Callable[[Post], T], waits: Waits = lambda number, seconds: None) -> T:
@@ -82,7 +76,7 @@ class _Job(Generic[T]):
         self._work, self._results, self._error = work, list[T](), list[Exception]()
         self._told: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = InterruptibleThread(self._run, "analysis")
-        self._thread.start()
+        begin(self._thread)
 
     def _run(self) -> None:
         try:

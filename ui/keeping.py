@@ -10,6 +10,7 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from streamlit.runtime import Runtime
@@ -106,6 +107,20 @@ def closed_by(now: float) -> list[AppSession]:
                 page.at = now
         closed = [name for name, page in _open.items() if now - page.at > GRACE]
         return [_open.pop(name).session for name in closed]
+
+
+def end_closed(names: Collection[str]) -> None:
+    """End those sessions of these names now whose pages are closed.
+
+    Args:
+        names: of sessions.
+    """
+    runtime = Runtime.instance() if Runtime.exists() else None
+    with _lock:
+        closed = [name for name in names if name in _open and runtime and not runtime.is_active_session(name)]
+        sessions = [_open.pop(name).session for name in closed]
+    for session in sessions:
+        _end(session)
 
 
 def _end(session: AppSession) -> None:

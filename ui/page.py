@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from mmer_core.inference.memory import give_back
+from ui.at_work import this_run
 from ui.keeping import keep_nothing
 from ui.theme import INK_ON_LIGHT
 
@@ -29,6 +30,7 @@ def enter() -> None:
     disk goes soon after its page was closed.
     """
     keep_nothing()
+    this_run()
     st.session_state[_ENTERED] = True
 
 

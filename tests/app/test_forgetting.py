@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,8 @@ from media_factory import write_sound
 from streamlit.testing.v1 import AppTest
 
 from mmer_core.config import ROOT
-from ui import forgetting, keeping, models
+from ui import at_work, forgetting, keeping, models
+from ui.analyze import recording_job
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.ordinary_voice import OrdinaryVoice
 from ui.analyze.recording_job import JOBS, Order, RecordingJob
@@ -69,6 +71,58 @@ def test_clips_names_and_files_are_gone_at_once(model, large, scratch):
     assert not [*at.session_state["visit"].sources]
     at.run()
     assert not at.success, "it is said once"
+
+
+@pytest.mark.parametrize(("patience", "told"), [(30.0, forgetting.NOTHING), (0.0, forgetting.SOON)])
+def test_it_waits_for_work_that_was_just_ended(model, monkeypatch, tmp_path, patience, told):
+    monkeypatch.setattr(forgetting, "WAIT", patience)
+    at = open_page("about")
+    monkeypatch.setattr(at_work, "person", lambda: "this one")
+    (tmp_path / "scratch").mkdir()
+    ends = threading.Event()
+
+    def let_go():
+        ends.wait(0.5 if patience else 30)
+        (tmp_path / "scratch").rmdir()
+
+    at_work.begin(threading.Thread(target=let_go, daemon=True))
+    assert forget(at).endswith(told)
+    assert (tmp_path / "scratch").exists() == (patience == 0.0)
+    ends.set()
+    assert at_work.ended(30)
+
+
+def test_a_recording_that_is_forgotten_while_it_is_read_leaves_nothing(model, large, monkeypatch):
+    ends = threading.Event()
+
+    def read(job, order, kept, person):
+        ends.wait(30)
+        (kept.folder / "journal.csv").write_text("marked words")
+
+    monkeypatch.setattr(recording_job, "_in_turn", read)
+    job = RecordingJob(Order(Source("small.wav", b"sound"), model, apart=False))
+    job.forget()
+    ends.set()
+    assert job._ended.wait(30)
+    assert not job._kept.folder.exists()
+
+
+def test_sessions_of_the_tab_before_it_was_reloaded_go_too(monkeypatch):
+    active = {"open"}
+    monkeypatch.setattr(
+        keeping,
+        "Runtime",
+        SimpleNamespace(
+            exists=lambda: True, instance=lambda: SimpleNamespace(is_active_session=active.__contains__)
+        ),
+    )
+    monkeypatch.setattr(
+        keeping, "_open", {name: keeping._Page(name, 0.0) for name in ("open", "closed", "x")}
+    )
+    gone = []
+    monkeypatch.setattr(keeping, "_end", gone.append)
+    keeping.end_closed(("open", "closed", "unknown"))
+    assert (gone, set(keeping._open)) == (["closed"], {"open", "x"})
 
 
 def test_what_was_typed_is_gone_from_every_page(model):

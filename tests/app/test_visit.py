@@ -105,6 +105,7 @@ def test_a_reload_keeps_the_clips_of_the_visit(model, monkeypatch):
     assert after.session_state["visit"].name == before.session_state["visit"].name
     assert after.session_state["visit"] is not before.session_state["visit"], "windows don't move each other"
     assert not after.session_state["visit"].fresh
+    assert after.session_state["visit"].before == (before.session_state["visit"].session,), "to be forgotten"
 
 
 def test_another_name_leads_nowhere(model, monkeypatch):

@@ -76,8 +76,9 @@ def test_the_training_loss_is_the_mean_over_examples_whatever_the_size_of_a_batc
 
 
 def test_the_global_generator_is_left_as_it_was():
+    loop = loop_of(line(dropout=0.5))
     state = torch.random.get_rng_state()
-    loop_of(line(dropout=0.5)).run()
+    loop.run()
     torch.testing.assert_close(state, torch.random.get_rng_state())
 
 

@@ -13,6 +13,7 @@ from mmer_core.media.file_checks import MediaError, display_name
 from mmer_core.runs.defects import log_defect
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
+from ui.at_work import begin
 from ui.text import sentence_case
 
 if TYPE_CHECKING:
@@ -46,11 +47,17 @@ class FilmJob:
         self.path: Path | None = None
         self.notes: tuple[str, ...] = ()
         self._kept: KeptFile | None = None
+        self._forgotten = False
         self._ended, self._stop = threading.Event(), threading.Event()
         run = _run  # holds no job: a job that nobody holds is gone, and its thread sees that
-        threading.Thread(
-            target=run, args=(weakref.ref(self), source, recording, (names, called)), name="film", daemon=True
-        ).start()
+        begin(
+            threading.Thread(
+                target=run,
+                args=(weakref.ref(self), source, recording, (names, called)),
+                name="film",
+                daemon=True,
+            )
+        )
 
     @property
     def ended(self) -> bool:
@@ -63,6 +70,7 @@ class FilmJob:
 
     def forget(self) -> None:
         """Cancel it, and remove the film if it is there."""
+        self._forgotten = True
         self.cancel()
         if self._kept is not None:
             self._kept.remove()
@@ -74,6 +82,8 @@ class FilmJob:
     def end(self, kept: KeptFile | None, path: Path | None, notes: tuple[str, ...], error: str) -> None:
         """Take what came of it."""
         self._kept, self.path, self.notes, self.error = kept, path, notes, error
+        if self._forgotten and kept is not None:
+            kept.remove()
         self._ended.set()
 
 

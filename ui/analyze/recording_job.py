@@ -13,7 +13,7 @@ from mmer_core.media.file_checks import MediaError, display_name
 from mmer_core.runs.defects import log_defect
 from ui.analyze.kept_file import KeptFile
 from ui.analyze.source import Source
-from ui.in_turn import person
+from ui.at_work import begin, person
 from ui.text import sentence_case
 from ui.turns import Turn, recordings, turns
 
@@ -58,6 +58,7 @@ class RecordingJob:
     def __init__(self, order: Order) -> None:
         self.order = order
         self._kept: KeptFile | None = None
+        self._forgotten = False
         self.go_on()
 
     def go_on(self) -> None:
@@ -69,12 +70,14 @@ class RecordingJob:
         self.turn: Turn | None = None
         self._ended, self._stop = threading.Event(), threading.Event()
         run = _run  # holds no job: a job that nobody holds is gone, and its thread sees that
-        threading.Thread(
-            target=run,
-            args=(weakref.ref(self), self.order, self._kept, person()),
-            name="recording",
-            daemon=True,
-        ).start()
+        begin(
+            threading.Thread(
+                target=run,
+                args=(weakref.ref(self), self.order, self._kept, person()),
+                name="recording",
+                daemon=True,
+            )
+        )
 
     @property
     def ended(self) -> bool:
@@ -86,6 +89,7 @@ class RecordingJob:
 
     def forget(self) -> None:
         """Stop, and remove what was written for it."""
+        self._forgotten = True
         self.stop()
         if self._kept is not None:
             self._kept.remove()
@@ -99,6 +103,8 @@ class RecordingJob:
         """
         self.recording, self.error = recording, error
         self._kept = None if recording is not None and recording.complete else kept
+        if self._forgotten and kept is not None:
+            kept.remove()
         self._ended.set()
 
 

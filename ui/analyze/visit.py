@@ -19,7 +19,9 @@ from ui.analyze.analysis import Analysis, analyses
 from ui.analyze.files import drop_files, files
 from ui.analyze.recording_job import JOBS, RecordingJob
 from ui.analyze.source import Source, choose, chosen
+from ui.at_work import person
 from ui.forgetting import counted, keeper
+from ui.keeping import end_closed
 
 LONGEST_STRIP = 8  # clips
 LARGEST_STRIP = 100_000_000  # bytes in memory of all clips together
@@ -50,6 +52,8 @@ class Visit:
         shown: the one that was shown last.
         analyses: as `analysis.analyses`.
         fresh: the tab was not yet asked whether it showed another visit before.
+        session: Streamlit's name for it.
+        before: sessions of the tab before it was reloaded, which hold the same clips for a while.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Visit:
     shown: Source | None = None
     analyses: dict[tuple[str, str], Analysis] = field(default_factory=dict)
     fresh: bool = True
+    session: str = field(default_factory=person)
+    before: tuple[str, ...] = ()
 
 
 _visits: WeakValueDictionary[str, Visit] = WeakValueDictionary()
@@ -81,6 +87,7 @@ def go_on_with(name: str) -> None:
     if before is not None and before is not own:
         own.name, own.sources, own.shown = before.name, list(before.sources), before.shown
         own.analyses.update(before.analyses)
+        own.before = (*before.before, before.session)
         _visits[own.name] = own
         choose(own.shown)
 
@@ -118,11 +125,11 @@ def _reloaded() -> None:
 def forget() -> Sequence[str]:
     """Drop every clip of this visit and whatever was made of it."""
     own = visit()
-    given = {s.digest: s for s in (*own.sources, *files(), *filter(None, (chosen(),)))}
+    given = [*own.sources, *files(), *filter(None, (chosen(),))]
     jobs: dict[str, RecordingJob] = st.session_state.pop(JOBS, {})
     for job in jobs.values():
         job.forget()
-    for source in given.values():
+    for source in (*given, *(analysis.source for analysis in own.analyses.values())):
         if source.file is not None:
             source.file.remove()
     own.sources.clear()
@@ -130,5 +137,6 @@ def forget() -> Sequence[str]:
     own.shown = None
     drop_files()
     choose(None)
-    told = [counted(len(given), "clip")] if given else []
+    end_closed(own.before)
+    told = [counted(len({source.digest for source in given}), "clip")] if given else []
     return [*told, counted(len(jobs), "recording that was read whole")] if jobs else told
