@@ -7,6 +7,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 # Tests run side by side in processes: one thread in each is faster than all threads in all. Set before torch
@@ -71,6 +72,26 @@ def own_main():
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def no_model_in_the_making(request):
+    """A page of an earlier test may still load its model, which draws from the generator of trainings."""
+    for thread in threading.enumerate():
+        if thread.name == "model-loader" and Path(__file__).parent / "app" not in request.path.parents:
+            thread.join()
+
+
+@pytest.fixture(autouse=True)
+def own_private_folder(monkeypatch):
+    """What reads or writes clips makes this process work in a private folder from then on: tests begin
+    without one.
+    """
+    from mmer_core.media import private_folder
+
+    monkeypatch.setattr(private_folder, "_own", dict(private_folder._own))
+    monkeypatch.setattr(private_folder, "_outside", list(private_folder._outside))
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
 
 
 @pytest.fixture(autouse=True)

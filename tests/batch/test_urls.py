@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def memory():
 def s3():
     """A bucket of a server of this machine, which speaks S3."""
     moto = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -43,10 +44,12 @@ def s3():
         patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patched.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         patched.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        system, _ = filesystem("s3://bucket")
-        system.mkdir("bucket")
-        yield "s3://bucket"
+        bucket = f"bucket-{uuid.uuid4().hex[:8]}"
+        system, _ = filesystem(f"s3://{bucket}")
+        system.mkdir(bucket)
+        yield f"s3://{bucket}"
         server.stop()
+        s3fs.S3FileSystem.clear_instance_cache()  # they know this server's port
 
 
 @pytest.fixture
@@ -143,16 +146,18 @@ def test_a_place_that_nobody_knows_is_one_sentence(reading):
         predict_files([], "nonsense://x/t.csv", reading)
 
 
-def test_copies_lie_in_the_private_folder_and_are_gone_afterwards(memory, scratch):
+def test_copies_lie_in_the_private_folder_and_are_gone_afterwards(memory, tmp_path, monkeypatch):
     from mmer_core.media import private_folder
 
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     put(memory, 1)
     with local_copy(f"{memory}/clips/0.txt") as copy:
         assert copy.name == "0.txt"
         assert copy.read_text(encoding="utf-8") == "words 0"
         assert private_folder.work_in_private_folder() in copy.parents
         assert copy.parent.stat().st_mode & 0o077 == 0
-    assert not copy.parent.exists()
+    assert list(tmp_path.iterdir()) == [private_folder.work_in_private_folder()]
+    assert not list(private_folder.work_in_private_folder().iterdir())
 
 
 def test_a_real_clip_at_a_url_is_read_like_a_file(memory, tmp_path, monkeypatch):
