@@ -41,9 +41,10 @@ def main() -> None:
     (folder / "inputs").mkdir(parents=True, exist_ok=True)
     load = machine.load()
     tasks = every_task(folder / "inputs", args.video, args.voices, args.repeat)
-    tasks = [task for task in tasks if args.only in task.title.lower()]
     results: dict[str, dict[str, Measured]] = {}
     for task in tasks:
+        if args.only not in task.title.lower():
+            continue
         results[task.title] = {}
         for entrant in task.entrants:
             one = measured(entrant, folder / "environments", args.threads)
@@ -94,7 +95,15 @@ def measured(entrant: Entrant, environments: Path, threads: int) -> Measured:
 def report(
     tasks: Sequence[Task], results: tables.Results, args: argparse.Namespace, load: float | None
 ) -> str:
-    """The written part, in Markdown."""
+    """The written part, in Markdown.
+
+    Args:
+        tasks: all, also those that were not measured.
+        results: of those that were.
+        args: the command line.
+        load: processes that wanted a core when it began.
+    """
+    measured_tasks = [task for task in tasks if task.title in results]
     busy = load is not None and load > BUSY
     given = [f"--{name} {getattr(args, name)}" for name in ("threads", "repeat", "voices")]
     parts = [
@@ -107,8 +116,9 @@ def report(
         HOW,
         "![Warm seconds, shorter is faster](images/performance.svg)",
         tables.targets(tasks, results, own=args.video is not None, busy=busy),
-        tables.markdown(tasks, results),
-        "### Where the time goes\n\nMedian seconds of each step, warm.\n\n" + tables.spent(tasks, results),
+        tables.markdown(measured_tasks, results),
+        "### Where the time goes\n\nMedian seconds of each step, warm.\n\n"
+        + tables.spent(measured_tasks, results),
         f"Versions: {tables.versions(results)}.",
     ]
     return "\n\n".join(part for part in parts if part)

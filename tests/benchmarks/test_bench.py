@@ -73,6 +73,8 @@ def test_targets_say_whether_they_are_reached():
     assert "Face video: 2.10 s (target 2.3 s: reached)." in text
     assert "2.3 s" not in tables.targets(TASKS, RESULTS, own=True, busy=False)
     assert tables.targets(TASKS, RESULTS, own=False, busy=True).count("not judged") == 2
+    alone = {TASKS[1].title: RESULTS[TASKS[1].title]}
+    assert "2.3 s" not in tables.targets(TASKS, alone, own=False, busy=False), "each has its own target"
 
 
 def test_the_time_goes_to_the_median_of_each_step():

@@ -80,7 +80,7 @@ class Pictures:
             self._shape = (rgb.shape[0], rgb.shape[1])
             self._say("shape", height=rgb.shape[0], width=rgb.shape[1])
         rgb = centred(rgb, self._shape)
-        self._file.write(np.ascontiguousarray(rgb).tobytes())
+        self._file.write(np.ascontiguousarray(rgb).data)
         self._file.flush()
         self._say("frame", time=at)
         self.written += 1

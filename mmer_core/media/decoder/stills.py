@@ -166,7 +166,7 @@ def jpeg_ends(content: bytes) -> bool:
 
 def write(frames: BinaryIO, rgb: np.ndarray, at: float, say: Callable[..., None]) -> None:
     """Write one frame and report it."""
-    frames.write(np.ascontiguousarray(rgb).tobytes())
+    frames.write(np.ascontiguousarray(rgb).data)
     frames.flush()
     say("frame", time=at)
 
