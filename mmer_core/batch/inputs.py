@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mmer_core.batch.urls import is_url
 from mmer_core.corpora.files import MEDIA_SUFFIXES, all_files
 from mmer_core.corpora.tables import read_table
+from mmer_core.places import is_url
 
 _TABLES = (".csv", ".tsv", ".tab")
 _PATTERN = frozenset("*?[")

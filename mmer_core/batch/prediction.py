@@ -17,10 +17,10 @@ from mmer_core.batch.processes import FileReader, Found, Task, one_thread, rows_
 from mmer_core.batch.rows import Row, frame_of, row_of, table_columns, unread_row, write_frame
 from mmer_core.batch.shards import ShardedJournal
 from mmer_core.batch.target import check_free, written_to
-from mmer_core.batch.urls import is_url, place_of
 from mmer_core.checkpoint import fingerprint
 from mmer_core.labels import Modality, in_order
 from mmer_core.media.recogniser import words_from
+from mmer_core.places import is_url, place_of
 
 if TYPE_CHECKING:
     import pandas as pd

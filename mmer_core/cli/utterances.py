@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmer_core.batch.urls import is_url
 from mmer_core.cli import several
+from mmer_core.places import is_url
 
 if TYPE_CHECKING:
     from mmer_core.batch.inputs import Input
