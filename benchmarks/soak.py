@@ -5,7 +5,7 @@ gives theirs at the same moment; then, for `--minutes`, each goes on: gives clip
 other pages, and closes the page now and then, also while a clip is read. Every clip is another one, and its
 answer must be that which it had alone, to the last digit. Printed: how long answers take, how many were
 right, and the memory (PSS) and open files of all the server's processes, with their slopes over the last two
-thirds. Everything runs on one machine; the people cost little, for they have no browser.
+thirds and what these may be by chance. Everything runs on one machine; the people cost little, for they have no browser.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from mmer_core.clip import SAMPLE_RATE, Clip
 from mmer_core.config import ROOT
 
 EVERY = 10.0  # seconds between two looks at memory and files
+BLOCKS = 8  # of time, for a slope
 RATE = 4  # frames per second of the clips
 Known = list[tuple[bytes, tuple[float, ...]]]  # clips, each with its answer
 PAGES = ("about", "results", "ablation", "")
@@ -226,10 +227,21 @@ def _tell(title: str, figures: Figures) -> None:
         times, memory, files = np.array(figures.usage).T
         print(f"  memory up to {memory.max():.0f} MB, open files up to {files.max():.0f}", end="")
         late = times >= times[0] + (times[-1] - times[0]) / 3
-        if late.sum() >= 5:
-            slopes = [np.polyfit(times[late] / 60, values[late], 1)[0] for values in (memory, files)]
-            print(f"; slopes {slopes[0]:+.1f} MB and {slopes[1]:+.2f} files a minute", end="")
+        if late.sum() >= 2 * BLOCKS:
+            (mb, mb_noise), (fd, fd_noise) = (slope(times[late] / 60, v[late]) for v in (memory, files))
+            print(f"; slopes {mb:+.2f} ± {mb_noise:.2f} MB and {fd:+.2f} ± {fd_noise:.2f} files", end="")
+            print(" a minute", end="")
         print(flush=True)
+
+
+def slope(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """The slope of (N,) values over (N,) times, and twice its standard error. What is near in time is alike,
+    so the line is fitted to the means of eight blocks.
+    """
+    x, y = (np.array([block.mean() for block in np.array_split(part, BLOCKS)]) for part in (times, values))
+    (steep, level) = np.polyfit(x, y, 1)
+    rest = ((y - steep * x - level) ** 2).sum() / (BLOCKS - 2)
+    return float(steep), float(2 * np.sqrt(rest / ((x - x.mean()) ** 2).sum()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmer_core.corpora.files import MEDIA_SUFFIXES, all_files
 from mmer_core.corpora.tables import read_table
-from mmer_core.places import is_url
+from mmer_core.media.places import is_url
 
 _TABLES = (".csv", ".tsv", ".tab")
 _PATTERN = frozenset("*?[")

@@ -19,8 +19,8 @@ from mmer_core.batch.shards import ShardedJournal
 from mmer_core.batch.target import check_free, written_to
 from mmer_core.checkpoint import fingerprint
 from mmer_core.labels import Modality, in_order
+from mmer_core.media.places import is_url, place_of
 from mmer_core.media.recogniser import words_from
-from mmer_core.places import is_url, place_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from mmer_core.batch.rows import Row, unread_row
 from mmer_core.batch.urls import local_copy
 from mmer_core.config import ONE_THREAD
 from mmer_core.features.workers import prepare_process
-from mmer_core.places import is_url
+from mmer_core.media.places import is_url
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
 _AHEAD = 1  # files that are handed out in advance, so that no process waits

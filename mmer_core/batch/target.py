@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmer_core.batch.urls import filesystem, put_whole, told
-from mmer_core.places import is_url
+from mmer_core.media.places import is_url
 from mmer_core.runs.tables import in_one_step
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 from mmer_core.cli import several, utterances
 from mmer_core.labels import MODALITY_TITLES, Modality, parse_modality
 from mmer_core.media import language
+from mmer_core.media.places import place_of
 from mmer_core.media.recogniser import RECOGNISERS, VARIABLE, SpeechUnavailable, check_usable
-from mmer_core.places import place_of
 
 if TYPE_CHECKING:
     from mmer_core.clip import Clip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmer_core import backends
 from mmer_core.labels import MODALITY_TITLES
-from mmer_core.places import is_url, place_of
+from mmer_core.media.places import is_url, place_of
 
 if TYPE_CHECKING:
     from mmer_core.batch.inputs import Input

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmer_core.cli import several
-from mmer_core.places import is_url
+from mmer_core.media.places import is_url
 
 if TYPE_CHECKING:
     from mmer_core.batch.inputs import Input

@@ -17,7 +17,7 @@ from mmer_core.batch import Input, inputs_of, predict_files, prediction, shards
 from mmer_core.batch.shards import ShardedJournal
 from mmer_core.batch.urls import filesystem, local_copy
 from mmer_core.inference import record
-from mmer_core.places import place_of
+from mmer_core.media.places import place_of
 from tiny_model import make_model
 
 
