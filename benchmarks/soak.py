@@ -5,7 +5,8 @@ gives theirs at the same moment; then, for `--minutes`, each goes on: gives clip
 other pages, and closes the page now and then, also while a clip is read. Every clip is another one, and its
 answer must be that which it had alone, to the last digit. Printed: how long answers take, how many were
 right, and the memory (PSS) and open files of all the server's processes, with their slopes over the last two
-thirds and what these may be by chance. Everything runs on one machine; the people cost little, for they have no browser.
+thirds and what these may be by chance. Everything runs on one machine; the people cost little, for they have
+no browser.
 """
 
 from __future__ import annotations
