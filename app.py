@@ -11,6 +11,9 @@ from ui.page import enter
 
 enter()
 st.set_page_config(
-    page_title="Multimodal emotion recognition", page_icon="🎭", layout="wide", menu_items={"About": None}
+    page_title="Multimodal emotion recognition",
+    page_icon=":performing_arts:",
+    layout="wide",
+    menu_items={"About": None},
 )
 navigate().run()

@@ -40,6 +40,15 @@ def read_json(path: Path, most: int = MOST_JSON) -> Any:
     return parse_json(content.decode("utf-8"))
 
 
+def object_in(path: Path) -> dict[str, Any]:
+    """The JSON object in a file that is often written anew; {} where there is none that can be read."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write JSON in one step: a reader sees the old file or the whole new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from mmer_core.runs.spreadsheets import without_formulas
 from ui.figure import tamed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MEDIA_TYPES = {
     ".csv": "text/csv",

@@ -17,6 +17,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mmer_core.config import run_folders
 from mmer_core.media.private_folder import work_in_private_folder
 
 GRACE = 100.0  # seconds after a page was closed in which a connection may come back; Streamlit allows 120
@@ -78,9 +79,8 @@ def _begin() -> None:
 def _watch() -> None:
     """Until no page is known any more."""
     from mmer_core.runs.uploaded_corpora import remove_orphans
-    from ui.runs import home
 
-    remove_orphans(home())
+    remove_orphans(run_folders()[0])
     while True:
         time.sleep(EVERY)
         closed = closed_by(time.monotonic())

@@ -38,12 +38,13 @@ function take(choice, bar) {
 }
 
 function mark(bar, data) {
+  const purposes = Object.fromEntries(data.purposes);
   bar.setAttribute("role", "navigation");
   bar.setAttribute("aria-label", "Pages");
   const links = [...bar.querySelectorAll("a")];
   for (const link of links) {
     const name = link.querySelector("p").textContent;
-    link.title = data.purposes[name];
+    link.title = purposes[name];
     if (name === data.current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     // Streamlit gives the first page's link no address, which in a new tab would open the current page.

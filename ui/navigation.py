@@ -62,7 +62,8 @@ def navigate() -> StreamlitPage:
             data={
                 "bar": f"st-key-{_BAR}",
                 "current": current.title,
-                "purposes": {title: purpose for _, title, _, purpose in _PAGES},
+                # a dict or list would make Streamlit import pandas, to see whether it is a table of that
+                "purposes": tuple((title, purpose) for _, title, _, purpose in _PAGES),
             },
             width="content",
             on_theme_change=lambda: None,  # the run that follows draws figures in the new theme's ink

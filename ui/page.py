@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit import delta_generator
 
 from mmer_core.inference.memory import give_back
 from ui.at_work import this_run
@@ -29,6 +30,8 @@ def enter() -> None:
     """Called by app.py on every run: this visit has the navigation bar, and what it leaves in memory or on
     disk goes soon after its page was closed.
     """
+    # Streamlit would look through every module once for how it was started, .3 s of the first page
+    delta_generator._use_warning_has_been_displayed = True
     keep_nothing()
     this_run()
     st.session_state[_ENTERED] = True

@@ -18,6 +18,7 @@ from mmer_core.batch.rows import Row, unread_row
 from mmer_core.batch.urls import local_copy
 from mmer_core.config import ONE_THREAD
 from mmer_core.features.workers import prepare_process
+from mmer_core.inference.memory import keep_little
 from mmer_core.media.places import is_url
 
 ENDED = "the process that read it was ended (out of memory, or a crash in a library)"
@@ -84,6 +85,7 @@ def one_thread() -> Iterator[None]:
 def _start(loads: Loads) -> None:
     """Prepare this process: one thread of the processor, its own model."""
     prepare_process()
+    keep_little()
     import cv2
     import torch
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from mmer_core import config
 from mmer_core.clip import Clip, FaceTrack
 from mmer_core.labels import Modality
 from mmer_core.media import active_speaker, upright
@@ -158,11 +160,7 @@ def video_faces(
     searched for smaller ones and in other directions, and then all of them as those few tell.
     """
     usual = max(_SMALLEST, round(min(frames.shape[1:3]) * _USUAL["video"]))
-    found = []
-    for i, frame in enumerate(frames):
-        found.append(_sure(detect(frame, usual), usual))
-        if progress is not None:
-            progress(i + 1, len(frames))
+    found = _looked_at(frames, lambda frame: _sure(detect(frame, usual), usual), progress)
     best = max((face.score for faces in found for face in faces), default=0.0)
     if best < upright.SURE:
         smallest, turns = _how_to_look(frames, usual, detect, found=best > 0)
@@ -172,6 +170,24 @@ def video_faces(
         [upright.levelled(frame, face, detect) for face in faces]
         for frame, faces in zip(frames, found, strict=True)
     ]
+
+
+def _looked_at(
+    frames: np.ndarray, look: Callable[[np.ndarray], list[Detection]], progress: Progress | None
+) -> list[list[Detection]]:
+    """What `look` finds in each frame. Several frames at a time gain more than several threads in one: the
+    network is small, and shrinking a picture for it takes a fifth as long as itself.
+    """
+    found = []
+    pool = ThreadPoolExecutor(config.threads(), thread_name_prefix="faces")
+    try:
+        for faces in map(look, frames) if config.threads() == 1 else pool.map(look, frames):
+            found.append(faces)
+            if progress is not None:
+                progress(len(found), len(frames))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return found
 
 
 def _how_to_look(frames: np.ndarray, usual: int, detect: Detector, *, found: bool) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from mmer_core.media.face_crops import Detection
 
 WEIGHTS = Path(__file__).parent / "weights" / "face_detection_yunet_2023mar_int8bq.onnx"
 #: Finds faces in a frame (H, W, 3) uint8 RGB; the second argument is the smallest side to find, pixels.
+#: Called from several threads at once.
 Detector = Callable[[np.ndarray, int], list[Detection]]
 SURE = 0.75  # score from which a detection counts
 _SMALLEST = 12.0  # pixels of a face in what the network sees; it finds smaller ones, but not surely
@@ -26,11 +27,11 @@ _MOST = 200  # faces
 
 @cache
 def yunet() -> Detector:
-    """The detector; loaded once, safe to call from any thread."""
+    """The detector, safe to call from any thread: each call in hand has a network of its own, which stays for
+    later ones.
+    """
     weights = np.frombuffer(WEIGHTS.read_bytes(), dtype=np.uint8)
-    nothing = np.zeros(0, dtype=np.uint8)
-    network = cv2.FaceDetectorYN.create("onnx", weights, nothing, (320, 320), _LEAST, _OVERLAP, _MOST)
-    lock = threading.Lock()
+    free: queue.SimpleQueue[cv2.FaceDetectorYN] = queue.SimpleQueue()
 
     def detect(frame: np.ndarray, smallest: int) -> list[Detection]:
         height, width = frame.shape[:2]
@@ -40,13 +41,26 @@ def yunet() -> Detector:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         picture = cv2.cvtColor(cv2.resize(frame, size, interpolation=how), cv2.COLOR_RGB2BGR)
-        with lock:
-            network.setInputSize(size)
-            _, found = network.detect(picture)
+        network = _taken(free) or _load(weights)
+        network.setInputSize(size)
+        _, found = network.detect(picture)
+        free.put(network)
         rows = np.zeros((0, 15), np.float32) if found is None else found[np.isfinite(found).all(axis=1)]
         return [_as_detection(row, np.array([width / size[0], height / size[1]])) for row in rows]
 
     return detect
+
+
+def _taken(free: queue.SimpleQueue[cv2.FaceDetectorYN]) -> cv2.FaceDetectorYN | None:
+    try:
+        return free.get_nowait()
+    except queue.Empty:
+        return None
+
+
+def _load(weights: np.ndarray) -> cv2.FaceDetectorYN:
+    nothing = np.zeros(0, dtype=np.uint8)
+    return cv2.FaceDetectorYN.create("onnx", weights, nothing, (320, 320), _LEAST, _OVERLAP, _MOST)
 
 
 def _as_detection(row: np.ndarray, scale: np.ndarray) -> Detection:

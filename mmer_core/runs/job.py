@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmer_core.json_files import read_json
+from mmer_core.json_files import object_in, read_json
 from mmer_core.runs.process_identity import alive
 
 JOBS, RECORD, STATE, LOG, LOCK = ".jobs", "job.json", "state.json", "log", ".lock"
@@ -116,11 +116,7 @@ class Job:
     @property
     def progress(self) -> dict[str, Any]:
         """progress.json of the feature extraction, {"step", "done", "total"}; {} before there is one."""
-        try:
-            found = read_json(self.path / PROGRESS)
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return object_in(self.path / PROGRESS)
 
     @property
     def encoded(self) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from mmer_core import metrics
 from mmer_core.checkpoint import sha256_of
-from mmer_core.json_files import read_json
+from mmer_core.json_files import object_in
 from mmer_core.labels import Modality, in_order, subset_name
 from mmer_core.runs import version_one
 from mmer_core.runs.record import (
@@ -166,11 +166,7 @@ class CVRun:
     @cached_property
     def progress(self) -> dict[str, Any]:
         """The last progress.json; {} if there is none."""
-        try:
-            found = read_json(self.path / PROGRESS)
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return object_in(self.path / PROGRESS)
 
     @cached_property
     def folds(self) -> pd.DataFrame:

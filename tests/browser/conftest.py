@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from browser.ports import free_port
 from fake_devices import REMEMBER_STREAMS, arguments
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,9 +38,7 @@ def start_app(chromium_path, tmp_path_factory):
     servers = []
 
     def start(**environment: str) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         folder = tmp_path_factory.mktemp("app")
         log = (folder / "log").open("wb")
         own = {"XDG_DATA_HOME": str(folder / "data")}  # not the runs and features of whoever runs the tests

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import media_factory as make
 import pytest
+from browser.ports import free_port
 from browser.rest import wait_until_at_rest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -92,9 +93,7 @@ def proxy(app, tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("proxy")
     write_certificate(folder)
     (folder / "users").write_text(f"{LOGIN['username']}:{{PLAIN}}{LOGIN['password']}\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "conf").write_text(configuration(folder, port, app))
     process = subprocess.Popen(
         [nginx, "-p", str(folder), "-c", str(folder / "conf")], stderr=subprocess.PIPE, text=True

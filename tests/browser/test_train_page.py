@@ -8,13 +8,13 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from browser.ports import free_port
 from browser.rest import wait_until_at_rest
 from media_factory import write_video
 from playwright.sync_api import expect
@@ -35,9 +35,7 @@ class App:
 
     def __init__(self, runs: Path, log: Path, wait: Callable[[str, subprocess.Popen, Path], None]) -> None:
         self.runs, self._log, self._wait = runs, log, wait
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._server: subprocess.Popen | None = None
 

@@ -2,14 +2,19 @@
 in test_upright.py and a real clip in the tests of the shipped sample.
 """
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from mmer_core.clip import Clip
+from mmer_core.config import ROOT
 from mmer_core.labels import Modality
 from mmer_core.media.face_crops import CROP_SIDE, FRAME_PER_BOX, TEMPLATE, Detection, crop_face
 from mmer_core.media.face_tracks import overlap
 from mmer_core.media.faces import find_faces
+from mmer_core.media.loading import load_clip
 from mmer_core.media.yunet import yunet
 
 H, W = 120, 200
@@ -257,6 +262,36 @@ def test_overlap_of_boxes():
     assert overlap(box, box + 40) == 0
     assert overlap(box, box + np.array([10, 0, 10, 0])) > 0.1  # moved by its width
     assert overlap(box, box * 0) == pytest.approx(0, abs=0.05)
+
+
+def test_several_frames_at_a_time_give_the_same_faces(monkeypatch):
+    clip = load_clip(ROOT / "samples" / "speech.mp4")
+    found = {}
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        seen = []
+        faces = find_faces(clip, progress=lambda done, total, seen=seen: seen.append((done, total))).faces
+        assert seen == [(i + 1, len(clip.frames)) for i in range(len(clip.frames))]
+        found[threads] = faces.boxes, faces.crops, faces.scores
+    assert all(np.array_equal(a, b) for a, b in zip(*found.values(), strict=True))
+
+
+def test_a_search_that_is_broken_off_ends_at_once(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    looked = []
+
+    def detect(frame, smallest):
+        looked.append(threading.current_thread())
+        time.sleep(0.01)
+        return []
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_faces(video(200), detect=detect, progress=stop)
+    assert len(looked) < 20
+    assert not any(thread.is_alive() for thread in looked)
 
 
 def test_finding_is_deterministic():

@@ -5,8 +5,8 @@ two side by side.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -18,6 +18,9 @@ from ui.analyze.strip import compare_with, compared_with
 from ui.export import offer_table
 from ui.models import ModelLoader
 from ui.text import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READING, WAITING = "Reading", "Waiting"
 _COMPARED, _SHOWN, _ROUND = "batch-compared", "batch-shown", "batch-round"
@@ -66,6 +69,8 @@ def show_table(sources: Sequence[Source], loader: ModelLoader) -> DeltaGenerator
 
 def _as_shown(sources: Sequence[Source], found: Sequence[Row | None], now: Source | None) -> pd.DataFrame:
     """The table of the page; the file that is shown is read before the others."""
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "File": [display_name(s.name) for s in sources],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from mmer_core.clock import clock
@@ -13,6 +13,9 @@ from mmer_core.inference.timeline import Stretch, Timeline, cues, equal_stretche
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent, quiet
 from ui.theme import OUTLINE, emotion_colours, emotion_name, emotion_symbol
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEFT, RIGHT = 84, 8  # pixels beside the time axis; the scrubber under the figure keeps to them
 TOGETHER = "Together"
@@ -107,6 +110,8 @@ def timeline_table(timeline: Timeline) -> pd.DataFrame:
     """One line for each window: its times, the fused answer, each modality's, and every fused probability in
     [0, 1].
     """
+    import pandas as pd
+
     columns: dict[str, list[object]] = {
         "start_s": list(timeline.starts.round(3)),
         "end_s": list(timeline.ends.round(3)),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from mmer_core.clock import clock
 from mmer_core.labels import MODALITY_TITLES, Modality
 from ui.figure import percent
@@ -15,6 +13,8 @@ from ui.text import certainty
 from ui.theme import emotion_name
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmer_core.recordings import Utterance
     from mmer_core.recordings.exports.captions import Names
     from mmer_core.recordings.summary import Summary
@@ -61,6 +61,8 @@ def _renamed(sentence: str, begins: Mapping[str, str]) -> str:
 
 def utterance_table(utterances: Sequence[Utterance], names: Names) -> pd.DataFrame:
     """A row for each utterance, for people."""
+    import pandas as pd
+
     rows = []
     for u in utterances:
         p = u.prediction

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from mmer_core.json_files import read_json
+from mmer_core.json_files import object_in
 from mmer_core.runs.jobs import Job, Status
 from mmer_core.runs.progress import FINAL
 from mmer_core.runs.run import PROGRESS
@@ -24,11 +24,7 @@ State = dict[str, Any]
 
 def read_progress(folder: Path) -> State:
     """progress.json of a run, which is replaced as a whole; {} where there is none, or a damaged one."""
-    try:
-        found = read_json(folder / PROGRESS)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return object_in(folder / PROGRESS)
 
 
 def show_progress(job: Job, states: dict[str, State]) -> None:
