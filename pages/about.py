@@ -8,6 +8,7 @@ import streamlit as st
 
 from mmer_core.config import DEFAULT_CHECKPOINT, LARGE_CHECKPOINT
 from mmer_core.inference.card import PROHIBITED
+from mmer_core.media.file_checks import in_bytes
 from ui.about.faithfulness import show_faithfulness
 from ui.about.model import (
     record_or_error,
@@ -18,6 +19,7 @@ from ui.about.model import (
     show_trained,
 )
 from ui.about.model_card import label_table
+from ui.analyze.source import LARGE
 from ui.forgetting import forget_button, show_forgotten
 from ui.model_choice import is_shipped
 from ui.models import chosen_folder
@@ -28,8 +30,9 @@ PRIVACY = (
     "- Everything is computed in this app's own process, on the computer that runs it; "
     "nothing is sent anywhere else, and there is no telemetry.\n"
     "- Camera and microphone are read only after you press start, and only until you press stop.\n"
-    "- A file is written once to a temporary folder to be read, and removed at once; one of over 100 MB, and "
-    "a recording that is read whole, stays there, for this app's eyes only, until its visit ends.\n"
+    "- A file is written once to a temporary folder to be read, and removed at once; one of "
+    f"{in_bytes(LARGE)} or more, and a recording that is read whole, stays there, for this app's eyes only, "
+    "until its visit ends.\n"
     "- The last few clips stay in memory while this page is open, so that they need not be "
     "read again. Two minutes after you close it they are gone, in memory and on disk; with the button "
     "below, at once.\n"

@@ -68,7 +68,7 @@ def test_what_is_forgotten_is_gone_from_the_page_and_the_disk(start_app, open_pa
     page = open_page(url)
     large = tmp_path / "marked.wav"
     write_sound(large, seconds=2)
-    with large.open("ab") as file:  # an upload from 100 MB on lies on disk
+    with large.open("ab") as file:  # so large an upload lies on disk
         os.ftruncate(file.fileno(), 101 * 2**20)
     page.locator("input[type=file]").first.set_input_files(large)
     expect(page.get_by_role("button", name="Forget all")).to_be_visible()
