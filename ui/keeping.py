@@ -17,7 +17,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mmer_core.config import run_folders
+from mmer_core.config import runs_folder
 from mmer_core.media.private_folder import work_in_private_folder
 
 GRACE = 100.0  # seconds after a page was closed in which a connection may come back; Streamlit allows 120
@@ -80,7 +80,7 @@ def _watch() -> None:
     """Until no page is known any more."""
     from mmer_core.runs.uploaded_corpora import remove_orphans
 
-    remove_orphans(run_folders()[0])
+    remove_orphans(runs_folder())
     while True:
         time.sleep(EVERY)
         closed = closed_by(time.monotonic())
@@ -115,9 +115,9 @@ def end_closed(names: Collection[str]) -> None:
     Args:
         names: of sessions.
     """
-    runtime = Runtime.instance() if Runtime.exists() else None
     with _lock:
-        closed = [name for name in names if name in _open and runtime and not runtime.is_active_session(name)]
+        known = [name for name in names if name in _open]
+        closed = [name for name in known if not Runtime.instance().is_active_session(name)]
         sessions = [_open.pop(name).session for name in closed]
     for session in sessions:
         _end(session)

@@ -165,7 +165,9 @@ def video_faces(
     if best < upright.SURE:
         smallest, turns = _how_to_look(frames, usual, detect, found=best > 0)
         if (smallest, turns) != (usual, 0):
-            found = [_sure(upright.quarter(frame, smallest, detect, turns), smallest) for frame in frames]
+            found = _looked_at(
+                frames, lambda frame: _sure(upright.quarter(frame, smallest, detect, turns), smallest)
+            )
     return [
         [upright.levelled(frame, face, detect) for face in faces]
         for frame, faces in zip(frames, found, strict=True)
@@ -173,7 +175,7 @@ def video_faces(
 
 
 def _looked_at(
-    frames: np.ndarray, look: Callable[[np.ndarray], list[Detection]], progress: Progress | None
+    frames: np.ndarray, look: Callable[[np.ndarray], list[Detection]], progress: Progress | None = None
 ) -> list[list[Detection]]:
     """What `look` finds in each frame. Several frames at a time gain more than several threads in one: the
     network is small, and shrinking a picture for it takes a fifth as long as itself.
@@ -181,7 +183,7 @@ def _looked_at(
     found = []
     pool = ThreadPoolExecutor(config.threads(), thread_name_prefix="faces")
     try:
-        for faces in map(look, frames) if config.threads() == 1 else pool.map(look, frames):
+        for faces in pool.map(look, frames):
             found.append(faces)
             if progress is not None:
                 progress(len(found), len(frames))

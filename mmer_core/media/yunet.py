@@ -41,7 +41,10 @@ def yunet() -> Detector:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         picture = cv2.cvtColor(cv2.resize(frame, size, interpolation=how), cv2.COLOR_RGB2BGR)
-        network = _taken(free) or _load(weights)
+        try:
+            network = free.get_nowait()
+        except queue.Empty:
+            network = _load(weights)
         network.setInputSize(size)
         _, found = network.detect(picture)
         free.put(network)
@@ -49,13 +52,6 @@ def yunet() -> Detector:
         return [_as_detection(row, np.array([width / size[0], height / size[1]])) for row in rows]
 
     return detect
-
-
-def _taken(free: queue.SimpleQueue[cv2.FaceDetectorYN]) -> cv2.FaceDetectorYN | None:
-    try:
-        return free.get_nowait()
-    except queue.Empty:
-        return None
 
 
 def _load(weights: np.ndarray) -> cv2.FaceDetectorYN:
