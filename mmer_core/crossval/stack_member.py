@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
 
 from mmer_core.crossval.experiment import Part
 from mmer_core.evaluation.folds import Fold
@@ -17,7 +17,6 @@ from mmer_core.features.table import FeatureTable
 from mmer_core.fusion.early import EarlyFusion
 from mmer_core.fusion.unimodal import Unimodal
 from mmer_core.training import inputs, loop
-from mmer_core.training.inputs import InputSource
 from mmer_core.training.loop import BestEpoch, Fitted
 
 PlainNetwork = EarlyFusion | Unimodal
@@ -58,6 +57,7 @@ class Member:
         targets: (n + 1, C), by which minus the log probabilities are weighted in the loss.
         share: (n + 1,), what a row counts in the mean over a batch; 0 for padding.
         y: (k,) classes of the validation part.
+        vector: its weights, one after the other: what the optimizer steps.
         order: draws the batches.
         best: chooses the epoch.
     """
@@ -67,11 +67,11 @@ class Member:
     targets: Tensor
     share: Tensor
     y: Tensor
+    vector: nn.Parameter
     order: torch.Generator
     best: BestEpoch
     history: list[dict[str, float]] = field(default_factory=list)
     kept: dict[str, Tensor] = field(default_factory=dict)
-    batches: Sequence[Tensor] = ()
 
     @classmethod
     def of(cls, job: Job) -> Member:
@@ -81,18 +81,17 @@ class Member:
             table, job.fold.train, job.fold.validation, network.modalities
         )
         loop.prepare(network, table, train)
-        source = InputSource(network, table, np.concatenate([train, validation]))
-        x, rest = (classifier_inputs(network, source, rows) for rows in (train, validation))
         weight = loop.class_weights(table.y[train], len(table.labels), config.class_weights)
         targets, share = loss_targets(
             torch.from_numpy(table.y[train]), len(table.labels), weight, config.label_smoothing
         )
         return cls(
             job,
-            torch.cat([x, torch.zeros_like(x[:1]), rest]),
-            F.pad(targets, (0, 0, 0, 1)).to(x.device),
-            F.pad(share, (0, 1)).to(x.device),
+            classifier_inputs(network, table, train, validation),
+            F.pad(targets, (0, 0, 0, 1)).to(inputs.device_of(network)),
+            F.pad(share, (0, 1)).to(inputs.device_of(network)),
             torch.from_numpy(table.y[validation]),
+            nn.Parameter(parameters_to_vector(network.classifier.parameters()).detach()),
             torch.Generator().manual_seed(job.seed),
             BestEpoch(config),
         )
@@ -112,14 +111,18 @@ class Member:
         """Whether its training has ended."""
         return bool(self.history) and self.best.over(len(self.history))
 
-    def shuffle(self, size: int) -> None:
-        """Draw the batches of an epoch."""
-        self.batches = torch.randperm(self.padding, generator=self.order).split(size)
+    def batches(self, steps: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The batches of an epoch in random order, filled up with padding.
 
-    def rows(self, step: int, size: int) -> Tensor:
-        """(size,) rows of one batch, filled up with padding; on the network's device."""
-        rows = self.batches[step] if step < len(self.batches) else self.batches[0][:0]
-        return F.pad(rows, (0, size - len(rows)), value=self.padding).to(self.x.device)
+        Returns:
+            Rows (steps, size); by what minus their log probabilities are weighted in the mean loss of their
+            batch, (steps, size, C); and on the processor how many rows are not padding, (steps,).
+        """
+        order = torch.randperm(self.padding, generator=self.order)
+        rows = F.pad(order, (0, steps * size - self.padding), value=self.padding).view(steps, size)
+        sizes, rows = (rows != self.padding).sum(1), rows.to(self.x.device)
+        share = self.share[rows].sum(1).clamp_min(1e-12)
+        return rows, self.targets[rows] / share[:, None, None], sizes
 
     @torch.no_grad()
     def note(self, train_loss: float) -> dict[str, float]:
@@ -135,24 +138,30 @@ class Member:
 
     def finish(self) -> Fitted:
         """Leave the weights of the best epoch in the network."""
-        for parameter in self.classifier.parameters():
-            parameter.grad = None
         self.job.network.load_state_dict(self.kept)
         self.job.network.eval()
         return Fitted(tuple(self.history), self.best.epoch, self.best.score)
 
 
 @torch.no_grad()
-def classifier_inputs(network: PlainNetwork, source: InputSource, rows: np.ndarray) -> Tensor:
-    """(n, W) float32: what the network's classifier is given for these utterances, without dropout."""
+def classifier_inputs(
+    network: PlainNetwork, table: FeatureTable, train: np.ndarray, validation: np.ndarray
+) -> Tensor:
+    """(n + 1 + k, W) float32: what the network's classifier is given for n and k utterances, without dropout,
+    and zeros between them.
+    """
     network.eval()
+    device, width = inputs.device_of(network), network.classifier[0].in_features
+    x = torch.zeros(len(train) + 1 + len(validation), cast(int, width), device=device)
     classifier, network.classifier = network.classifier, cast(nn.Sequential, nn.Identity())
     try:
-        every = [rows[:0]] if not len(rows) else inputs.chunks(source.table, rows)
-        pieces = [source.take(torch.from_numpy(piece)) for piece in every]
-        return torch.cat([network.fuse(piece).logits for piece in pieces])
+        for out, rows in ((x[: len(train)], train), (x[len(train) + 1 :], validation)):
+            pieces = list(inputs.chunks(table, rows))
+            for piece, place in zip(pieces, out.split([len(one) for one in pieces]), strict=True):
+                place.copy_(network.fuse(network.read(table.batch(piece).to(device))).logits)
     finally:
         network.classifier = classifier
+    return x
 
 
 def loss_targets(

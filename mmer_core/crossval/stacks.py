@@ -2,8 +2,8 @@
 
 They are so small (unimodal classifiers, early fusion) that the plain loop spends its time on everything but
 arithmetic: it collates batches, builds graphs and passes over the weights in the optimizer, fold by fold.
-Here inputs are read once, the weights of several folds are stacked and advance in one batched pass
-(`torch.vmap`), the optimizer is one fused pass, and as many stacks train side by side as there are cores.
+Here inputs are read once, the weights of several folds are stacked and advance in one batched pass, the
+optimizer is one fused pass, and as many stacks train side by side as there are cores.
 
 Results are those of `loop.fit` up to rounding: same first weights, same batches, same stopping (dropout draws
 from another stream). `benchmarks/folds_together.py` measures both.
@@ -18,12 +18,12 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
-from torch.func import stack_module_state
+from torch import Tensor
 
 from mmer_core import fusion
 from mmer_core.crossval.experiment import Part
 from mmer_core.crossval.stack_member import Job, Member, PlainNetwork
+from mmer_core.crossval.stacked_layers import StackedLayers, draw_mask
 from mmer_core.features.table import FeatureTable
 from mmer_core.fusion.early import EarlyFusion
 from mmer_core.fusion.unimodal import Unimodal
@@ -33,7 +33,7 @@ from mmer_core.training.loop import Fitted
 __all__ = ["Job", "PlainNetwork", "Stack", "fit_all", "is_plain", "stacked"]
 
 Progress = Callable[[Part, Mapping[str, Any]], None]
-STACK_WEIGHTS = 2**21  # weights in one stack, at most: with gradients and moments it must stay in the cache
+STACK_WEIGHTS = 2**20  # weights in one stack, at most: with gradients and moments it must stay in the cache
 
 
 def is_plain(part: Part, table: FeatureTable) -> bool:
@@ -115,15 +115,9 @@ class Stack:
         first = jobs[0].network
         self.features = cast(int, first.input_size)  # input dropout leaves the columns after them
         self.input_dropout = first.input_dropout.p
-        # Dropout layers take masks, so that what is drawn does not depend on other threads.
-        self.layers = [
-            (name, layer)
-            for name, layer in first.classifier.named_children()
-            if not (isinstance(layer, nn.Dropout) and layer.p == 0)
-        ]
         kind = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
         self.optimizer = kind(
-            [p for job in jobs for p in job.network.classifier.parameters()],
+            [member.vector for member in self.members],
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
             fused=True,
@@ -139,84 +133,59 @@ class Stack:
         return [member.finish() for member in self.members]
 
     def _stack(self) -> None:
-        """Stack the weights of the networks that are not over; their parameters become views of the stack."""
+        """Stack the weights of the networks that are not over."""
         for member in self.members:
-            for parameter in member.classifier.parameters():
-                parameter.grad = None
+            member.vector.grad = None
         self.alive = [member for member in self.members if not member.over]
         if not self.alive:
             return
-        stacked = stack_module_state([member.classifier for member in self.alive])[0]
-        self.weights = {name: value.detach().requires_grad_() for name, value in stacked.items()}
-        for k, member in enumerate(self.alive):
-            for name, parameter in member.classifier.named_parameters():
-                parameter.data = self.weights[name].detach()[k]
+        self.layers = StackedLayers(
+            [member.classifier for member in self.alive],
+            [member.vector for member in self.alive],
+            half=self.config.precision == "bfloat16",
+        )
+        for member, own in zip(self.alive, self.layers.parameters, strict=True):
+            member.vector.data = own
+        size = min(self.config.batch_size, max(member.padding for member in self.alive))
+        self.x = torch.empty(len(self.alive), size, self.alive[0].x.shape[1], device=self.device)
+        self.mask = torch.empty(size, self.features, device=self.device)
 
+    @torch.no_grad()
     def _epoch(self) -> None:
         """One epoch of every network that is not over."""
-        for member in self.alive:
-            member.shuffle(self.config.batch_size)
-        steps = max(len(member.batches) for member in self.alive)
-        losses = torch.stack([self._step(step) for step in range(steps)]).sum(0).tolist()
-        for member, loss in zip(self.alive, losses, strict=True):
+        size = self.x.shape[1]
+        steps = -(-max(member.padding for member in self.alive) // size)
+        rows, targets, sizes = map(
+            torch.stack, zip(*(member.batches(steps, size) for member in self.alive), strict=True)
+        )
+        batches = zip(rows.unbind(1), targets.unbind(1), sizes.T.tolist(), strict=True)
+        log = torch.stack([self._step(*batch) for batch in batches], 1)
+        losses = (targets * log).sum((2, 3)).neg().cpu() * sizes
+        for member, loss in zip(self.alive, losses.sum(1).tolist(), strict=True):
             self.notify(member.job, member.note(loss / member.padding))
 
-    def _step(self, step: int) -> Tensor:
-        """One batch of every network; returns (K,) losses times the rows that they are the means of."""
-        sizes = [len(member.batches[step]) if step < len(member.batches) else 0 for member in self.alive]
-        rows = [member.rows(step, max(sizes)) for member in self.alive]
-        targets, share = (
-            torch.stack([of[index] for of, index in zip(whole, rows, strict=True)])
-            for whole in ([m.targets for m in self.alive], [m.share for m in self.alive])
-        )
-        x = self._inputs(rows)
-        with torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.config.precision == "bfloat16"
-        ):
-            logits = torch.vmap(self._forward)(self.weights, x, self._masks(len(rows), max(sizes)))
-        each = (targets * logits.float().log_softmax(2)).sum((1, 2)).neg()
-        losses = each / share.sum(1).clamp_min(1e-12)
-        self._update(sizes, torch.autograd.grad(losses.sum(), list(self.weights.values())))
-        return losses.detach() * torch.tensor(sizes, device=self.device)
+    def _step(self, rows: Tensor, targets: Tensor, sizes: Sequence[int]) -> Tensor:
+        """One batch of every network that has one; returns the (K, B, C) log probabilities.
 
-    def _inputs(self, rows: Sequence[Tensor]) -> Tensor:
-        """(K, B, W) inputs of a batch of each network, with input dropout."""
-        x = torch.stack([member.x[index] for member, index in zip(self.alive, rows, strict=True)])
-        if self.input_dropout:
-            features = x[:, :, : self.features]
-            features.mul_(self._mask(features.shape, self.input_dropout))
-        return x
-
-    def _masks(self, networks: int, size: int) -> dict[str, Tensor]:
-        """{dropout layer: (K, W, B) mask}."""
-        masks, width = {}, 0
-        for name, layer in self.layers:
-            if isinstance(layer, nn.Linear):
-                width = layer.out_features
-            if isinstance(layer, nn.Dropout):
-                masks[name] = self._mask((networks, width, size), layer.p)
-        return masks
-
-    def _mask(self, shape: Sequence[int], p: float) -> Tensor:
-        """0 with probability p, else 1 / (1 - p)."""
-        draw = torch.rand(tuple(shape), generator=self.draws, device=self.device)
-        return draw.ge_(p).mul_(1 / max(1 - p, 1e-12))
-
-    def _forward(self, weights: Mapping[str, Tensor], x: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
-        """(B, C) logits of one network, given (B, W) inputs."""
-        x = x.T  # in columns, so that gradients lie in memory as the weights do, which the optimizer needs
-        for name, layer in self.layers:
-            if isinstance(layer, nn.Linear):
-                x = torch.addmm(weights[f"{name}.bias"][:, None], weights[f"{name}.weight"], x)
-            else:
-                x = x * masks[name] if name in masks else x.relu()
-        return x.T
-
-    def _update(self, sizes: Sequence[int], gradients: Sequence[Tensor]) -> None:
-        """One step of the optimizer for the networks that had a batch; it passes over parameters without a
-        gradient.
+        Args:
+            rows: (K, B).
+            targets: (K, B, C), see `Member.batches`.
+            sizes: K, rows that are not padding.
         """
-        for k, (member, size) in enumerate(zip(self.alive, sizes, strict=True)):
-            for (_, parameter), gradient in zip(member.classifier.named_parameters(), gradients, strict=True):
-                parameter.grad = gradient[k] if size else None
+        values = self.layers.forward(self._inputs(rows), self.layers.masks(rows.shape[1], self.draws))
+        log = values[-1].log_softmax(2)
+        self.layers.backward(values, log.exp().mul_(targets.sum(2, keepdim=True)).sub_(targets))
+        for member, gradient, size in zip(self.alive, self.layers.gradients, sizes, strict=True):
+            member.vector.grad = gradient if size else None  # the optimizer passes over what has none
         self.optimizer.step()
+        return log
+
+    def _inputs(self, rows: Tensor) -> Tensor:
+        """(K, B, W) inputs of a batch of each network, with input dropout; those of the next batch overwrite
+        them. What is hidden is drawn once and holds for every network.
+        """
+        for member, own, x in zip(self.alive, rows, self.x, strict=True):
+            torch.index_select(member.x, 0, own, out=x)
+        if self.input_dropout:
+            self.x[:, :, : self.features].mul_(draw_mask(self.mask, self.input_dropout, self.draws))
+        return self.x

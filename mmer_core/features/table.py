@@ -84,11 +84,13 @@ class FeatureColumn:
         length = self.length[rows]
         longest = max(1, int(length.max(initial=0)))
         pad = np.arange(longest) >= length[:, None]
-        x = np.zeros((len(rows), longest, self.dim), dtype=np.float32)
         found = np.asarray(self.frames[self.indices(rows)], dtype=np.float32)
         if self.scaling is not None:
             group = np.repeat(self.scaling.group[rows], length)
             found = (found - self.scaling.mean[group]) / self.scaling.sd[group]
+        if not pad.any():
+            return found.reshape(len(rows), longest, self.dim), pad
+        x = np.zeros((len(rows), longest, self.dim), dtype=np.float32)
         x[~pad] = found
         return x, pad
 

@@ -89,22 +89,21 @@ def test_the_targets_make_the_cross_entropy():
 
 
 def test_dropout_hides_features_but_not_flags_and_keeps_their_mean():
-    table = make_table(n=120)
+    table, config = make_table(n=120), replace(CONFIG, batch_size=60)
     options = (("dropout", 0.5), ("input_dropout", 0.25))
-    network = loop.build("early", dict(options), table, CONFIG, 0)
-    part = Part("early", table.modalities, options, CONFIG, 0)
+    network = loop.build("early", dict(options), table, config, 0)
+    part = Part("early", table.modalities, options, config, 0)
     stack = stacks.Stack([stacks.Job(part, network, table, FOLD, 0)], lambda job, row: None)
     (member,) = stack.members
     member.x = torch.ones_like(member.x)
-    rows = torch.arange(60).repeat(40)
-    x = stack._inputs([rows])[0]
+    x = torch.cat([stack._inputs(torch.arange(60)[None])[0].clone() for _ in range(40)])
     features, flags = x[:, : stack.features], x[:, stack.features :]
     assert torch.equal(flags, torch.ones_like(flags))
     assert sorted(features.unique().tolist()) == pytest.approx([0.0, 1 / 0.75])
     assert float(features.mean()) == pytest.approx(1.0, abs=0.02)
-    masks = stack._masks(1, 2000)
-    assert [tuple(mask.shape) for mask in masks.values()] == [(1, 256, 2000), (1, 128, 2000)]
-    for mask in masks.values():
+    masks = stack.layers.masks(2000, stack.draws)
+    assert [tuple(mask.shape) for mask in masks] == [(1, 2000, 256), (1, 2000, 128)]
+    for mask in masks:
         assert float((mask == 0).float().mean()) == pytest.approx(0.5, abs=0.01)
 
 
