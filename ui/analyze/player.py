@@ -108,7 +108,7 @@ def scrubber(
         "start": start,
         "duration": duration,
         "margins": margins,
-        "subtitles": [asdict(s) for s in subtitles],
+        "subtitles": tuple(asdict(s) for s in subtitles),
         "track": track,
         **_bounds(window),
     }
@@ -117,7 +117,7 @@ def scrubber(
 
 def moments(key: str, listed: Sequence[Moment], window: Window = WHOLE) -> float | None:
     """A list of moments; each moves the player to its start. Returns as `scrubber`."""
-    data = {"moments": [asdict(m) for m in listed], **_bounds(window)}
+    data = {"moments": tuple(asdict(m) for m in listed), **_bounds(window)}
     return _asked(_MOMENTS(data=data, key=key, on_at_change=_nothing))
 
 
