@@ -11,6 +11,7 @@ from dataclasses import fields
 from functools import partial
 
 from mmer_core import options
+from mmer_core.backends import LOCAL
 from mmer_core.cli.several import add_backend
 from mmer_core.training import request_flags
 from mmer_core.training.request import TrainRequest
@@ -23,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="processes that train networks of the folds side by side, each with a copy of the features; the "
-        "results are the same (default: none but this one; of a cluster, one for each core)",
+        "results are the same (default: as many as there are cores, where that saves time; of a cluster, one "
+        "for each core)",
     )
     add_backend(parser)
     parser.add_argument(
@@ -43,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     if args.jobs is not None and args.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {args.jobs}")
     say = partial(print, flush=True)
-    for trained in cross_validate(request, say=say, jobs=args.jobs, where=args.backend):
+    jobs = 0 if args.jobs is None and args.backend == LOCAL else args.jobs
+    for trained in cross_validate(request, say=say, jobs=jobs, where=args.backend):
         print(f"\n{trained.path}\n{text_table(trained.record)}")
     return 0
 

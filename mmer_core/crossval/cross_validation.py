@@ -14,6 +14,7 @@ from typing import Any
 from mmer_core.backends import LOCAL, jobs_on
 from mmer_core.corpora import Manifest
 from mmer_core.crossval import record as records
+from mmer_core.crossval.estimate import worthwhile_processes
 from mmer_core.crossval.experiment import Study
 from mmer_core.crossval.fold_loop import Run, check, train_runs
 from mmer_core.crossval.study import make_experiments, make_study, read_corpus
@@ -40,7 +41,8 @@ def cross_validate(
         request: what is trained on what.
         say: takes one line at a time: what was left out, and each finished fold.
         jobs: processes that train networks side by side; by default none but this one, or of a cluster one
-            for each of its cores. The results are the same.
+            for each of its cores; 0 for as many as are worth it on this machine (see
+            `estimate.worthwhile_processes`). The results are the same.
         where: name of the backend that they are of, see `mmer_core.backends`.
 
     Returns:
@@ -61,6 +63,10 @@ def cross_validate(
         check(study, experiment)
     shared = records.shared(study, used, request)
     _announce(study, shared, say)
+    if jobs == 0:
+        jobs = worthwhile_processes(study, experiments.values())
+        if jobs > 1:
+            say(f"{jobs} processes train side by side (--jobs 1: none but this one)")
     runs = []
     for name, experiment in experiments.items():
         record = {**shared, **records.settings(study, experiment)}

@@ -1,17 +1,19 @@
-"""The time that a training will take, estimated before it is started: the networks are measured for a moment,
-the encoders were measured when they were written.
+"""The time that a training will take, estimated before it is started, and the processes that it is worth: the
+networks are measured for a moment, the encoders were measured when they were written.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from mmer_core.crossval.experiment import Experiment, Part, parts_of
+from mmer_core.crossval.experiment import Experiment, Part, Study, parts_of
 from mmer_core.encoders import ENCODERS
 from mmer_core.features.table import FeatureTable, column_of
 from mmer_core.labels import Modality
@@ -21,6 +23,11 @@ from mmer_core.training.config import TrainingConfig
 MEASURED_ROWS = 96  # utterances of the measurement
 AUGMENTING = ("spec_augment", "temporal_sampling")
 MEASURED_EPOCHS = 2  # the first is not counted: it warms up
+WORTH_PROCESSES = (
+    60.0  # seconds of training at most; processes need 3 to 5 to begin, and most trainings end early
+)
+QUICK = 20_000  # utterances read in all epochs together: less is never worth processes, and not measured
+PROCESS_BYTES = 700 * 2**20  # memory of a process that trains, beside the features
 
 
 def extraction_seconds(clips: int, encoders: Mapping[Modality, str], jobs: int) -> float | None:
@@ -57,6 +64,52 @@ def training_seconds(
     return sum(each) * n / MEASURED_ROWS * experiment.training.epochs * trainings
 
 
+def worthwhile_processes(study: Study, experiments: Iterable[Experiment]) -> int:
+    """How many processes should train what is left to the training loop: as many as there are networks, cores
+    and memory for; 1 where it is done soon without, or computes on an accelerator.
+    """
+    from mmer_core.crossval.trainer import Trainer
+
+    every = {
+        part: None
+        for experiment in experiments
+        for candidate in experiment.candidates(study.seed)
+        for fold in study.folds
+        for part in parts_of(candidate, fold.number).values()
+    }
+    beside = set(Trainer(study).plain(every)) if study.side_by_side else set()
+    rest = [part for part in every if part not in beside]
+    n = float(np.mean([len(fold.train) for fold in study.folds]))
+    if study.device != "cpu" or len(rest) < 2 or n * sum(part.training.epochs for part in rest) < QUICK:
+        return 1
+    seconds = sum(_seconds(part, study.table, n) for part in rest)
+    room = _available_bytes() // (
+        PROCESS_BYTES + 4 * sum(c.frames.size for c in study.table.columns.values())
+    )
+    return 1 if seconds < WORTH_PROCESSES else max(1, min(len(rest), os.cpu_count() or 1, room))
+
+
+def _seconds(part: Part, table: FeatureTable, n: float) -> float:
+    """Seconds that one network takes at most, with its second training."""
+    shapes = {}
+    for modality in part.modalities:
+        length = table.columns[modality].length
+        usual = int(np.median(length[length > 0])) if (length > 0).any() else 1
+        shapes[modality] = (usual, table.dims[modality])
+    measured = epoch_seconds(_essential(part), tuple(sorted(shapes.items())), len(table.labels))
+    return measured * n / MEASURED_ROWS * part.training.epochs * (1 + part.training.refit)
+
+
+def _available_bytes() -> int:
+    """Memory that can be had without others losing theirs; where the system does not tell, a lot."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 2**40
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else 2**40
+
+
 def random_table(shapes: Mapping[Modality, tuple[int, int]], classes: int) -> FeatureTable:
     """`MEASURED_ROWS` utterances of random numbers."""
     rng = np.random.default_rng(0)
@@ -82,7 +135,7 @@ def _essential(part: Part) -> Part:
         name: getattr(settings, name)
         for name in ("optimizer", "batch_size", "modality_dropout", "clip_norm", "precision", *AUGMENTING)
     }
-    return replace(part, training=TrainingConfig(**kept, epochs=MEASURED_EPOCHS, patience=0))
+    return replace(part, fold=0, training=TrainingConfig(**kept, epochs=MEASURED_EPOCHS, patience=0))
 
 
 @lru_cache(maxsize=256)

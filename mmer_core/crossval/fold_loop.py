@@ -101,8 +101,7 @@ def train_runs(
             run.writer.write_folds(folds_table(study.table, study.folds))
         trainer = Trainer(study)
         if jobs > 1 or where != LOCAL:
-            processes = stack.enter_context(TrainingProcesses(trainer, jobs, where))
-            _begin_elsewhere(trainer, opened, processes)
+            _begin_elsewhere(trainer, opened, stack, jobs, where)
         if study.side_by_side:
             _train_side_by_side(trainer, opened)
         for fold in study.folds:
@@ -141,10 +140,19 @@ def _train_side_by_side(trainer: Trainer, runs: Sequence[OpenRun]) -> None:
     trainer.refit_side_by_side(part for part in wanted if is_refitted(trainer.study, wanted, part))
 
 
-def _begin_elsewhere(trainer: Trainer, runs: Sequence[OpenRun], processes: TrainingProcesses) -> None:
-    """Hand out the parts of unwritten folds, less those that are trained side by side."""
+def _begin_elsewhere(
+    trainer: Trainer, runs: Sequence[OpenRun], stack: ExitStack, jobs: int, where: str
+) -> None:
+    """Hand out the parts of unwritten folds to processes, less those that are trained side by side."""
     study = trainer.study
     wanted = wanted_parts(study, runs, written=False)
+
+    def progress(part: Part, row: Mapping[str, float]) -> None:
+        for run, name in wanted[part]:
+            if len(run.experiment.candidates(study.seed)) == 1:  # the curves of several would be mixed up
+                run.progress.epoch(part.fold, name, row)
+
+    processes = stack.enter_context(TrainingProcesses(trainer, jobs, where, progress))
     beside = set(trainer.plain(wanted)) if study.side_by_side else set()
     processes.submit(
         (part for part in wanted if part not in beside), lambda part: is_refitted(study, wanted, part)

@@ -119,11 +119,11 @@ class Trainer:
                 progress(row)
         return network, fitted
 
-    def refit(self, part: Part, fold: Fold, epochs: int) -> Network:
+    def refit(self, part: Part, fold: Fold, epochs: int, progress: loop.Progress | None = None) -> Network:
         """A part trained anew, for that many epochs, on the training and the validation part together."""
         longer = with_epochs(part, epochs)
         if longer not in self._refitted:
-            self._refitted[longer] = self._fit(longer, without_validation(fold), None)[0]
+            self._refitted[longer] = self._fit(longer, without_validation(fold), progress)[0]
         return self._refitted[longer]
 
     def forget(self, fold: int) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +15,11 @@ import torch
 from feature_tables import DIMS, make_table
 from studies import make_study, record_of
 
+from mmer_core.backends import LOCAL
 from mmer_core.crossval import distributed
-from mmer_core.crossval.experiment import Experiment
+from mmer_core.crossval.experiment import Experiment, parts_of
 from mmer_core.crossval.fold_loop import Run, train_runs
+from mmer_core.crossval.trainer import Trainer
 from mmer_core.runs.run import CVRun
 from mmer_core.training.config import TrainingConfig
 from mmer_core.training.loop import TrainingError
@@ -66,6 +71,38 @@ def test_networks_that_are_trained_side_by_side_stay_in_this_process(study, tmp_
     )
     train(replace(study, side_by_side=True), tmp_path, ("late", "attention"), jobs=2)
     assert {part.fusion for part in handed_out} == {"crossmodal"}
+
+
+def test_processes_tell_each_epoch_until_a_part_is_taken(study):
+    trainer, told = Trainer(study), []
+    (part,) = parts_of(EXPERIMENTS["attention"], 0).values()
+    with distributed.TrainingProcesses(trainer, 1, LOCAL, lambda *row: told.append(row)) as processes:
+        processes.submit([part], lambda part: False)
+        while len(told) < QUICK.epochs:
+            time.sleep(0.01)
+        history = trainer.train(part, study.folds[0])[1].history
+        processes._rows.wires.rows.put((part, {"epoch": 3}))
+    assert [one for one, _ in told] == [part] * QUICK.epochs
+    assert [row for _, row in told] == list(history)
+
+
+def test_an_error_ends_what_the_processes_train_with_its_epoch(study):
+    endless = replace(QUICK, epochs=10**6, patience=0)
+    experiment = replace(EXPERIMENTS["attention"], training=endless)
+    (part,) = parts_of(experiment, 0).values()
+    begun = threading.Event()
+    processes = distributed.TrainingProcesses(Trainer(study), 1, LOCAL, lambda *row: begun.set())
+
+    def interrupted():
+        with processes:
+            processes.submit([part], lambda part: False)
+            assert begun.wait(60)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with pytest.raises(CancelledError):
+        processes._pending[part].result(10)
 
 
 @pytest.mark.long

@@ -1,6 +1,10 @@
 """The estimate of a training's time grows with the work; how fast the machine is, is measured."""
 
+from dataclasses import replace
+
 import pytest
+from feature_tables import make_table
+from studies import make_study
 
 from mmer_core import encoders
 from mmer_core.crossval import estimate
@@ -65,6 +69,52 @@ def test_settings_that_cost_no_time_are_not_measured_again(measured):
     ):
         seconds(experiment(**settings))
     assert len(set(measured)) == 2
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Eight cores and much memory."""
+    monkeypatch.setattr(estimate.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(estimate, "_available_bytes", lambda: 2**40)
+
+
+def processes(*experiments: Experiment, **study) -> int:
+    whole = make_study(make_table(n=120), folds=3, side_by_side=True)
+    return estimate.worthwhile_processes(replace(whole, **study), experiments)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ([experiment("crossmodal", epochs=200)], 3),
+        ([experiment("crossmodal", epochs=200), experiment("mmb", epochs=200)], 6),
+        ([experiment("crossmodal", epochs=200, search={"batch_size": [8, 16, 32, 64]})], 8),
+        ([experiment("early", epochs=200)], 1),  # all folds are trained together
+        ([experiment("late_mean", epochs=200)], 1),
+        ([experiment("crossmodal", epochs=1)], 1),  # a moment
+        ([], 1),
+    ],
+)
+def test_processes_are_worth_it_where_the_loop_has_long_to_train(measured, machine, wanted, found):
+    assert processes(*wanted) == found
+
+
+def test_what_is_done_soon_on_this_machine_is_worth_no_processes(monkeypatch, machine):
+    monkeypatch.setattr(estimate, "epoch_seconds", lambda part, shapes, classes: 0.01)
+    assert processes(experiment("crossmodal", epochs=500)) == 1
+
+
+def test_an_accelerator_and_a_machine_short_of_memory_train_in_one_process(measured, machine, monkeypatch):
+    long = experiment("crossmodal", epochs=200)
+    assert processes(long, device="cuda") == 1
+    monkeypatch.setattr(estimate, "_available_bytes", lambda: 2 * estimate.PROCESS_BYTES)
+    assert processes(long) == 1
+    monkeypatch.setattr(estimate, "_available_bytes", lambda: 3 * estimate.PROCESS_BYTES)
+    assert processes(long) == 2
+
+
+def test_the_memory_that_is_available_is_known():
+    assert 2**26 < estimate._available_bytes() <= 2**40
 
 
 @pytest.mark.parametrize("fusion", ["early", "late_mean", "crossmodal"])
