@@ -139,13 +139,14 @@ class _Rows:
     """Rows of histories, from the processes to one thread of this process.
 
     Args:
-        progress: called with each.
+        progress: called with each, until it raises an error, which `leave_out` then raises.
     """
 
     def __init__(self, progress: Callable[[Part, Row], None]) -> None:
         context = multiprocessing.get_context("spawn")
         self.wires = _Wires(context.SimpleQueue(), context.Event())
         self._progress, self._left_out, self._lock = progress, set[Part](), threading.Lock()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._pass_on, name="training-progress", daemon=True)
         self._thread.start()
 
@@ -153,6 +154,8 @@ class _Rows:
         """Pass on no further row of a part."""
         with self._lock:
             self._left_out.add(part)
+            if self._error is not None:
+                raise self._error
 
     def end(self) -> None:
         """Pass on what is left. A process that was ended while it wrote may have left half a row, for the
@@ -164,8 +167,11 @@ class _Rows:
     def _pass_on(self) -> None:
         while (told := self.wires.rows.get()) is not None:
             with self._lock:
-                if told[0] not in self._left_out:
-                    self._progress(*told)
+                if self._error is None and told[0] not in self._left_out:
+                    try:
+                        self._progress(*told)
+                    except Exception as error:  # noqa: BLE001  raised in the thread that waits for the part
+                        self._error = error
 
 
 _own: dict[str, Any] = {}  # the trainer of this process, and its wires

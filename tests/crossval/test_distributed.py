@@ -86,6 +86,19 @@ def test_processes_tell_each_epoch_until_a_part_is_taken(study):
     assert [row for _, row in told] == list(history)
 
 
+def test_progress_that_cannot_be_written_fails_the_training_and_blocks_no_process(study):
+    def full(part, row):
+        raise OSError("no space left on device")
+
+    trainer = Trainer(study)
+    (part,) = parts_of(EXPERIMENTS["attention"], 0).values()
+    processes = distributed.TrainingProcesses(trainer, 1, LOCAL, full)
+    with processes:
+        processes.submit([part], lambda part: False)
+        with pytest.raises(OSError, match="no space left"):
+            trainer.train(part, study.folds[0])
+
+
 def test_an_error_ends_what_the_processes_train_with_its_epoch(study):
     endless = replace(QUICK, epochs=10**6, patience=0)
     experiment = replace(EXPERIMENTS["attention"], training=endless)
