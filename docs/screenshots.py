@@ -20,14 +20,19 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import fake_devices  # noqa: E402
+
 IMAGES = ROOT / "docs" / "images"
+SHIPPED = ROOT / "checkpoints" / "runs"
 #: {name: (address, pixels shown at 1280, pixels shown at 390)}; Analyze is taken with an answer on it.
 PAGES = {
     "results": ("/results?run=ravdess-8-crossmodal", 1640, 1900),
     "comparison": ("/results?run=ravdess-8-crossmodal,ravdess-8-early,ravdess-8-late_mean", 1640, 1900),
     "ablation": ("/ablation?run=ravdess-8-ensemble", 1640, 1900),
     "train": ("/train", 1640, 1900),
-    "live": ("/live", 900, 1100),
+    "live": ("/live", 1240, 1500),
     "about": ("/about", 1640, 1900),
 }
 
@@ -41,7 +46,10 @@ def main(run: Path | None) -> None:
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [f"--server.port={port}", "--server.headless=true"]
     # made-up features are written beside the runs; a browser without a screen counts as a visitor
-    place = tempfile.mkdtemp() if run is None else str(run.resolve().parent)
+    if run is None:
+        place = str(shutil.copytree(SHIPPED, Path(tempfile.mkdtemp()) / "runs"))
+    else:
+        place = str(run.resolve().parent)
     own = {"MMER_RUNS": place, "MMER_TRUST_VISITORS": "1"}
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | own)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -49,7 +57,7 @@ def main(run: Path | None) -> None:
         wait_until_up(address)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", *devices()]
             )
             if run is None:
                 take_all(browser, address)
@@ -58,6 +66,28 @@ def main(run: Path | None) -> None:
             browser.close()
     finally:
         server.terminate()
+
+
+def devices() -> list[str]:
+    """Flags for a camera that shows the sample's picture and a microphone that hears its sound."""
+    fake_devices.SIZE = (640, 480)
+    folder = Path(tempfile.mkdtemp())
+    return fake_devices.arguments(
+        fake_devices.write_camera(folder / "c.mjpeg", face=8), fake_devices.write_microphone(folder / "m.wav")
+    )
+
+
+#: The fake camera's name is the path of its file.
+NAME_DEVICES = """
+const given = MediaDevices.prototype.enumerateDevices;
+const names = { videoinput: "Camera", audioinput: "Microphone" };
+MediaDevices.prototype.enumerateDevices = async function () {
+  return (await given.call(this)).map((found) => {
+    const { deviceId, groupId, kind } = found;
+    return { deviceId, groupId, kind, label: found.label && (names[kind] || found.label) };
+  });
+};
+"""
 
 
 def take_trained(browser: Browser, address: str, name: str) -> None:
@@ -89,7 +119,14 @@ def take_all(browser: Browser, address: str) -> None:
             if name == "train":
                 page.get_by_role("button", name="Try it on made-up features").click()
                 page.get_by_role("button", name="Start training").wait_for()
+            elif name == "live":
+                page.locator("button.go:enabled").click()
+                page.get_by_text("pictures per second · face read").wait_for()
+                page.wait_for_timeout(8000)  # until the words are heard, too
+            elif name != "about":
+                page.locator(".js-plotly-plot").first.wait_for()
             save(page, f"{name}{end}.png", shown)
+            page.context.close()
 
 
 def wait_until_up(address: str) -> None:
@@ -104,6 +141,7 @@ def wait_until_up(address: str) -> None:
 def open_page(browser: Browser, address: str, width: int, scheme: str) -> Page:
     page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
     page.set_default_timeout(120_000)
+    page.add_init_script(NAME_DEVICES)
     page.goto(address)
     page.get_by_role("heading", level=1).wait_for()
     page.get_by_text("The model is loading").wait_for(state="detached")
@@ -122,6 +160,7 @@ def save(page: Page, name: str, height: int) -> None:
     """The upper `height` pixels of the page, once everything on it has settled."""
     page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
     page.mouse.move(2, height / 2)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")  # a phone goes to the answer
     page.locator("[data-test-script-state='notRunning']").wait_for()
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_timeout(2500)

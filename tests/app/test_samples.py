@@ -129,7 +129,14 @@ def test_the_shipped_model_gives_these_answers():
     now = answers(EmotionModel.load())["samples"]
     for name, kept in SHIPPED["samples"].items():
         assert set(now[name]["subsets"]) == set(kept["subsets"])
+        assert (now[name]["words"], now[name]["duration"]) == (kept["words"], kept["duration"])
+        assert [change[2] for change in now[name]["changes"]] == [change[2] for change in kept["changes"]]
         for subset, prediction in kept["subsets"].items():
-            assert now[name]["subsets"][subset]["probabilities"] == pytest.approx(
-                prediction["probabilities"], abs=5e-3
-            )
+            found = now[name]["subsets"][subset]
+            assert found["probabilities"] == pytest.approx(prediction["probabilities"], abs=5e-3)
+            assert (found["notes"], found["warnings"]) == (prediction["notes"], prediction["warnings"])
+            assert _reasons(found) == _reasons(prediction)
+
+
+def _reasons(prediction):
+    return {modality: found["reason"] for modality, found in prediction["modalities"].items()}
