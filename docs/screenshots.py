@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import fake_devices  # noqa: E402
+from browser.ports import free_port  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SHIPPED = ROOT / "checkpoints" / "runs"
@@ -39,25 +39,26 @@ PAGES = {
 
 def main(run: Path | None) -> None:
     """Take all pictures, or only that of the model of a run."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        take(run, Path(folder))
+
+
+def take(run: Path | None, temporary: Path) -> None:
+    """See `main`; what is only for the pictures lies in a temporary folder."""
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [f"--server.port={port}", "--server.headless=true"]
     # made-up features are written beside the runs; a browser without a screen counts as a visitor
-    if run is None:
-        place = str(shutil.copytree(SHIPPED, Path(tempfile.mkdtemp()) / "runs"))
-    else:
-        place = str(run.resolve().parent)
-    own = {"MMER_RUNS": place, "MMER_TRUST_VISITORS": "1"}
+    place = shutil.copytree(SHIPPED, temporary / "runs") if run is None else run.resolve().parent
+    own = {"MMER_RUNS": str(place), "MMER_TRUST_VISITORS": "1"}
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | own)
     IMAGES.mkdir(parents=True, exist_ok=True)
     try:
         wait_until_up(address)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", *devices()]
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", *devices(temporary)]
             )
             if run is None:
                 take_all(browser, address)
@@ -68,10 +69,9 @@ def main(run: Path | None) -> None:
         server.terminate()
 
 
-def devices() -> list[str]:
+def devices(folder: Path) -> list[str]:
     """Flags for a camera that shows the sample's picture and a microphone that hears its sound."""
     fake_devices.SIZE = (640, 480)
-    folder = Path(tempfile.mkdtemp())
     return fake_devices.arguments(
         fake_devices.write_camera(folder / "c.mjpeg", face=8), fake_devices.write_microphone(folder / "m.wav")
     )

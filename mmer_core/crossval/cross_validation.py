@@ -14,7 +14,6 @@ from typing import Any
 from mmer_core.backends import LOCAL, jobs_on
 from mmer_core.corpora import Manifest
 from mmer_core.crossval import record as records
-from mmer_core.crossval.estimate import worthwhile_processes
 from mmer_core.crossval.experiment import Study
 from mmer_core.crossval.fold_loop import Run, check, train_runs
 from mmer_core.crossval.study import make_experiments, make_study, read_corpus
@@ -63,16 +62,13 @@ def cross_validate(
         check(study, experiment)
     shared = records.shared(study, used, request)
     _announce(study, shared, say)
-    if jobs == 0:
-        jobs = worthwhile_processes(study, experiments.values())
-        if jobs > 1:
-            say(f"{jobs} processes train side by side (--jobs 1: none but this one)")
     runs = []
     for name, experiment in experiments.items():
         record = {**shared, **records.settings(study, experiment)}
         folder = request.runs_folder / _folder_name(request, manifest, name, record, len(experiments))
         runs.append(Run(experiment, folder, record))
-    train_runs(study, runs, say, jobs=jobs_on(where, jobs), where=where)
+    number = 0 if jobs == 0 and where == LOCAL else jobs_on(where, jobs)
+    train_runs(study, runs, say, jobs=number, where=where)
     return [CVRun.open(run.folder) for run in runs]
 
 

@@ -64,7 +64,7 @@ class TrainingProcesses:
     """
 
     def __init__(
-        self, trainer: Trainer, jobs: int, where: str, progress: Callable[[Part, Row], None] | None = None
+        self, trainer: Trainer, jobs: int, where: str, progress: Callable[[Part, Row], None]
     ) -> None:
         if trainer.study.device != "cpu":
             raise ValueError(
@@ -72,7 +72,7 @@ class TrainingProcesses:
                 "--jobs and --backend, or --device"
             )
         self._trainer = trainer
-        self._rows = _Rows(progress) if progress is not None and where == LOCAL else None
+        self._rows = _Rows(progress) if where == LOCAL else None
         wires = None if self._rows is None else self._rows.wires
         self._executor = backend(where).executor(jobs, _start, (trainer.study, wires))
         self._pending: dict[Part, Future[Returned]] = {}

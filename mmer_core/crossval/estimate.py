@@ -4,15 +4,15 @@ networks are measured for a moment, the encoders were measured when they were wr
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from mmer_core.backends import LOCAL, backend
 from mmer_core.crossval.experiment import Experiment, Part, Study, parts_of
 from mmer_core.encoders import ENCODERS
 from mmer_core.features.table import FeatureTable, column_of
@@ -23,9 +23,7 @@ from mmer_core.training.config import TrainingConfig
 MEASURED_ROWS = 96  # utterances of the measurement
 AUGMENTING = ("spec_augment", "temporal_sampling")
 MEASURED_EPOCHS = 2  # the first is not counted: it warms up
-WORTH_PROCESSES = (
-    60.0  # seconds of training at most; processes need 3 to 5 to begin, and most trainings end early
-)
+WORTH_PROCESSES = 60.0  # seconds of training at most: processes take 3 to 5 to begin, and most end early
 QUICK = 20_000  # utterances read in all epochs together: less is never worth processes, and not measured
 PROCESS_BYTES = 700 * 2**20  # memory of a process that trains, beside the features
 
@@ -58,46 +56,34 @@ def training_seconds(
         folds: how many.
     """
     candidates = experiment.candidates(0)
-    known = tuple(sorted(shapes.items()))
-    each = [epoch_seconds(_essential(part), known, classes) for part in parts_of(candidates[0], 0).values()]
     trainings = folds * (len(candidates) + experiment.training.refit) + 1
-    return sum(each) * n / MEASURED_ROWS * experiment.training.epochs * trainings
+    return trainings * sum(_seconds(part, shapes, classes, n) for part in parts_of(candidates[0], 0).values())
 
 
-def worthwhile_processes(study: Study, experiments: Iterable[Experiment]) -> int:
-    """How many processes should train what is left to the training loop: as many as there are networks, cores
-    and memory for; 1 where it is done soon without, or computes on an accelerator.
+def worthwhile_processes(study: Study, parts: Sequence[Part]) -> int:
+    """How many processes should train these parts: as many as there are parts, cores and memory for; 1 where
+    they are done soon without, or train on an accelerator.
     """
-    from mmer_core.crossval.trainer import Trainer
-
-    every = {
-        part: None
-        for experiment in experiments
-        for candidate in experiment.candidates(study.seed)
-        for fold in study.folds
-        for part in parts_of(candidate, fold.number).values()
-    }
-    beside = set(Trainer(study).plain(every)) if study.side_by_side else set()
-    rest = [part for part in every if part not in beside]
-    n = float(np.mean([len(fold.train) for fold in study.folds]))
-    if study.device != "cpu" or len(rest) < 2 or n * sum(part.training.epochs for part in rest) < QUICK:
+    table, n = study.table, float(np.mean([len(fold.train) for fold in study.folds]))
+    few = len(parts) < 2 or n * sum(part.training.epochs for part in parts) < QUICK
+    if few or study.device != "cpu":
         return 1
-    seconds = sum(_seconds(part, study.table, n) for part in rest)
-    room = _available_bytes() // (
-        PROCESS_BYTES + 4 * sum(c.frames.size for c in study.table.columns.values())
-    )
-    return 1 if seconds < WORTH_PROCESSES else max(1, min(len(rest), os.cpu_count() or 1, room))
+    shapes, classes = _shapes(table), len(table.labels)
+    seconds = sum(_seconds(part, shapes, classes, n) * (1 + part.training.refit) for part in parts)
+    room = _available_bytes() // (PROCESS_BYTES + 4 * sum(c.frames.size for c in table.columns.values()))
+    return 1 if seconds < WORTH_PROCESSES else max(1, min(len(parts), backend(LOCAL).slots(), room))
 
 
-def _seconds(part: Part, table: FeatureTable, n: float) -> float:
-    """Seconds that one network takes at most, with its second training."""
-    shapes = {}
-    for modality in part.modalities:
-        length = table.columns[modality].length
-        usual = int(np.median(length[length > 0])) if (length > 0).any() else 1
-        shapes[modality] = (usual, table.dims[modality])
-    measured = epoch_seconds(_essential(part), tuple(sorted(shapes.items())), len(table.labels))
-    return measured * n / MEASURED_ROWS * part.training.epochs * (1 + part.training.refit)
+def _seconds(part: Part, shapes: Mapping[Modality, tuple[int, int]], classes: int, n: float) -> float:
+    """Seconds that one training of a part on `n` utterances takes at most."""
+    measured = epoch_seconds(_essential(part), tuple(sorted(shapes.items())), classes)
+    return measured * n / MEASURED_ROWS * part.training.epochs
+
+
+def _shapes(table: FeatureTable) -> dict[Modality, tuple[int, int]]:
+    """{modality: (T, D)}: the median length of what is there, and the width."""
+    there = {m: column.length[column.length > 0] for m, column in table.columns.items()}
+    return {m: (int(np.median(length)) if len(length) else 1, table.dims[m]) for m, length in there.items()}
 
 
 def _available_bytes() -> int:

@@ -19,6 +19,7 @@ from mmer_core.crossval import final_model, selection
 from mmer_core.crossval.baseline import LinearBaselines, compare_with
 from mmer_core.crossval.card import card_of
 from mmer_core.crossval.distributed import TrainingProcesses
+from mmer_core.crossval.estimate import worthwhile_processes
 from mmer_core.crossval.experiment import Experiment, Part, Study, options_of
 from mmer_core.crossval.final_model import OutOfFold
 from mmer_core.crossval.open_run import OpenRun, is_refitted, wanted_parts
@@ -32,6 +33,7 @@ from mmer_core.runs.summary import baselines, figure, summarise
 from mmer_core.runs.writer import RunWriter, what_is_in
 from mmer_core.training import loop
 
+Say = Callable[[str], None]
 UNIMODAL = "unimodal.parquet"  # of a fold: logits that a combination is fitted to
 
 
@@ -68,7 +70,7 @@ def check(study: Study, experiment: Experiment) -> None:
 def train_runs(
     study: Study,
     runs: Sequence[Run],
-    say: Callable[[str], None] = print,
+    say: Say = print,
     *,
     jobs: int = 1,
     where: str = LOCAL,
@@ -83,7 +85,8 @@ def train_runs(
         study: corpus and folds.
         runs: what to train; finished ones are left as they are.
         say: takes one line for each finished fold.
-        jobs: processes that train parts side by side; 1 of this machine: none but this one.
+        jobs: processes that train parts side by side; 1 of this machine: none but this one; 0: as many as are
+            worth it for what is left (see `estimate.worthwhile_processes`).
         where: name of the backend that they are of.
 
     Raises:
@@ -100,8 +103,7 @@ def train_runs(
         for run in opened:
             run.writer.write_folds(folds_table(study.table, study.folds))
         trainer = Trainer(study)
-        if jobs > 1 or where != LOCAL:
-            _begin_elsewhere(trainer, opened, stack, jobs, where)
+        _begin_elsewhere(trainer, opened, stack, say, jobs=jobs, where=where)
         if study.side_by_side:
             _train_side_by_side(trainer, opened)
         for fold in study.folds:
@@ -141,11 +143,18 @@ def _train_side_by_side(trainer: Trainer, runs: Sequence[OpenRun]) -> None:
 
 
 def _begin_elsewhere(
-    trainer: Trainer, runs: Sequence[OpenRun], stack: ExitStack, jobs: int, where: str
+    trainer: Trainer, runs: Sequence[OpenRun], stack: ExitStack, say: Say, *, jobs: int, where: str
 ) -> None:
     """Hand out the parts of unwritten folds to processes, less those that are trained side by side."""
     study = trainer.study
     wanted = wanted_parts(study, runs, written=False)
+    parts = trainer.left_to_the_loop(wanted)
+    if jobs == 0:
+        jobs = worthwhile_processes(study, parts)
+        if jobs > 1:
+            say(f"{jobs} processes train side by side (--jobs 1: none but this one)")
+    if jobs == 1 and where == LOCAL:
+        return
 
     def progress(part: Part, row: Mapping[str, float]) -> None:
         for run, name in wanted[part]:
@@ -153,13 +162,10 @@ def _begin_elsewhere(
                 run.progress.epoch(part.fold, name, row)
 
     processes = stack.enter_context(TrainingProcesses(trainer, jobs, where, progress))
-    beside = set(trainer.plain(wanted)) if study.side_by_side else set()
-    processes.submit(
-        (part for part in wanted if part not in beside), lambda part: is_refitted(study, wanted, part)
-    )
+    processes.submit(parts, lambda part: is_refitted(study, wanted, part))
 
 
-def _do_fold(trainer: Trainer, run: OpenRun, fold: Fold, say: Callable[[str], None]) -> None:
+def _do_fold(trainer: Trainer, run: OpenRun, fold: Fold, say: Say) -> None:
     """Train, choose, predict and write one fold of one run."""
     started = time.perf_counter()
     choice = selection.choose(
@@ -210,7 +216,7 @@ def _scores(choice: Choice, predictions: pd.DataFrame) -> str:
     return f"accuracy {accuracy:.3f}{validation}, epoch {'/'.join(map(str, choice.best_epochs.values()))}"
 
 
-def _finish(trainer: Trainer, linear: LinearBaselines, run: OpenRun, say: Callable[[str], None]) -> None:
+def _finish(trainer: Trainer, linear: LinearBaselines, run: OpenRun, say: Say) -> None:
     """Pool the folds, compute the figures, fit the final model, and mark the run as finished."""
     study = trainer.study
     folds = [run.writer.read_fold(fold.number) for fold in study.folds]

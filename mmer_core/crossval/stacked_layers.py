@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import vector_to_parameters
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 
 class StackedLayers:
@@ -17,20 +17,17 @@ class StackedLayers:
 
     Args:
         classifiers: on one device.
-        vectors: of each, its P parameters in their order.
         half: multiply in bfloat16; sums, weights and gradients stay float32.
 
     Attributes:
-        parameters: (K, P), float32.
+        parameters: (K, P), float32; of each classifier one after the other, in their order.
         gradients: (P,) of each classifier, set by `backward`.
         dropout: of each hidden layer, the chance that a value is hidden.
     """
 
-    def __init__(
-        self, classifiers: Sequence[nn.Sequential], vectors: Sequence[Tensor], *, half: bool = False
-    ) -> None:
+    def __init__(self, classifiers: Sequence[nn.Sequential], *, half: bool = False) -> None:
         self.half = half
-        self.parameters = torch.stack([vector.detach() for vector in vectors])
+        self.parameters = torch.stack([parameters_to_vector(c.parameters()).detach() for c in classifiers])
         gradient = torch.zeros_like(self.parameters)
         self.gradients = gradient.unbind()
         for classifier, own in zip(classifiers, self.parameters, strict=True):

@@ -140,9 +140,7 @@ class Stack:
         if not self.alive:
             return
         self.layers = StackedLayers(
-            [member.classifier for member in self.alive],
-            [member.vector for member in self.alive],
-            half=self.config.precision == "bfloat16",
+            [member.classifier for member in self.alive], half=self.config.precision == "bfloat16"
         )
         for member, own in zip(self.alive, self.layers.parameters, strict=True):
             member.vector.data = own

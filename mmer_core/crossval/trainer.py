@@ -84,6 +84,12 @@ class Trainer:
         every = () if self.study.views else dict.fromkeys(parts)
         return [part for part in every if stacks.is_plain(part, self.study.table)]
 
+    def left_to_the_loop(self, parts: Iterable[Part]) -> list[Part]:
+        """Those of the parts that are trained one after the other."""
+        every = list(dict.fromkeys(parts))
+        beside = set(self.plain(every)) if self.study.side_by_side else set()
+        return [part for part in every if part not in beside]
+
     def _fit_together(
         self,
         parts: Sequence[Part],

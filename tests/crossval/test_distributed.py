@@ -16,7 +16,7 @@ from feature_tables import DIMS, make_table
 from studies import make_study, record_of
 
 from mmer_core.backends import LOCAL
-from mmer_core.crossval import distributed
+from mmer_core.crossval import distributed, fold_loop
 from mmer_core.crossval.experiment import Experiment, parts_of
 from mmer_core.crossval.fold_loop import Run, train_runs
 from mmer_core.crossval.trainer import Trainer
@@ -71,6 +71,21 @@ def test_networks_that_are_trained_side_by_side_stay_in_this_process(study, tmp_
     )
     train(replace(study, side_by_side=True), tmp_path, ("late", "attention"), jobs=2)
     assert {part.fusion for part in handed_out} == {"crossmodal"}
+
+
+def test_as_many_processes_as_are_worth_it_for_what_is_left(study, alone, tmp_path, monkeypatch):
+    asked = []
+
+    def two(study, parts):
+        asked.append(len(parts))
+        return 2 if parts else 1
+
+    monkeypatch.setattr(fold_loop, "worthwhile_processes", two)
+    found, said = train(study, tmp_path, ("attention",), jobs=0)
+    assert_same(found, {"attention": alone["attention"]})
+    assert said[0] == "2 processes train side by side (--jobs 1: none but this one)"
+    assert train(study, tmp_path, ("attention",), jobs=0)[1] == [], "it is finished"
+    assert asked == [2, 0]
 
 
 def test_processes_tell_each_epoch_until_a_part_is_taken(study):

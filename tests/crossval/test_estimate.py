@@ -1,5 +1,6 @@
 """The estimate of a training's time grows with the work; how fast the machine is, is measured."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,8 @@ from studies import make_study
 
 from mmer_core import encoders
 from mmer_core.crossval import estimate
-from mmer_core.crossval.experiment import Experiment
+from mmer_core.crossval.experiment import Experiment, parts_of
+from mmer_core.crossval.trainer import Trainer
 from mmer_core.labels import Modality
 from mmer_core.training.config import TrainingConfig
 
@@ -74,13 +76,21 @@ def test_settings_that_cost_no_time_are_not_measured_again(measured):
 @pytest.fixture
 def machine(monkeypatch):
     """Eight cores and much memory."""
-    monkeypatch.setattr(estimate.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(estimate, "_available_bytes", lambda: 2**40)
 
 
 def processes(*experiments: Experiment, **study) -> int:
     whole = make_study(make_table(n=120), folds=3, side_by_side=True)
-    return estimate.worthwhile_processes(replace(whole, **study), experiments)
+    parts = [
+        part
+        for experiment in experiments
+        for candidate in experiment.candidates(whole.seed)
+        for fold in whole.folds
+        for part in parts_of(candidate, fold.number).values()
+    ]
+    left = Trainer(whole).left_to_the_loop(parts)
+    return estimate.worthwhile_processes(replace(whole, **study), left)
 
 
 @pytest.mark.parametrize(

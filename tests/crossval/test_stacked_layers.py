@@ -14,8 +14,7 @@ NETWORKS, BATCH = 3, 6
 def stacked(widths, dropout=0.0, **options):
     torch.manual_seed(0)
     classifiers = [perceptron(widths, dropout) for _ in range(NETWORKS)]
-    vectors = [parameters_to_vector(one.parameters()).detach() for one in classifiers]
-    return classifiers, StackedLayers(classifiers, vectors, **options)
+    return classifiers, StackedLayers(classifiers, **options)
 
 
 def alone(classifier, x, masks):

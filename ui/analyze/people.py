@@ -56,6 +56,7 @@ def show_people(
         key: of the choice, see `choice_key`.
         window: what the player holds.
     """
+    # tuples: a list would make Streamlit import pandas, see `ui.navigation`
     shown = tuple(_within(person, names[person.number], window) for person in people)
     data = {
         "people": shown,

@@ -103,6 +103,7 @@ def scrubber(
     Returns:
         A moment that was asked for and is not in the window; None in every other run.
     """
+    # tuples: a list would make Streamlit import pandas, see `ui.navigation`
     data = {
         "figure": figure,
         "start": start,

@@ -99,7 +99,7 @@ def start_button(
     key = "live-devices"
     _DEVICES(
         key=key,
-        data={"running": running, "disabled": disabled, "streams": tuple(streams)},
+        data={"running": running, "disabled": disabled, "streams": tuple(streams)},  # as in `ui.navigation`
         on_event_change=lambda: on_event(st.session_state[key].event or {}),
     )
 
